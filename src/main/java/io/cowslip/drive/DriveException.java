@@ -1,0 +1,34 @@
+package io.cowslip.drive;
+
+/** A request to the service layer that cannot be met, by {@link Reason}; failures of the engine stay what they are. */
+public final class DriveException extends RuntimeException {
+
+    /** Why. */
+    public enum Reason {
+        /** No drive is open under the id. */
+        NO_SUCH_DRIVE,
+        /** The id is taken by an open drive. */
+        ID_TAKEN,
+        /** The file is open as a drive, or other volumes need it. */
+        IN_USE,
+        /** The drive is on its way out. */
+        CLOSING,
+        /** The service is on its way out, or not ready. */
+        UNAVAILABLE,
+        /** A limit of the service is reached. */
+        LIMIT_REACHED
+    }
+
+    private static final long serialVersionUID = 1;
+
+    private final Reason reason;
+
+    public DriveException(Reason reason, String message) {
+        super(message);
+        this.reason = reason;
+    }
+
+    public Reason reason() {
+        return reason;
+    }
+}

@@ -1,0 +1,63 @@
+package io.cowslip.engine.host;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+
+/**
+ * One open file of the host: positional reads and writes, zeroing, hole punching, syncs, size and the locks that QEMU
+ * sees. Every method may be called from any thread at once, except {@link #close()}, which the owner calls when no
+ * other call is under way. Offsets and lengths are bytes. Failures are {@link io.cowslip.engine.ImageException}s.
+ */
+public interface HostFile extends AutoCloseable {
+
+    /** The path that the file was opened by. */
+    Path path();
+
+    /** Which file this is, whatever path led to it: for finding loops and second openings. */
+    FileIdentity identity();
+
+    /**
+     * Fills {@code into} from {@code hostOffset} as far as the file reaches.
+     *
+     * @return bytes read: fewer than asked for only at the end of the file
+     */
+    int read(long hostOffset, MemorySegment into) throws IOException;
+
+    /** Writes all of {@code from} at {@code hostOffset}, growing the file where needed. Not durable until a sync. */
+    void write(long hostOffset, MemorySegment from) throws IOException;
+
+    /** Makes the range read as zeros, growing the file where needed. The blocks may stay allocated. */
+    void zero(long hostOffset, long lengthBytes) throws IOException;
+
+    /** Gives the blocks of the range back to the host; it reads as zeros. Never grows the file. A hint: may do less. */
+    void punch(long hostOffset, long lengthBytes) throws IOException;
+
+    /** Returns after everything written so far is on stable storage (fdatasync). */
+    void sync() throws IOException;
+
+    long sizeBytes() throws IOException;
+
+    /** Sets the size; growth reads as zeros. */
+    void truncate(long sizeBytes) throws IOException;
+
+    /** First offset at or after {@code hostOffset} that holds data, or the file's size (lseek SEEK_DATA). */
+    long nextData(long hostOffset) throws IOException;
+
+    /** First offset at or after {@code hostOffset} that is in a hole; the file's end is one (lseek SEEK_HOLE). */
+    long nextHole(long hostOffset) throws IOException;
+
+    /** Bytes that the file takes on the host. */
+    long allocatedBytes() throws IOException;
+
+    /**
+     * Takes the locks that QEMU would take, without waiting, and keeps them until the file is closed.
+     *
+     * @throws io.cowslip.engine.ImageException of kind BUSY when another process or another opening holds against them
+     */
+    void lock(ImageLock lock) throws IOException;
+
+    /** Closes the descriptor and so drops its locks. Does not sync. */
+    @Override
+    void close() throws IOException;
+}

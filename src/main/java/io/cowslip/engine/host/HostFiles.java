@@ -1,0 +1,29 @@
+package io.cowslip.engine.host;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** Opens files of the host. The seam where tests put recording and failing files. */
+public interface HostFiles {
+
+    /** How a file is opened. */
+    enum Mode {
+        READ,
+        READ_WRITE,
+        /** Read and write; the file must not be there yet. */
+        CREATE_NEW
+    }
+
+    /**
+     * Opens a regular file.
+     *
+     * @throws io.cowslip.engine.ImageException NOT_FOUND, ALREADY_EXISTS, FORBIDDEN (no permission), INVALID_FORMAT (not
+     *     a regular file) or IO
+     */
+    HostFile open(Path path, Mode mode) throws IOException;
+
+    /** The real files of this machine. */
+    static HostFiles posix() {
+        return PosixFile::open;
+    }
+}

@@ -1,0 +1,37 @@
+package io.cowslip.engine.image;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A new image, with the names and limits of {@code qemu-img create}.
+ *
+ * @param format qcow2 or raw; for raw only the size applies
+ * @param virtualSizeBytes size of the disk, rounded up to a multiple of 512; null: that of the backing file
+ * @param clusterSizeBytes a power of two from 512 to 2 MiB
+ * @param backingFile the name to store, relative to the new image's folder; null: none
+ * @param backingFormat required with {@code backingFile}: formats are never guessed
+ * @param refcountBits 1, 2, 4, 8, 16, 32 or 64; only 16 in version 2
+ * @param compressionType how compressed clusters will be packed; zstd needs version 3
+ * @param version 2 ({@code compat=0.10}) or 3 ({@code compat=1.1})
+ */
+public record CreateOptions(
+        ImageFormat format,
+        @Nullable Long virtualSizeBytes,
+        int clusterSizeBytes,
+        @Nullable String backingFile,
+        @Nullable ImageFormat backingFormat,
+        int refcountBits,
+        CompressionType compressionType,
+        int version) {
+
+    /** The header's {@code compression_type}. */
+    public enum CompressionType {
+        ZLIB,
+        ZSTD
+    }
+
+    /** What {@code qemu-img create -f qcow2} makes. */
+    public static CreateOptions qcow2(long virtualSizeBytes) {
+        return new CreateOptions(ImageFormat.QCOW2, virtualSizeBytes, 65536, null, null, 16, CompressionType.ZLIB, 3);
+    }
+}

@@ -1,0 +1,18 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import java.nio.file.Path;
+
+/** Decides which file a name inside an image stands for: the policy on backing files, given by who opens images. */
+@FunctionalInterface
+public interface FileReferences {
+
+    /**
+     * The file that {@code name}, found in the header of {@code image}, stands for. Relative names are relative to the
+     * image's own folder.
+     *
+     * @throws ImageException FORBIDDEN when the name may not be followed (outside the image root, {@code json:} or a
+     *     protocol), NOT_FOUND when there is no such file
+     */
+    Path resolve(Path image, String name) throws ImageException;
+}

@@ -1,0 +1,51 @@
+package io.cowslip.engine.image;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One file's facts, as {@code qemu-img info} finds them: read from the header alone, without locks.
+ *
+ * @param file the host file
+ * @param format by content: qcow2 where the header says so, raw for everything else
+ * @param virtualSizeBytes size of the disk
+ * @param actualSizeBytes bytes that the file takes on the host
+ * @param backingName the backing file as the header names it, or null
+ * @param backingFile the file that this name stands for, or null
+ * @param backingFormat its format as the header names it, or null
+ * @param qcow2 what only qcow2 has; null for raw
+ */
+public record ImageInfo(
+        Path file,
+        ImageFormat format,
+        long virtualSizeBytes,
+        long actualSizeBytes,
+        @Nullable String backingName,
+        @Nullable Path backingFile,
+        @Nullable String backingFormat,
+        @Nullable Qcow2Facts qcow2) {
+
+    /**
+     * What the qcow2 header says besides.
+     *
+     * @param compat {@code 0.10} or {@code 1.1}
+     */
+    public record Qcow2Facts(
+            String compat,
+            int clusterSizeBytes,
+            CreateOptions.CompressionType compressionType,
+            boolean lazyRefcounts,
+            int refcountBits,
+            boolean dirty,
+            boolean corrupt,
+            boolean extendedL2,
+            boolean encrypted,
+            int snapshots) {}
+
+    /** The facts of {@code file} and of every file below it, from the top down. */
+    public static List<ImageInfo> chain(Path file, ImageEnvironment environment) throws IOException {
+        throw new UnsupportedOperationException();
+    }
+}

@@ -1,0 +1,42 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.cache.CacheOptions;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How an image is opened. Names and meaning are QEMU's.
+ *
+ * @param format what the caller says the file is; null: qcow2. Raw is never guessed, since a guest could write a qcow2
+ *     header into its raw disk
+ * @param readOnly whether writes are refused; layers below the first are always read-only
+ * @param caches cache sizes of this layer
+ * @param cacheCleanIntervalSeconds {@code cache-clean-interval}: entries idle for so long are dropped; 0 is never
+ * @param discard what becomes of discard requests
+ * @param backing options of the layer below; null: the defaults
+ */
+public record ImageOptions(
+        @Nullable ImageFormat format,
+        boolean readOnly,
+        CacheOptions caches,
+        long cacheCleanIntervalSeconds,
+        DiscardMode discard,
+        @Nullable ImageOptions backing) {
+
+    /** QEMU's default of {@code cache-clean-interval} on Linux, in seconds. */
+    public static final long DEFAULT_CACHE_CLEAN_INTERVAL_SECONDS = 600;
+
+    /** The largest {@code cache-clean-interval} that QEMU takes, in seconds (an unsigned 32-bit number). */
+    public static final long MAX_CACHE_CLEAN_INTERVAL_SECONDS = 0xFFFF_FFFFL;
+
+    /** QEMU's {@code discard}: whether discarded clusters are given back to the host. */
+    public enum DiscardMode {
+        IGNORE,
+        UNMAP
+    }
+
+    /** Everything at its default: a writable qcow2 image. */
+    public static ImageOptions defaults() {
+        return new ImageOptions(
+                null, false, CacheOptions.DEFAULTS, DEFAULT_CACHE_CLEAN_INTERVAL_SECONDS, DiscardMode.UNMAP, null);
+    }
+}

@@ -1,0 +1,23 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.cache.CacheStats;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One layer of an open image's chain as it is now.
+ *
+ * @param file the layer's host file
+ * @param format what it is
+ * @param virtualSizeBytes size of the disk it holds
+ * @param clusterSizeBytes its cluster size; 0 for raw
+ * @param l2 its L2 cache; null for raw
+ * @param refcounts its refcount cache; null for raw
+ */
+public record LayerStats(
+        Path file,
+        ImageFormat format,
+        long virtualSizeBytes,
+        int clusterSizeBytes,
+        @Nullable CacheStats l2,
+        @Nullable CacheStats refcounts) {}
