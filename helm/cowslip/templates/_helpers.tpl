@@ -94,11 +94,9 @@ cowslip: {{ include "cowslip.tree" .Values.config }}
 {{/* What the schema cannot say: how one value stands to another. */}}
 {{- define "cowslip.checkValues" -}}
 {{- $mount := printf "%s/" (trimSuffix "/" .Values.persistence.mountPath) }}
-{{- range $key := list "image-root" "data" }}
-{{- $folder := get $.Values.config $key }}
-{{- if not (hasPrefix $mount (printf "%s/" (trimSuffix "/" $folder))) }}
-{{- fail (printf "config.%s is %s, which is not in the volume: persistence.mountPath is %s" $key $folder $.Values.persistence.mountPath) }}
-{{- end }}
+{{- $root := get .Values.config "image-root" }}
+{{- if not (hasPrefix $mount (printf "%s/" (trimSuffix "/" $root))) }}
+{{- fail (printf "config.image-root is %s, which is not in the volume: persistence.mountPath is %s" $root .Values.persistence.mountPath) }}
 {{- end }}
 {{- with .Values.shutdown }}
 {{- if le (int .gracePeriodSeconds) (add .preStopSeconds .timeoutSeconds | int) }}
