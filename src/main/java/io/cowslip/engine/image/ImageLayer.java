@@ -18,7 +18,8 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     long virtualSizeBytes();
 
     /** The layer below, or null. */
-    @Nullable ImageLayer backing();
+    @Nullable
+    ImageLayer backing();
 
     /** Fills {@code into} with what the chain from here down holds. */
     void read(long guestOffset, MemorySegment into) throws IOException;

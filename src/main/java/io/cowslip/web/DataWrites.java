@@ -1,0 +1,59 @@
+package io.cowslip.web;
+
+import io.cowslip.drive.DriveLease;
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.web.TransferBuffers.Buffer;
+import jakarta.servlet.http.HttpServletRequest;
+import java.io.IOException;
+
+/**
+ * PUT and PATCH of a disk's bytes: from the socket straight to the image, through one buffer. A body that breaks off
+ * leaves a prefix written.
+ */
+final class DataWrites {
+    private final TransferBuffers buffers;
+    private final ContentDigests digests;
+
+    DataWrites(TransferBuffers buffers, ContentDigests digests) {
+        this.buffers = buffers;
+        this.digests = digests;
+    }
+
+    /** Writes the body where Content-Range says, or at the start of the disk; then flushes where asked to. */
+    void write(DriveLease lease, HttpServletRequest request, boolean flush) throws IOException {
+        DiskImage image = lease.image();
+        refuseReadOnly(image);
+        Preconditions.checkChange(request, lease.dataVersion());
+        WriteBody body = WriteBody.of(request, image.virtualSizeBytes());
+        if (!digests.writeVerified(image, body, request)) {
+            copy(body, image);
+        }
+        if (flush) {
+            image.flush();
+        }
+    }
+
+    static void refuseReadOnly(DiskImage image) {
+        if (image.readOnly()) {
+            throw Refusal.of(ProblemType.READ_ONLY, "the drive is open with read-only true");
+        }
+    }
+
+    private void copy(WriteBody body, DiskImage image) throws IOException {
+        ByteWindow window = body.window();
+        long received = 0;
+        try (Buffer buffer = buffers.take()) {
+            boolean more = window.length() > 0;
+            while (more) {
+                int step = (int) Math.min(buffer.sizeBytes(), window.length() - received);
+                int count = body.fill(buffer.view(step));
+                if (count > 0) {
+                    image.write(window.start() + received, buffer.memory(count));
+                }
+                received += count;
+                more = count == step && received < window.length();
+            }
+        }
+        body.checkEnd(received);
+    }
+}
