@@ -1,11 +1,13 @@
 package io.cowslip.drive;
 
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.cache.CacheBudget;
 import io.cowslip.engine.cache.CacheCounters;
 import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.cache.L2SliceCache;
 import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.ImageGeometry;
+import org.springframework.beans.factory.BeanCreationException;
 import org.springframework.beans.factory.config.ConfigurableBeanFactory;
 
 /**
@@ -23,8 +25,16 @@ final class CacheBeans implements CacheFactory {
     }
 
     @Override
-    public L2SliceCache create(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters) {
-        return (L2SliceCache) beans.getBean(NAME, budget, geometry, source, counters);
+    public L2SliceCache create(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters)
+            throws ImageException {
+        try {
+            return (L2SliceCache) beans.getBean(NAME, budget, geometry, source, counters);
+        } catch (BeanCreationException e) {
+            if (e.getMostSpecificCause() instanceof ImageException cause) {
+                throw cause;
+            }
+            throw e;
+        }
     }
 
     @Override

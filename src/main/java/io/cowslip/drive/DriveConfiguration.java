@@ -43,7 +43,8 @@ class DriveConfiguration {
     /** The L2 cache of one layer of one open image, sized for that image; see {@link CacheBeans}. */
     @Bean(CacheBeans.NAME)
     @Scope(ConfigurableBeanFactory.SCOPE_PROTOTYPE)
-    L2SliceCache l2SliceCache(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters) {
+    L2SliceCache l2SliceCache(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters)
+            throws ImageException {
         return new L2SliceCache(budget, geometry, source, counters);
     }
 
