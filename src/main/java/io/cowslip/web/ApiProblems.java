@@ -151,7 +151,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
     @Override
     protected @Nullable ResponseEntity<Object> handleExceptionInternal(
             Exception failure, @Nullable Object body, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
-        ProblemType type = type(status);
+        ProblemType type = ProblemType.of(status);
         HttpServletRequest servletRequest = ((ServletWebRequest) request).getRequest();
         note(type, failure, servletRequest);
         String detail =
@@ -165,17 +165,5 @@ class ApiProblems extends ResponseEntityExceptionHandler {
 
     private static String nothingAt(HttpServletRequest request) {
         return "there is nothing at " + request.getRequestURI();
-    }
-
-    private static ProblemType type(HttpStatusCode status) {
-        return switch (status.value()) {
-            case 404 -> ProblemType.NOT_FOUND;
-            case 405 -> ProblemType.METHOD_NOT_ALLOWED;
-            case 406 -> ProblemType.NOT_ACCEPTABLE;
-            case 413 -> ProblemType.BODY_TOO_LARGE;
-            case 415 -> ProblemType.UNSUPPORTED_MEDIA_TYPE;
-            case 503 -> ProblemType.UNAVAILABLE;
-            default -> status.is4xxClientError() ? ProblemType.INVALID_REQUEST : ProblemType.INTERNAL;
-        };
     }
 }

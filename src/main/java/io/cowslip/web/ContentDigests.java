@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.Base64;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
@@ -31,12 +32,14 @@ final class ContentDigests {
         this.held = new Semaphore(bodies);
     }
 
-    /** Verifies the body, then writes it; false, and nothing done, where the request has no digest. */
-    boolean writeVerified(DiskImage image, WriteBody body, HttpServletRequest request) throws IOException {
-        String header = request.getHeader(CONTENT_DIGEST);
-        if (header == null) {
-            return false;
-        }
+    /** Whether the request's body comes with a digest. */
+    boolean sentWith(HttpServletRequest request) {
+        return request.getHeader(CONTENT_DIGEST) != null;
+    }
+
+    /** Verifies the body, then writes it; returns its length. */
+    long writeVerified(DiskImage image, WriteBody body, HttpServletRequest request) throws IOException {
+        String header = String.join(", ", Collections.list(request.getHeaders(CONTENT_DIGEST)));
         Map<DigestAlgorithm, byte[]> expected = DigestAlgorithm.contentDigests(header);
         if (body.exact() && body.window().length() > limitBytes) {
             throw tooLarge();
@@ -51,10 +54,10 @@ final class ContentDigests {
             if (bytes.byteSize() > 0) {
                 image.write(body.window().start(), bytes);
             }
+            return bytes.byteSize();
         } finally {
             held.release();
         }
-        return true;
     }
 
     private MemorySegment receive(WriteBody body, Arena arena) throws IOException {

@@ -56,11 +56,11 @@ final class DataPatches {
         if (body.length == 0) {
             throw Refusal.of(ProblemType.UNREADABLE_JSON, "the body is empty; it takes {\"op\": \"zero\", ...}");
         }
-        @Nullable DataOperation operation = json.readValue(body, DataOperation.class);
+        @Nullable DataOperationRequest operation = json.readValue(body, DataOperationRequest.class);
         if (operation == null) {
             throw Refusal.of(ProblemType.UNREADABLE_JSON, "the body is null; it takes {\"op\": \"zero\", ...}");
         }
-        operation.apply(lease.image());
+        writes.apply(operation.on(lease.image().virtualSizeBytes()), lease);
     }
 
     private static MediaType type(@Nullable String header) {

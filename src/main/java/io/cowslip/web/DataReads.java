@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DriveLease;
+import io.cowslip.drive.DriveObserver.Operation;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.GuestExtent;
 import io.cowslip.web.TransferBuffers.Buffer;
@@ -9,8 +10,8 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Enumeration;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpMethod;
@@ -22,10 +23,12 @@ import org.springframework.http.HttpMethod;
 final class DataReads {
     private final TransferBuffers buffers;
     private final ContentDigests digests;
+    private final OperationClock clock;
 
-    DataReads(TransferBuffers buffers, ContentDigests digests) {
+    DataReads(TransferBuffers buffers, ContentDigests digests, OperationClock clock) {
         this.buffers = buffers;
         this.digests = digests;
+        this.clock = clock;
     }
 
     void answer(DriveLease lease, HttpServletRequest request, HttpServletResponse response) throws IOException {
@@ -35,43 +38,46 @@ final class DataReads {
             response.setStatus(HttpServletResponse.SC_NOT_MODIFIED);
             return;
         }
-        boolean head = HttpMethod.HEAD.matches(request.getMethod());
-        Optional<List<ByteWindow>> windows = head || !Preconditions.rangeApplies(request, version)
-                ? Optional.empty()
-                : RangeHeader.windows(singleRange(request), lease.image().virtualSizeBytes());
-        if (windows.isPresent() && windows.get().size() > 1) {
-            sendParts(lease.image(), windows.get(), response);
+        if (HttpMethod.HEAD.matches(request.getMethod())) {
+            describeOne(new ByteWindow(0, lease.image().virtualSizeBytes()), response);
         } else {
-            sendOne(lease.image(), windows.map(List::getFirst), request, response, head);
+            clock.time(lease.id(), Operation.READ, () -> send(lease.image(), version, request, response));
         }
+    }
+
+    private long send(DiskImage image, String version, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
+        long size = image.virtualSizeBytes();
+        List<ByteWindow> windows = Preconditions.rangeApplies(request, version)
+                ? RangeHeader.windows(singleRange(request), size).orElse(List.of())
+                : List.of();
+        if (windows.size() > 1) {
+            sendParts(image, windows, response);
+            return windows.stream().mapToLong(ByteWindow::length).sum();
+        }
+        ByteWindow window = new ByteWindow(0, size);
+        if (!windows.isEmpty()) {
+            window = windows.getFirst();
+            response.setStatus(HttpServletResponse.SC_PARTIAL_CONTENT);
+            response.setHeader(HttpHeaders.CONTENT_RANGE, window.contentRange(size));
+        }
+        describeOne(window, response);
+        if (!digests.sendVerifiable(image, window, request, response)) {
+            sendWindow(image, window, response.getOutputStream());
+        }
+        return window.length();
     }
 
     /** The Range header; several of them are no valid one. */
     private static @Nullable String singleRange(HttpServletRequest request) {
-        var lines = request.getHeaders(HttpHeaders.RANGE);
+        Enumeration<String> lines = request.getHeaders(HttpHeaders.RANGE);
         String first = lines.hasMoreElements() ? lines.nextElement() : null;
         return lines.hasMoreElements() ? null : first;
     }
 
-    private void sendOne(
-            DiskImage image,
-            Optional<ByteWindow> range,
-            HttpServletRequest request,
-            HttpServletResponse response,
-            boolean head)
-            throws IOException {
-        long size = image.virtualSizeBytes();
-        ByteWindow window = range.orElse(new ByteWindow(0, size));
-        if (range.isPresent()) {
-            response.setStatus(HttpServletResponse.SC_PARTIAL_CONTENT);
-            response.setHeader(HttpHeaders.CONTENT_RANGE, window.contentRange(size));
-        }
+    private static void describeOne(ByteWindow window, HttpServletResponse response) {
         response.setContentType(DataHeaders.OCTET_STREAM);
         response.setContentLengthLong(window.length());
-        if (head || digests.sendVerifiable(image, window, request, response)) {
-            return;
-        }
-        send(image, window, response.getOutputStream());
     }
 
     private void sendParts(DiskImage image, List<ByteWindow> windows, HttpServletResponse response) throws IOException {
@@ -82,7 +88,7 @@ final class DataReads {
         ServletOutputStream out = response.getOutputStream();
         for (ByteWindow window : windows) {
             out.write(parts.head(window).getBytes(StandardCharsets.US_ASCII));
-            send(image, window, out);
+            sendWindow(image, window, out);
         }
         out.write(parts.tail().getBytes(StandardCharsets.US_ASCII));
     }
@@ -91,7 +97,7 @@ final class DataReads {
      * Sends a window. The map is asked ahead only where more than a buffer is left, so that long runs of zeros cost no
      * read and small requests no second look-up.
      */
-    private void send(DiskImage image, ByteWindow window, ServletOutputStream out) throws IOException {
+    private void sendWindow(DiskImage image, ByteWindow window, ServletOutputStream out) throws IOException {
         try (Buffer buffer = buffers.take()) {
             long position = window.start();
             long readAhead = position;

@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DriveLease;
+import io.cowslip.drive.DriveObserver.Operation;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.web.TransferBuffers.Buffer;
 import jakarta.servlet.http.HttpServletRequest;
@@ -13,10 +14,12 @@ import java.io.IOException;
 final class DataWrites {
     private final TransferBuffers buffers;
     private final ContentDigests digests;
+    private final OperationClock clock;
 
-    DataWrites(TransferBuffers buffers, ContentDigests digests) {
+    DataWrites(TransferBuffers buffers, ContentDigests digests, OperationClock clock) {
         this.buffers = buffers;
         this.digests = digests;
+        this.clock = clock;
     }
 
     /** Writes the body where Content-Range says, or at the start of the disk; then flushes where asked to. */
@@ -25,12 +28,40 @@ final class DataWrites {
         refuseReadOnly(image);
         Preconditions.checkChange(request, lease.dataVersion());
         WriteBody body = WriteBody.of(request, image.virtualSizeBytes());
-        if (!digests.writeVerified(image, body, request)) {
-            copy(body, image);
-        }
+        clock.time(lease.id(), Operation.WRITE, () -> digests.sentWith(request)
+                ? digests.writeVerified(image, body, request)
+                : copy(body, image));
         if (flush) {
-            image.flush();
+            flush(lease);
         }
+    }
+
+    /** Does what an operation without data asks for. */
+    void apply(DataOperation operation, DriveLease lease) throws IOException {
+        DiskImage image = lease.image();
+        switch (operation) {
+            case DataOperation.Zero zero ->
+                clock.time(lease.id(), Operation.ZERO, () -> {
+                    image.zero(zero.range().start(), zero.range().length());
+                    return zero.range().length();
+                });
+            case DataOperation.Discard discard ->
+                clock.time(lease.id(), Operation.DISCARD, () -> {
+                    image.discard(discard.range().start(), discard.range().length());
+                    return discard.range().length();
+                });
+            case DataOperation.Flush _ -> flush(lease);
+        }
+        if (operation.thenFlush()) {
+            flush(lease);
+        }
+    }
+
+    private void flush(DriveLease lease) throws IOException {
+        clock.time(lease.id(), Operation.FLUSH, () -> {
+            lease.image().flush();
+            return 0;
+        });
     }
 
     static void refuseReadOnly(DiskImage image) {
@@ -39,7 +70,7 @@ final class DataWrites {
         }
     }
 
-    private void copy(WriteBody body, DiskImage image) throws IOException {
+    private long copy(WriteBody body, DiskImage image) throws IOException {
         ByteWindow window = body.window();
         long received = 0;
         try (Buffer buffer = buffers.take()) {
@@ -55,5 +86,6 @@ final class DataWrites {
             }
         }
         body.checkEnd(received);
+        return received;
     }
 }

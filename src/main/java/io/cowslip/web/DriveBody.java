@@ -35,6 +35,7 @@ record DriveBody(
      * @param covers bytes that a full cache maps: of guest disk, or of host file for refcounts
      * @param coverage the same as a share of all there is
      */
+    @Schema(name = "DriveCache")
     record Cache(long size, int entrySize, int entries, long covers, double coverage) {
         static @Nullable Cache of(@Nullable CacheStats stats) {
             return stats == null
@@ -49,6 +50,7 @@ record DriveBody(
     }
 
     /** One layer below the top. */
+    @Schema(name = "DriveLayer")
     record Layer(
             String file,
             String format,

@@ -104,6 +104,7 @@ class DriveDataController {
                         in = ParameterIn.HEADER,
                         name = "Range",
                         description = "bytes=first-last, bytes=first-, bytes=-length",
+                        schema = @Schema(type = "string"),
                         example = "bytes=0-511"),
                 @Parameter(ref = OpenApiConfiguration.IF_MATCH),
                 @Parameter(ref = OpenApiConfiguration.IF_NONE_MATCH),
@@ -112,6 +113,7 @@ class DriveDataController {
                         in = ParameterIn.HEADER,
                         name = "Want-Content-Digest",
                         description = "RFC 9530; sha-256 and sha-512",
+                        schema = @Schema(type = "string"),
                         example = "sha-256=10")
             })
     @ApiResponse(
@@ -246,7 +248,7 @@ class DriveDataController {
             content = {
                 @Content(
                         mediaType = MediaType.APPLICATION_JSON_VALUE,
-                        schema = @Schema(implementation = DataOperation.class),
+                        schema = @Schema(implementation = DataOperationRequest.class),
                         examples = {
                             @ExampleObject(name = "zero", value = """
                                     {"op": "zero", "offset": 65536, "size": 131072, "flush": true}"""),

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param discard {@code ignore} or {@code unmap}
  * @param backing the options of the layer below
  */
-@Schema(description = "Open options of one layer, with QEMU's names, meaning and limits")
+@Schema(name = "DriveOptions", description = "Open options of one layer, with QEMU's names, meaning and limits")
 record LayerOptions(
         @Nullable String format,
         @Nullable Boolean readOnly,

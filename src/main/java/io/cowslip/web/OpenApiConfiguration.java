@@ -21,7 +21,11 @@ import io.swagger.v3.oas.models.parameters.HeaderParameter;
 import io.swagger.v3.oas.models.parameters.Parameter;
 import io.swagger.v3.oas.models.responses.ApiResponse;
 import io.swagger.v3.oas.models.servers.Server;
+import io.swagger.v3.oas.models.tags.Tag;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -51,7 +55,7 @@ class OpenApiConfiguration {
                 .replaceWithSchema(
                         ByteSize.class,
                         new Schema<>()
-                                .oneOf(List.of(new IntegerSchema().format("int64"), new StringSchema()))
+                                .types(new LinkedHashSet<>(List.of("integer", "string")))
                                 .description("A number of bytes; in requests also a text with a suffix, such as 64K"));
     }
 
@@ -119,7 +123,7 @@ class OpenApiConfiguration {
     private static void addResponse(Operation operation, String status, List<ProblemType> types) {
         MediaType problem = new MediaType().schema(new Schema<>().$ref("#/components/schemas/" + PROBLEM));
         for (ProblemType type : types) {
-            problem.addExamples(type.wireName(), new Example().value(example(type)));
+            problem.addExamples(type.wireName(), new Example().$ref("#/components/examples/" + type.wireName()));
         }
         String titles = types.stream().map(ProblemType::title).collect(Collectors.joining("; "));
         operation
@@ -131,22 +135,31 @@ class OpenApiConfiguration {
                                 .content(new Content().addMediaType(PROBLEM_JSON, problem)));
     }
 
-    private static Map<String, Object> example(ProblemType type) {
-        Map<String, Object> example = new TreeMap<>();
-        example.put("type", type.uri().toString());
-        example.put("title", type.title());
-        example.put("status", type.status().value());
-        example.put("detail", type.explanation());
-        return example;
+    private static Map<String, Example> examples() {
+        Map<String, Example> examples = new TreeMap<>();
+        for (ProblemType type : ProblemType.values()) {
+            Map<String, Object> problem = new LinkedHashMap<>();
+            problem.put("type", type.uri().toString());
+            problem.put("title", type.title());
+            problem.put("status", type.status().value());
+            problem.put("detail", type.explanation());
+            examples.put(type.wireName(), new Example().value(problem));
+        }
+        return examples;
     }
 
-    /** OpenAPI has no patterns that span segments: the volume's path is one parameter. */
+    /**
+     * Puts paths and schemas in an order that does not depend on the order of beans. OpenAPI has no patterns that span
+     * segments, so the path of a volume is one plain parameter.
+     */
     @Bean
-    OpenApiCustomizer plainPaths() {
+    OpenApiCustomizer settledOrder() {
         return api -> {
             Paths paths = new Paths();
-            api.getPaths().forEach((path, item) -> paths.addPathItem(path.replace("{*", "{"), item));
+            new TreeMap<>(api.getPaths()).forEach((path, item) -> paths.addPathItem(path.replace("{*", "{"), item));
             api.setPaths(paths);
+            api.getComponents().setSchemas(new TreeMap<>(api.getComponents().getSchemas()));
+            api.getTags().sort(Comparator.comparing(Tag::getName));
         };
     }
 }

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * @param id the drive's name; made up where not given
  * @param file the image, relative to the image root
  */
-@Schema(description = "Which image to open, under which id, and with which of QEMU's options")
+@Schema(name = "OpenDrive", description = "Which image to open, under which id, and with which of QEMU's options")
 record OpenRequest(
         @Nullable String id,
 

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import org.springframework.http.HttpStatus;
+import org.springframework.http.HttpStatusCode;
 
 /** The kinds of problem that callers may branch on: each with its status and a page that explains it. */
 enum ProblemType {
@@ -148,6 +149,19 @@ enum ProblemType {
 
     URI uri() {
         return URI.create("/problems/" + wireName());
+    }
+
+    /** The type for a status that something else than this service's code came to. */
+    static ProblemType of(HttpStatusCode status) {
+        return switch (status.value()) {
+            case 404 -> NOT_FOUND;
+            case 405 -> METHOD_NOT_ALLOWED;
+            case 406 -> NOT_ACCEPTABLE;
+            case 413 -> BODY_TOO_LARGE;
+            case 415 -> UNSUPPORTED_MEDIA_TYPE;
+            case 503 -> UNAVAILABLE;
+            default -> status.is4xxClientError() ? INVALID_REQUEST : INTERNAL;
+        };
     }
 
     static Optional<ProblemType> named(String wireName) {

@@ -64,6 +64,7 @@ class VolumeController {
                         in = ParameterIn.QUERY,
                         name = "prefix",
                         description = "How the names begin",
+                        schema = @Schema(type = "string"),
                         example = "vm1/"),
                 @Parameter(
                         in = ParameterIn.QUERY,

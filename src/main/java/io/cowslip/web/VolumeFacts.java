@@ -28,9 +28,11 @@ record VolumeFacts(
         @Nullable FormatSpecific formatSpecific) {
 
     /** What only one format has. */
+    @Schema(name = "VolumeFormat")
     record FormatSpecific(String type, Data data) {}
 
     /** What only qcow2 has. */
+    @Schema(name = "Qcow2Facts")
     record Data(
             String compat,
             String compressionType,

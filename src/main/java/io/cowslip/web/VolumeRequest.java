@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param compat {@code 0.10} (version 2) or {@code 1.1} (version 3)
  * @param preallocation only {@code off} yet
  */
-@Schema(description = "A new image file, with the names of qemu-img create")
+@Schema(name = "NewVolume", description = "A new image file, with the names of qemu-img create")
 record VolumeRequest(
         @Nullable String format,
         @Nullable ByteSize virtualSize,

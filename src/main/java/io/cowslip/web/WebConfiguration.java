@@ -1,6 +1,9 @@
 package io.cowslip.web;
 
+import io.cowslip.drive.DriveObserver;
 import org.apache.catalina.connector.Connector;
+import org.apache.catalina.core.StandardHost;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.jackson.autoconfigure.JsonMapperBuilderCustomizer;
 import org.springframework.boot.tomcat.servlet.TomcatServletWebServerFactory;
@@ -49,6 +52,16 @@ class WebConfiguration implements WebMvcConfigurer {
         return server -> server.addConnectorCustomizers(connector -> tune(connector, properties));
     }
 
+    /** What the container refuses by itself is a problem too. */
+    @Bean
+    WebServerFactoryCustomizer<TomcatServletWebServerFactory> containerProblems() {
+        return server -> server.addContextCustomizers(context -> {
+            if (context.getParent() instanceof StandardHost host) {
+                host.setErrorReportValveClass(ContainerProblems.class.getName());
+            }
+        });
+    }
+
     private static void tune(Connector connector, WebProperties properties) {
         String buffer = String.valueOf(properties.socketBuffer().toBytes());
         connector.setProperty("socket.appReadBufSize", buffer);
@@ -76,13 +89,18 @@ class WebConfiguration implements WebMvcConfigurer {
     }
 
     @Bean
-    DataReads dataReads(TransferBuffers buffers, ContentDigests digests) {
-        return new DataReads(buffers, digests);
+    OperationClock operationClock(ObjectProvider<DriveObserver> observers) {
+        return new OperationClock(observers.getIfAvailable(() -> DriveObserver.NONE));
     }
 
     @Bean
-    DataWrites dataWrites(TransferBuffers buffers, ContentDigests digests) {
-        return new DataWrites(buffers, digests);
+    DataReads dataReads(TransferBuffers buffers, ContentDigests digests, OperationClock clock) {
+        return new DataReads(buffers, digests, clock);
+    }
+
+    @Bean
+    DataWrites dataWrites(TransferBuffers buffers, ContentDigests digests, OperationClock clock) {
+        return new DataWrites(buffers, digests, clock);
     }
 
     @Bean
