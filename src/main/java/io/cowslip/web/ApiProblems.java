@@ -17,6 +17,7 @@ import org.springframework.http.MediaType;
 import org.springframework.http.ProblemDetail;
 import org.springframework.http.ResponseEntity;
 import org.springframework.http.converter.HttpMessageNotReadableException;
+import org.springframework.web.ErrorResponse;
 import org.springframework.web.bind.annotation.ExceptionHandler;
 import org.springframework.web.bind.annotation.RestControllerAdvice;
 import org.springframework.web.context.request.ServletWebRequest;
@@ -154,11 +155,9 @@ class ApiProblems extends ResponseEntityExceptionHandler {
         ProblemType type = ProblemType.of(status);
         HttpServletRequest servletRequest = ((ServletWebRequest) request).getRequest();
         note(type, failure, servletRequest);
-        String detail =
-                body instanceof ProblemDetail problem && problem.getDetail() != null && status.is4xxClientError()
-                        ? problem.getDetail()
-                        : type.explanation();
-        Refusal problem = Refusal.of(type, type == ProblemType.NOT_FOUND ? nothingAt(servletRequest) : detail);
+        String said = failure instanceof ErrorResponse known ? known.getBody().getDetail() : null;
+        String detail = type == ProblemType.NOT_FOUND ? nothingAt(servletRequest) : said;
+        Refusal problem = Refusal.of(type, detail == null ? type.explanation() : detail);
         headers.forEach((name, values) -> problem.with(name, String.join(", ", values)));
         return entity(problem);
     }

@@ -28,9 +28,10 @@ final class DataWrites {
         refuseReadOnly(image);
         Preconditions.checkChange(request, lease.dataVersion());
         WriteBody body = WriteBody.of(request, image.virtualSizeBytes());
-        clock.time(lease.id(), Operation.WRITE, () -> digests.sentWith(request)
-                ? digests.writeVerified(image, body, request)
-                : copy(body, image));
+        clock.time(
+                lease.id(),
+                Operation.WRITE,
+                () -> digests.sentWith(request) ? digests.writeVerified(image, body, request) : copy(body, image));
         if (flush) {
             flush(lease);
         }
@@ -50,7 +51,7 @@ final class DataWrites {
                     image.discard(discard.range().start(), discard.range().length());
                     return discard.range().length();
                 });
-            case DataOperation.Flush _ -> flush(lease);
+            case DataOperation.Flush flush -> flush(lease);
         }
         if (operation.thenFlush()) {
             flush(lease);
