@@ -4,6 +4,7 @@ import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.LayerStats;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
@@ -66,7 +67,7 @@ final class Drive {
 
     /** As the drive is now; the caller holds a lease. */
     DriveView view() {
-        List<LayerStats> layers = image.layers();
+        List<LayerStats> layers = heldLayers();
         return new DriveView(
                 id,
                 file,
@@ -89,7 +90,15 @@ final class Drive {
 
     /** The layers as they are now, or nothing once the drive is closing. */
     List<LayerStats> layers() {
-        return unlessClosing(image::layers).orElse(List.of());
+        return unlessClosing(this::heldLayers).orElse(List.of());
+    }
+
+    private List<LayerStats> heldLayers() {
+        try {
+            return image.layers();
+        } catch (IOException e) {
+            throw new UncheckedIOException("The host cannot say how large the files of drive " + id + " are", e);
+        }
     }
 
     /** Drops idle cache entries; false once the drive is closing. */
