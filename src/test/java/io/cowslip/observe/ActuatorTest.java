@@ -21,6 +21,7 @@ import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.Volumes;
 import io.cowslip.engine.image.CreateOptions;
 import io.restassured.RestAssured;
+import io.restassured.http.ContentType;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -61,9 +62,7 @@ class ActuatorTest {
     @BeforeEach
     void openDrive(@LocalServerPort int port) throws IOException {
         RestAssured.port = port;
-        if (volumes.list("", null, 1).names().isEmpty()) {
-            volumes.create("vm/root.qcow2", CreateOptions.qcow2(64 << 20));
-        }
+        volumes.create("vm/root.qcow2", CreateOptions.qcow2(64 << 20));
         registry.open(A, "vm/root.qcow2", registry.defaults());
         try (DriveLease lease = registry.lease(A);
                 Arena arena = Arena.ofConfined()) {
@@ -78,6 +77,7 @@ class ActuatorTest {
         if (!registry.drives().isEmpty()) {
             registry.close(A);
         }
+        volumes.delete("vm/root.qcow2");
     }
 
     @Test
@@ -105,13 +105,21 @@ class ActuatorTest {
     void theEndpointKnowsOpenDrivesOnly() {
         given().get("/actuator/drivecaches/none").then().statusCode(404);
         given().get("/actuator/drivecaches/1").then().statusCode(404);
-        given().post("/actuator/drivecaches/none").then().statusCode(404);
+        given().contentType(ContentType.JSON)
+                .post("/actuator/drivecaches/none")
+                .then()
+                .statusCode(404);
     }
 
     @Test
     void aWriteCleansNow() {
-        given().post("/actuator/drivecaches/a").then().statusCode(200).body("last-cleaned", notNullValue());
-        given().post("/actuator/drivecaches")
+        given().contentType(ContentType.JSON)
+                .post("/actuator/drivecaches/a")
+                .then()
+                .statusCode(200)
+                .body("last-cleaned", notNullValue());
+        given().contentType(ContentType.JSON)
+                .post("/actuator/drivecaches")
                 .then()
                 .statusCode(200)
                 .body("drives[0].layers[0].l2-cache.resident-entries", equalTo(0))
