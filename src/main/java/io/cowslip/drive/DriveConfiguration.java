@@ -37,8 +37,12 @@ class DriveConfiguration {
     }
 
     @Bean
-    ImageRoot imageRoot(DriveProperties properties) throws IOException {
-        return ImageRoot.at(properties.imageRoot());
+    ImageRoot imageRoot(DriveProperties properties, BadProperty badProperty) {
+        try {
+            return ImageRoot.at(properties.imageRoot());
+        } catch (IOException e) {
+            throw badProperty.of("cowslip.", "image-root", new IOException("it cannot be made or used as a folder", e));
+        }
     }
 
     /** The L2 cache of one layer of one open image, sized for that image; see {@link CacheBeans}. */
