@@ -1,0 +1,129 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.cache.CacheOptions;
+import io.cowslip.engine.host.HostFile;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** A raw file: guest offset and host offset are the same. A part of a sector at its end counts, padded with zeros. */
+final class RawLayer implements ImageLayer {
+    private static final long SECTOR_BYTES = 512;
+
+    private final HostFile file;
+    private final long virtualSizeBytes;
+    private final boolean writable;
+    private final UnsyncedData unsynced;
+
+    RawLayer(HostFile file, boolean writable) throws IOException {
+        this.file = file;
+        this.writable = writable;
+        this.unsynced = new UnsyncedData(file);
+        this.virtualSizeBytes = Math.ceilDiv(file.sizeBytes(), SECTOR_BYTES) * SECTOR_BYTES;
+    }
+
+    @Override
+    public HostFile file() {
+        return file;
+    }
+
+    @Override
+    public ImageFormat format() {
+        return ImageFormat.RAW;
+    }
+
+    @Override
+    public long virtualSizeBytes() {
+        return virtualSizeBytes;
+    }
+
+    @Override
+    public @Nullable ImageLayer backing() {
+        return null;
+    }
+
+    @Override
+    public void read(long guestOffset, MemorySegment into) throws IOException {
+        long count = file.read(guestOffset, into);
+        if (count < into.byteSize()) {
+            into.asSlice(count).fill((byte) 0);
+        }
+    }
+
+    @Override
+    public GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException {
+        long end = guestOffset + maxLengthBytes;
+        long data = file.nextData(guestOffset);
+        if (data > guestOffset) {
+            return new GuestExtent(guestOffset, Math.min(data, end) - guestOffset, true, true);
+        }
+        long hole = file.nextHole(guestOffset);
+        if (hole <= guestOffset) {
+            return new GuestExtent(guestOffset, maxLengthBytes, true, true);
+        }
+        return new GuestExtent(guestOffset, Math.min(hole, end) - guestOffset, false, false);
+    }
+
+    @Override
+    public long writeInPlace(long guestOffset, MemorySegment from) throws IOException {
+        unsynced.requireSound();
+        file.write(guestOffset, from);
+        unsynced.written();
+        return from.byteSize();
+    }
+
+    @Override
+    public long writeSome(long guestOffset, MemorySegment from) throws IOException {
+        return writeInPlace(guestOffset, from);
+    }
+
+    @Override
+    public void zero(long guestOffset, long lengthBytes) throws IOException {
+        unsynced.requireSound();
+        file.zero(guestOffset, lengthBytes);
+        unsynced.written();
+    }
+
+    @Override
+    public void discard(long guestOffset, long lengthBytes) throws IOException {
+        unsynced.requireSound();
+        file.punch(guestOffset, lengthBytes);
+        unsynced.written();
+    }
+
+    @Override
+    public void flush() throws IOException {
+        unsynced.sync();
+    }
+
+    @Override
+    public boolean isWritable() {
+        return writable;
+    }
+
+    /** A raw file has no metadata, so no caches. */
+    @Override
+    public CacheChange prepareCaches(CacheOptions options) {
+        return CacheChange.NONE;
+    }
+
+    @Override
+    public LayerStats stats() {
+        return new LayerStats(file.path(), ImageFormat.RAW, virtualSizeBytes, 0, null, null);
+    }
+
+    /** A raw file has no metadata, so no caches. */
+    @Override
+    public void cleanCaches() {}
+
+    @Override
+    public void close() throws IOException {
+        try {
+            if (writable) {
+                flush();
+            }
+        } finally {
+            file.close();
+        }
+    }
+}
