@@ -51,11 +51,15 @@ public interface HostFile extends AutoCloseable {
     long allocatedBytes() throws IOException;
 
     /**
-     * Takes the locks that QEMU would take, without waiting, and keeps them until the file is closed.
+     * Takes the locks that QEMU would take, without waiting, and keeps them until the file is closed. With locks held
+     * already it goes over to {@code lock}; refused, it keeps what it had.
      *
      * @throws io.cowslip.engine.ImageException of kind BUSY when another process or another opening holds against them
      */
     void lock(ImageLock lock) throws IOException;
+
+    /** Gives up the locks while the file stays open. */
+    void unlock() throws IOException;
 
     /** Closes the descriptor and so drops its locks. Does not sync. */
     @Override

@@ -22,8 +22,11 @@ public interface HostFiles {
      */
     HostFile open(Path path, Mode mode) throws IOException;
 
+    /** Returns after the folder's entries, such as a file just created in it, are on stable storage. */
+    void syncFolder(Path folder) throws IOException;
+
     /** The real files of this machine. */
     static HostFiles posix() {
-        return PosixFile::open;
+        return new PosixFiles();
     }
 }

@@ -1,13 +1,207 @@
 package io.cowslip.engine.host;
 
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 
-/** SKELETON. */
-final class PosixFile {
-    private PosixFile() {}
+/** A file of this machine by its descriptor. */
+final class PosixFile implements HostFile {
+    private static final int NEW_FILE_MODE = 0b110_110_000;
+
+    /** Below this, writing zeros costs less than telling the file system about them. */
+    private static final long ZEROS_WRITTEN_AT_MOST_BYTES = 256 << 10;
+
+    private static final MemorySegment ZEROS = Arena.global().allocate(64 << 10, 4096);
+
+    private final Path path;
+    private final int descriptor;
+    private final FileIdentity identity;
+    private final HeldLocks locks;
+
+    private PosixFile(Path path, int descriptor, FileIdentity identity) {
+        this.path = path;
+        this.descriptor = descriptor;
+        this.identity = identity;
+        this.locks = new HeldLocks(descriptor, path);
+    }
 
     static HostFile open(Path path, HostFiles.Mode mode) throws IOException {
-        throw new UnsupportedOperationException();
+        int flags = switch (mode) {
+            case READ -> Posix.O_RDONLY;
+            case READ_WRITE -> Posix.O_RDWR;
+            case CREATE_NEW -> Posix.O_RDWR | Posix.O_CREAT | Posix.O_EXCL;
+        };
+        int descriptor = Posix.open(path.toString(), flags, NEW_FILE_MODE);
+        if (descriptor < 0) {
+            throw openFailure(path, -descriptor);
+        }
+        Posix.FileStatus status = Posix.status(descriptor);
+        if (!status.isRegularFile()) {
+            Posix.close(descriptor);
+            throw ImageException.of(Kind.INVALID_FORMAT, path, "not a regular file");
+        }
+        return new PosixFile(path, descriptor, new FileIdentity(status.device(), status.inode()));
+    }
+
+    private static ImageException openFailure(Path path, int errno) {
+        return switch (errno) {
+            case Posix.ENOENT -> ImageException.of(Kind.NOT_FOUND, path, "there is no such file");
+            case Posix.EEXIST -> ImageException.of(Kind.ALREADY_EXISTS, path, "there is a file of that name already");
+            case Posix.EISDIR, Posix.ENXIO -> ImageException.of(Kind.INVALID_FORMAT, path, "not a regular file");
+            case Posix.EACCES, Posix.EROFS ->
+                ImageException.of(Kind.FORBIDDEN, path, "the service has no permission to open it this way");
+            case Posix.ELOOP -> ImageException.of(Kind.NOT_FOUND, path, "too many symbolic links");
+            default -> failure(path, "open", errno);
+        };
+    }
+
+    private static ImageException failure(Path path, String operation, int errno) {
+        Kind kind = switch (errno) {
+            case Posix.ENOSPC, Posix.EDQUOT, Posix.EFBIG -> Kind.NO_SPACE;
+            default -> Kind.IO;
+        };
+        String cause = kind == Kind.NO_SPACE ? "the host has no space left for it" : "the host refused";
+        return ImageException.of(kind, path, operation + ": " + cause + " (errno " + errno + ")");
+    }
+
+    @Override
+    public Path path() {
+        return path;
+    }
+
+    @Override
+    public FileIdentity identity() {
+        return identity;
+    }
+
+    @Override
+    public int read(long hostOffset, MemorySegment into) throws IOException {
+        long wanted = into.byteSize();
+        long done = 0;
+        while (done < wanted) {
+            long count =
+                    Posix.pread(descriptor, done == 0 ? into : into.asSlice(done), wanted - done, hostOffset + done);
+            if (count == 0) {
+                break;
+            }
+            if (count > 0) {
+                done += count;
+            } else if (count != -Posix.EINTR) {
+                throw failure(path, "read of " + wanted + " bytes at " + hostOffset, (int) -count);
+            }
+        }
+        return Math.toIntExact(done);
+    }
+
+    @Override
+    public void write(long hostOffset, MemorySegment from) throws IOException {
+        long wanted = from.byteSize();
+        long done = 0;
+        while (done < wanted) {
+            long count =
+                    Posix.pwrite(descriptor, done == 0 ? from : from.asSlice(done), wanted - done, hostOffset + done);
+            if (count >= 0) {
+                done += count;
+            } else if (count != -Posix.EINTR) {
+                throw failure(path, "write of " + wanted + " bytes at " + hostOffset, (int) -count);
+            }
+        }
+    }
+
+    @Override
+    public void zero(long hostOffset, long lengthBytes) throws IOException {
+        if (lengthBytes > ZEROS_WRITTEN_AT_MOST_BYTES) {
+            int result = Posix.fallocate(descriptor, Posix.FALLOC_FL_ZERO_RANGE, hostOffset, lengthBytes);
+            if (result == 0) {
+                return;
+            }
+            if (result != -Posix.EOPNOTSUPP && result != -Posix.EINTR) {
+                throw failure(path, "zeroing of " + lengthBytes + " bytes at " + hostOffset, -result);
+            }
+        }
+        for (long done = 0; done < lengthBytes; done += ZEROS.byteSize()) {
+            write(hostOffset + done, ZEROS.asSlice(0, Math.min(ZEROS.byteSize(), lengthBytes - done)));
+        }
+    }
+
+    @Override
+    public void punch(long hostOffset, long lengthBytes) throws IOException {
+        int result = Posix.fallocate(
+                descriptor, Posix.FALLOC_FL_PUNCH_HOLE | Posix.FALLOC_FL_KEEP_SIZE, hostOffset, lengthBytes);
+        if (result < 0 && result != -Posix.EOPNOTSUPP && result != -Posix.EINTR) {
+            throw failure(path, "giving back " + lengthBytes + " bytes at " + hostOffset, -result);
+        }
+    }
+
+    @Override
+    public void sync() throws IOException {
+        int result = Posix.fdatasync(descriptor);
+        if (result < 0) {
+            throw failure(path, "sync", -result);
+        }
+    }
+
+    @Override
+    public long sizeBytes() throws IOException {
+        long size = Posix.lseek(descriptor, 0, Posix.SEEK_END);
+        if (size < 0) {
+            throw failure(path, "size", (int) -size);
+        }
+        return size;
+    }
+
+    @Override
+    public void truncate(long sizeBytes) throws IOException {
+        int result = Posix.ftruncate(descriptor, sizeBytes);
+        if (result < 0) {
+            throw failure(path, "setting the size to " + sizeBytes, -result);
+        }
+    }
+
+    @Override
+    public long nextData(long hostOffset) throws IOException {
+        return seek(hostOffset, Posix.SEEK_DATA);
+    }
+
+    @Override
+    public long nextHole(long hostOffset) throws IOException {
+        return seek(hostOffset, Posix.SEEK_HOLE);
+    }
+
+    private long seek(long hostOffset, int whence) throws IOException {
+        long found = Posix.lseek(descriptor, hostOffset, whence);
+        if (found == -Posix.ENXIO) {
+            return sizeBytes();
+        }
+        if (found < 0) {
+            throw failure(path, "looking for data or holes from " + hostOffset, (int) -found);
+        }
+        return found;
+    }
+
+    @Override
+    public long allocatedBytes() {
+        return Posix.status(descriptor).allocatedBytes();
+    }
+
+    @Override
+    public void lock(ImageLock lock) throws IOException {
+        locks.change(lock);
+    }
+
+    @Override
+    public void unlock() {
+        locks.drop();
+    }
+
+    @Override
+    public void close() throws IOException {
+        int result = Posix.close(descriptor);
+        if (result < 0) {
+            throw failure(path, "close", -result);
+        }
     }
 }

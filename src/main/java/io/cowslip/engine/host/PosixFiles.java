@@ -1,0 +1,28 @@
+package io.cowslip.engine.host;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** The real files of this machine. */
+final class PosixFiles implements HostFiles {
+    @Override
+    public HostFile open(Path path, Mode mode) throws IOException {
+        return PosixFile.open(path, mode);
+    }
+
+    @Override
+    public void syncFolder(Path folder) throws IOException {
+        int descriptor = Posix.open(folder.toString(), Posix.O_RDONLY, 0);
+        if (descriptor < 0) {
+            throw ImageException.of(Kind.IO, folder, "the folder does not open (errno " + -descriptor + ")");
+        }
+        int result = Posix.fdatasync(descriptor);
+        Posix.close(descriptor);
+        // Some file systems cannot sync a folder, and say so with EINVAL; they have nothing to lose then.
+        if (result < 0 && result != -Posix.EINVAL) {
+            throw ImageException.of(Kind.IO, folder, "the folder does not sync (errno " + -result + ")");
+        }
+    }
+}
