@@ -12,4 +12,25 @@ public final class CacheCounters {
     final LongAdder writeBacks = new LongAdder();
     final LongAdder bytesWrittenBack = new LongAdder();
     final LongAdder entriesCleaned = new LongAdder();
+
+    CacheStats snapshot(
+            int resident, int dirty, int entryBytes, int entries, long coversBytes, double coverage) {
+        return new CacheStats(
+                hits.sum(),
+                misses.sum(),
+                loads.sum(),
+                bytesLoaded.sum(),
+                evictions.sum(),
+                writeBacks.sum(),
+                bytesWrittenBack.sum(),
+                entriesCleaned.sum(),
+                resident,
+                dirty,
+                (long) resident * entryBytes,
+                (long) entries * entryBytes,
+                entryBytes,
+                entries,
+                coversBytes,
+                coverage);
+    }
 }

@@ -1,16 +1,157 @@
 package io.cowslip.engine.cache;
 
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.ImageGeometry;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 
-/** SKELETON. */
+/**
+ * The L2 cache of one open image layer: pieces of L2 tables, called slices, in memory within QEMU's budget.
+ *
+ * <h2>What it is for</h2>
+ *
+ * Every access to the disk asks the L2 tables where a guest cluster lies in the file. A table fills a whole cluster,
+ * 64 KiB by default; an answer needs eight bytes of it. A slice is the part of a table that one miss reads, {@code
+ * l2-cache-entry-size} bytes: with slices of 4 KiB a miss reads a sixteenth, and the same memory holds sixteen times
+ * as many different places of the disk. What decides speed is <em>coverage</em>, the share of the disk that the cache
+ * can map: the number of slices times the clusters that each maps.
+ *
+ * <h2>Slices are keyed by guest position</h2>
+ *
+ * Slice {@code n} maps the guest clusters from {@code n * entriesPerSlice} on. So a hit needs no look at the L1 table,
+ * and a table that moves in the file takes its cached slices along. Where a slice lies in the file is the business of
+ * its {@link TableSource} and of whoever writes it back.
+ *
+ * <h2>A hit takes no lock and writes nothing that others read</h2>
+ *
+ * The directory names a slot; the slot's version says whether it may be read; its owner, whether it is the right one;
+ * the entry is copied out; and if the version is still the same, nothing happened in between and the copy counts. If
+ * anything did not fit, the reader starts over, as for a miss. Since entries are copied and no reference is kept, there
+ * are no pins to forget. The one store is the slot's {@code touched} mark, and only where it differs: a hot slot's
+ * cache line stays shared. Counting goes to striped adders.
+ *
+ * <h2>Misses run in parallel</h2>
+ *
+ * A load takes one of a set of striped locks, so each slice is loaded once however many threads want it, and a slot,
+ * for which alone it holds the eviction lock. The read itself holds only the stripe. A failed load leaves the slot free.
+ *
+ * <h2>Eviction and idleness share one field</h2>
+ *
+ * {@code touched} holds the epoch of the last use and whether the clock hand has seen it since. The hand gives each
+ * used slot a second chance. Each {@link #clean} drops the slots whose last use is not of the current epoch and begins
+ * the next: a slice lives for one to two intervals after its last use, as in QEMU. Consecutive free slots are given
+ * back to the system together. A new slice starts with no second chance, so a scan of the disk that uses each slice
+ * once passes through without driving out what is in use.
+ *
+ * <h2>Writers</h2>
+ *
+ * One thread at a time changes entries, under the image's metadata lock. A changed slice is dirty and stays until it
+ * is written back; readers never evict it and never write it. At most half of the slices may be dirty, so a reader
+ * always finds a slot in the end: {@link #mustWriteBackBeforePut} tells a writer to commit first. In which order
+ * things reach the disk is not decided here.
+ */
 public final class L2SliceCache implements AutoCloseable {
-    public L2SliceCache(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters) {}
+    private static final int ENTRY_SHIFT = 3;
 
-    /** What the cache has done and holds; any thread. */
-    public CacheStats stats() {
-        throw new UnsupportedOperationException();
+    private final CacheBudget budget;
+    private final CacheCounters counters;
+    private final TableCache slices;
+    private final int sliceBits;
+    private final int sliceMask;
+    private final long coversBytes;
+    private final double coverage;
+
+    /**
+     * An empty cache. Slab memory is taken as slices come in.
+     *
+     * @param source reads slices; its keys are guest slices
+     * @throws ImageException NO_SPACE when the system has no address space for it
+     */
+    public L2SliceCache(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters)
+            throws ImageException {
+        this.budget = budget;
+        this.counters = counters;
+        this.sliceBits = geometry.l2EntriesPerSliceBits(budget.l2EntryBytes());
+        this.sliceMask = (1 << sliceBits) - 1;
+        int slicesPerTableBits = geometry.l2EntriesPerTableBits() - sliceBits;
+        long guestSlices = (long) geometry.l1EntriesNeeded() << slicesPerTableBits;
+        this.slices = new TableCache(
+                budget.l2EntryBytes(), budget.l2Entries(), guestSlices, slicesPerTableBits, source, counters);
+        long mappable = (long) budget.l2Entries() << sliceBits + geometry.clusterBits();
+        this.coversBytes = Math.min(mappable, geometry.virtualSizeBytes());
+        this.coverage = geometry.virtualSizeBytes() == 0 ? 1 : (double) coversBytes / geometry.virtualSizeBytes();
     }
 
+    public CacheBudget budget() {
+        return budget;
+    }
+
+    /** Guest clusters that one slice maps. */
+    public int entriesPerSlice() {
+        return sliceMask + 1;
+    }
+
+    /** The L2 entry of {@code guestCluster}, loading its slice where needed. Any thread; takes no lock on a hit. */
+    public long entry(long guestCluster) throws IOException {
+        return slices.read(guestCluster >>> sliceBits, ((int) guestCluster & sliceMask) << ENTRY_SHIFT);
+    }
+
+    /**
+     * Copies L2 entries from {@code guestCluster} on, as many as {@code wanted}, its slice and {@code into} allow. Any
+     * thread; takes no lock on a hit, and counts as one lookup.
+     *
+     * @return how many were copied, at least 1
+     */
+    public int entries(long guestCluster, int wanted, long[] into) throws IOException {
+        int first = (int) guestCluster & sliceMask;
+        int count = Math.min(Math.min(wanted, into.length), sliceMask + 1 - first);
+        slices.read(guestCluster >>> sliceBits, first << ENTRY_SHIFT, count, into);
+        return count;
+    }
+
+    /** Whether so many slices are dirty that they must be written back before {@link #put} may touch another one. */
+    public boolean mustWriteBackBeforePut(long guestCluster) {
+        return slices.mustWriteBackBeforeChangeOf(guestCluster >>> sliceBits);
+    }
+
+    /**
+     * Publishes an entry: readers see it from now on. Under the image's metadata lock, after the bytes it leads to are
+     * in the file, and after {@link #mustWriteBackBeforePut} said no.
+     */
+    public void put(long guestCluster, long entry) throws IOException {
+        MemorySegment slice = slices.pieceForChange(guestCluster >>> sliceBits);
+        TableCache.ENTRY.setRelease(slice, (guestCluster & sliceMask) << ENTRY_SHIFT, entry);
+    }
+
+    /** Whether any slice is newer than the file. */
+    public boolean hasDirty() {
+        return slices.hasDirty();
+    }
+
+    /** Writes all dirty slices. For the write barrier alone, under the metadata lock. */
+    public void writeBack(TableSink sink) throws IOException {
+        slices.writeBack(sink);
+    }
+
+    /** Drops slices not used since the last call and gives their memory back. Any thread. */
+    public void clean() {
+        slices.clean();
+    }
+
+    /** What the cache has done and holds. Any thread. */
+    public CacheStats stats() {
+        return counters.snapshot(
+                slices.residentCount(),
+                slices.dirtyCount(),
+                budget.l2EntryBytes(),
+                budget.l2Entries(),
+                coversBytes,
+                coverage);
+    }
+
+    /** Gives the memory back. By the owner, once nobody uses the cache; what is dirty is lost. */
     @Override
-    public void close() {}
+    public void close() {
+        slices.close();
+    }
 }

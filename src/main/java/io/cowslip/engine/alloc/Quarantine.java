@@ -1,0 +1,65 @@
+package io.cowslip.engine.alloc;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+
+/**
+ * Clusters that nothing in memory points at any more, but that must not be used again yet: the file may still point at
+ * them until the write barrier has passed, and requests that began before may still be reading them. Their counts drop
+ * when both is over. Under the image's metadata lock.
+ */
+public final class Quarantine {
+
+    /**
+     * A run of freed clusters.
+     *
+     * @param punch whether the host is to have their space back once nothing else uses them
+     */
+    record Freed(long firstCluster, long clusters, boolean punch) {}
+
+    private record Batch(long mark, List<Freed> freed) {}
+
+    private final InFlightRequests requests;
+    private final Deque<Batch> waitingForRequests = new ArrayDeque<>();
+    private List<Freed> waitingForBarrier = new ArrayList<>();
+
+    public Quarantine(InFlightRequests requests) {
+        this.requests = requests;
+    }
+
+    /** Takes in clusters to which the last pointer in memory has just gone. */
+    public void add(long firstCluster, long clusters, boolean punch) {
+        Freed last = waitingForBarrier.isEmpty() ? null : waitingForBarrier.getLast();
+        if (last != null && last.punch == punch && last.firstCluster + last.clusters == firstCluster) {
+            waitingForBarrier.set(
+                    waitingForBarrier.size() - 1, new Freed(last.firstCluster, last.clusters + clusters, punch));
+        } else {
+            waitingForBarrier.add(new Freed(firstCluster, clusters, punch));
+        }
+    }
+
+    /** The file points at none of the clusters added so far. */
+    public void barrierPassed() {
+        if (!waitingForBarrier.isEmpty()) {
+            waitingForRequests.add(new Batch(requests.mark(), waitingForBarrier));
+            waitingForBarrier = new ArrayList<>();
+        }
+    }
+
+    /** Takes out what may be used again. */
+    List<Freed> takeReusable() {
+        List<Freed> reusable = new ArrayList<>();
+        while (!waitingForRequests.isEmpty()
+                && requests.areOverSince(waitingForRequests.getFirst().mark)) {
+            reusable.addAll(waitingForRequests.removeFirst().freed);
+        }
+        return reusable;
+    }
+
+    /** Whether nothing waits here at all. */
+    public boolean isEmpty() {
+        return waitingForBarrier.isEmpty() && waitingForRequests.isEmpty();
+    }
+}

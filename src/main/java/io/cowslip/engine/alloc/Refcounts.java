@@ -1,0 +1,228 @@
+package io.cowslip.engine.alloc;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.cache.RefcountBlockCache;
+import io.cowslip.engine.cache.ResidentTable;
+import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.RefcountBits;
+import io.cowslip.engine.host.HostFile;
+import java.io.IOException;
+
+/**
+ * How often each host cluster is referred to (qcow2 specification, "Host cluster management"): counts, the blocks that
+ * hold them, and the table of blocks, which grow with the file. Knows nothing of what the clusters are for. Under the
+ * image's metadata lock.
+ *
+ * <p>A new block lies in the first cluster of the very range that it counts, and so counts itself: making one never
+ * needs another. A new table comes with the blocks that count it, right after the range of the old one.
+ */
+public final class Refcounts {
+    private static final long BLOCK_OFFSET_MASK = 0xFFFF_FFFF_FFFF_FE00L;
+
+    private final HostFile file;
+    private final ImageGeometry geometry;
+    private final Quarantine quarantine;
+    private final RefcountWriteBack writeBack;
+    private final long countsPerBlock;
+    private ResidentTable table;
+    private RefcountBlockCache blocks;
+    private boolean tableMoved;
+
+    /** The refcounts of an open image; {@code blocks} must load through {@link #blockOffset}. */
+    public Refcounts(
+            HostFile file,
+            ImageGeometry geometry,
+            ResidentTable table,
+            RefcountBlockCache blocks,
+            Quarantine quarantine,
+            RefcountWriteBack writeBack) {
+        this.file = file;
+        this.geometry = geometry;
+        this.table = table;
+        this.blocks = blocks;
+        this.quarantine = quarantine;
+        this.writeBack = writeBack;
+        this.countsPerBlock = 1L << geometry.refcountsPerBlockBits();
+    }
+
+    /** Puts another cache in the place of the one in use, which must have nothing dirty. */
+    public void replaceCache(RefcountBlockCache other) {
+        blocks = other;
+    }
+
+    public RefcountBlockCache cache() {
+        return blocks;
+    }
+
+    public ResidentTable table() {
+        return table;
+    }
+
+    /** Whether the header does not name the table's place yet. */
+    public boolean tableMoved() {
+        return tableMoved;
+    }
+
+    /** The header names the table's place. */
+    public void tablePublished() {
+        tableMoved = false;
+    }
+
+    /**
+     * Host offset of a block that the table names.
+     *
+     * @throws ImageException CORRUPT when that is no cluster
+     */
+    public long blockOffset(long blockIndex) throws ImageException {
+        long offset = table.entry((int) blockIndex) & BLOCK_OFFSET_MASK;
+        if (offset == 0 || geometry.offsetInCluster(offset) != 0) {
+            throw ImageException.of(
+                    ImageException.Kind.CORRUPT,
+                    file.path(),
+                    "refcount block " + blockIndex + " lies at " + offset + ", which is no cluster of the file");
+        }
+        return offset;
+    }
+
+    /** Whether the counts of the clusters around {@code cluster} have a block. Without one they are all 0. */
+    boolean hasBlock(long cluster) {
+        long blockIndex = blockIndex(cluster);
+        return blockIndex < table.entryCount() && table.entry((int) blockIndex) != 0;
+    }
+
+    public long count(long cluster) throws IOException {
+        return hasBlock(cluster) ? blocks.count(blockIndex(cluster), indexInBlock(cluster)) : 0;
+    }
+
+    /** Counts one more reference to {@code cluster}, whose block must be there. */
+    void raise(long cluster) throws IOException {
+        long count = count(cluster);
+        if (count >= RefcountBits.maxCount(geometry.refcountOrder())) {
+            throw ImageException.of(
+                    ImageException.Kind.NO_SPACE,
+                    file.path(),
+                    "cluster " + cluster + " has " + count + " references, the most that " + (1 << geometry.refcountOrder())
+                            + "-bit refcounts can count");
+        }
+        set(cluster, count + 1);
+    }
+
+    /** Counts one reference less, and returns what is left. */
+    long lower(long cluster) throws IOException {
+        long count = count(cluster);
+        if (count == 0) {
+            throw ImageException.of(
+                    ImageException.Kind.CORRUPT,
+                    file.path(),
+                    "cluster " + cluster + " was in use with a refcount of 0; \"qemu-img check -r all\" repairs that");
+        }
+        set(cluster, count - 1);
+        return count - 1;
+    }
+
+    private void set(long cluster, long count) throws IOException {
+        long blockIndex = blockIndex(cluster);
+        if (blocks.mustWriteBackBeforeChangeOf(blockIndex)) {
+            writeBack.writeBackRefcounts();
+        }
+        blocks.setCount(blockIndex, indexInBlock(cluster), count);
+    }
+
+    /** Makes the block that counts {@code cluster} where there is none: it takes the first cluster of its range. */
+    void makeBlock(long cluster) throws IOException {
+        long blockIndex = blockIndex(cluster);
+        if (blockIndex >= table.entryCount()) {
+            growTable(blockIndex);
+            if (hasBlock(cluster)) {
+                return;
+            }
+        }
+        makeBlockAt(blockIndex, blockIndex * countsPerBlock);
+    }
+
+    private void makeBlockAt(long blockIndex, long cluster) throws IOException {
+        long hostOffset = cluster << geometry.clusterBits();
+        file.zero(hostOffset, geometry.clusterBytes());
+        table.set((int) blockIndex, hostOffset);
+        boolean counted = false;
+        try {
+            if (hasBlock(cluster)) {
+                set(cluster, 1);
+            }
+            counted = true;
+        } finally {
+            if (!counted) {
+                table.set((int) blockIndex, 0);
+            }
+        }
+    }
+
+    /**
+     * Moves to a longer table, in memory: the file keeps using the old one until the write barrier publishes the new.
+     * Layout after the last cluster that the old table could count: the blocks for what follows, then the table.
+     */
+    private void growTable(long neededBlockIndex) throws IOException {
+        int oldEntries = table.entryCount();
+        long firstCluster = oldEntries * countsPerBlock;
+        long wanted = Math.max(neededBlockIndex + 1, oldEntries + oldEntries / 2);
+        long tableClusters = 0;
+        long newBlocks = 0;
+        long newEntries = 0;
+        while (newEntries < Math.max(wanted, oldEntries + newBlocks)) {
+            tableClusters++;
+            newEntries = (tableClusters << geometry.clusterBits()) / Long.BYTES;
+            newBlocks = blocksFor(tableClusters);
+        }
+        requireTableFits(newEntries);
+        ResidentTable old = table;
+        long tableCluster = firstCluster + newBlocks;
+        table = old.movedTo(tableCluster << geometry.clusterBits(), (int) newEntries);
+        boolean grown = false;
+        try {
+            for (long block = 0; block < newBlocks; block++) {
+                makeBlockAt(oldEntries + block, firstCluster + block);
+            }
+            for (long cluster = firstCluster; cluster < tableCluster + tableClusters; cluster++) {
+                set(cluster, 1);
+            }
+            grown = true;
+        } finally {
+            if (!grown) {
+                table = old;
+                blocks.forgetFrom(oldEntries, newBlocks);
+            }
+        }
+        tableMoved = true;
+        quarantine.add(
+                old.hostOffset() >>> geometry.clusterBits(),
+                old.lengthBytes() >>> geometry.clusterBits(),
+                false);
+    }
+
+    /** Blocks that count themselves and a table of {@code tableClusters} behind them. */
+    private long blocksFor(long tableClusters) {
+        long newBlocks = 1;
+        while (newBlocks * countsPerBlock < newBlocks + tableClusters) {
+            newBlocks++;
+        }
+        return newBlocks;
+    }
+
+    private void requireTableFits(long entries) throws ImageException {
+        if (entries * Long.BYTES > ImageGeometry.MAX_REFCOUNT_TABLE_BYTES) {
+            throw ImageException.of(
+                    ImageException.Kind.NO_SPACE,
+                    file.path(),
+                    "the image file cannot grow: its refcount table would need " + entries * Long.BYTES
+                            + " bytes, and QEMU opens at most " + ImageGeometry.MAX_REFCOUNT_TABLE_BYTES);
+        }
+    }
+
+    private long blockIndex(long cluster) {
+        return cluster >>> geometry.refcountsPerBlockBits();
+    }
+
+    private int indexInBlock(long cluster) {
+        return (int) (cluster & countsPerBlock - 1);
+    }
+}

@@ -1,0 +1,97 @@
+package io.cowslip.engine.cache;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.RefcountBits;
+import java.io.IOException;
+
+/**
+ * The refcount cache of one writable image: whole refcount blocks, keyed by their index in the refcount table. Only
+ * writers look at refcounts, so everything here happens under the image's metadata lock, except {@link #stats}.
+ *
+ * <p>Dirty blocks may be written at any time: counts are raised before anything points at a cluster and lowered only
+ * after nothing does, on the disk as well. So a block that is written early can at worst leak clusters.
+ */
+public final class RefcountBlockCache implements AutoCloseable {
+    private static final int ROW_BITS = 10;
+
+    private final CacheBudget budget;
+    private final CacheCounters counters;
+    private final TableCache blocks;
+    private final int refcountOrder;
+    private final long coversBytes;
+
+    /** An empty cache; the source's keys are indexes in the refcount table. */
+    public RefcountBlockCache(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters)
+            throws ImageException {
+        this.budget = budget;
+        this.counters = counters;
+        this.refcountOrder = geometry.refcountOrder();
+        this.blocks = new TableCache(
+                budget.refcountEntryBytes(),
+                budget.refcountEntries(),
+                ImageGeometry.MAX_REFCOUNT_TABLE_BYTES / Long.BYTES,
+                ROW_BITS,
+                source,
+                counters);
+        this.coversBytes = (long) budget.refcountEntries() << geometry.refcountsPerBlockBits() + geometry.clusterBits();
+    }
+
+    /** The count at {@code index} of a block. */
+    public long count(long blockIndex, int index) throws IOException {
+        return RefcountBits.get(blocks.pieceForReading(blockIndex), refcountOrder, index);
+    }
+
+    /** Whether so many blocks are dirty that they must be written back before another one may change. */
+    public boolean mustWriteBackBeforeChangeOf(long blockIndex) {
+        return blocks.mustWriteBackBeforeChangeOf(blockIndex);
+    }
+
+    /** Sets the count at {@code index} of a block, after {@link #mustWriteBackBeforeChangeOf} said no. */
+    public void setCount(long blockIndex, int index, long count) throws IOException {
+        RefcountBits.set(blocks.pieceForChange(blockIndex), refcountOrder, index, count);
+    }
+
+    /** Drops blocks that turned out not to come into being, changed or not. */
+    public void forgetFrom(long firstBlockIndex, long count) {
+        for (long blockIndex = firstBlockIndex; blockIndex < firstBlockIndex + count; blockIndex++) {
+            blocks.discard(blockIndex);
+        }
+    }
+
+    /** Whether any block is newer than the file. */
+    public boolean hasDirty() {
+        return blocks.hasDirty();
+    }
+
+    /** Writes all dirty blocks. For the write barrier alone, under the metadata lock. */
+    public void writeBack(TableSink sink) throws IOException {
+        blocks.writeBack(sink);
+    }
+
+    /** Drops blocks not used since the last call and gives their memory back. */
+    public void clean() {
+        blocks.clean();
+    }
+
+    /**
+     * What the cache has done and holds. Any thread.
+     *
+     * @param fileBytes size of the image file, for the coverage
+     */
+    public CacheStats stats(long fileBytes) {
+        return counters.snapshot(
+                blocks.residentCount(),
+                blocks.dirtyCount(),
+                budget.refcountEntryBytes(),
+                budget.refcountEntries(),
+                coversBytes,
+                fileBytes == 0 ? 1 : Math.min(1, (double) coversBytes / fileBytes));
+    }
+
+    /** Gives the memory back. By the owner, once nobody uses the cache; what is dirty is lost. */
+    @Override
+    public void close() {
+        blocks.close();
+    }
+}

@@ -1,0 +1,221 @@
+package io.cowslip.engine.format;
+
+import io.cowslip.engine.ImageException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The header of a qcow2 file (qcow2 specification, "Header"), with everything in it that this engine does not know, so
+ * that writing it again loses nothing.
+ *
+ * @param version 2 or 3
+ * @param clusterBits log2 of the cluster size in bytes
+ * @param virtualSizeBytes size of the guest's disk; a part of a 512-byte sector at its end does not count, as in QEMU
+ * @param cryptMethod 0 for none, 1 for AES, 2 for LUKS
+ * @param l1Entries entries in the L1 table; may be more than the disk needs
+ * @param l1TableOffset host offset of the L1 table; means nothing when it has no entries
+ * @param refcountTableOffset host offset of the refcount table
+ * @param refcountTableClusters clusters that the refcount table takes
+ * @param snapshotCount internal snapshots
+ * @param snapshotTableOffset host offset of the snapshot table; means nothing without snapshots
+ * @param features the feature bits; none in version 2
+ * @param refcountOrder log2 of the width of a refcount in bits; 4 in version 2
+ * @param headerLength bytes of the fixed part of the header, including fields that are not known here
+ * @param compressionType {@link #COMPRESSION_ZLIB} or {@link #COMPRESSION_ZSTD}
+ * @param furtherFields the header's bytes after the compression type, read-only
+ * @param extensions all header extensions in their order, without the end marker
+ * @param backingName the backing file's name as it stands in the file, or null
+ */
+public record ImageHeader(
+        int version,
+        int clusterBits,
+        long virtualSizeBytes,
+        int cryptMethod,
+        int l1Entries,
+        long l1TableOffset,
+        long refcountTableOffset,
+        int refcountTableClusters,
+        int snapshotCount,
+        long snapshotTableOffset,
+        Features features,
+        int refcountOrder,
+        int headerLength,
+        int compressionType,
+        MemorySegment furtherFields,
+        List<HeaderExtension> extensions,
+        @Nullable String backingName) {
+
+    /** Raw deflate, without a zlib header. */
+    public static final int COMPRESSION_ZLIB = 0;
+
+    public static final int COMPRESSION_ZSTD = 1;
+
+    /** Refcounts of version 2 have 16 bits. */
+    public static final int VERSION_2_REFCOUNT_ORDER = 4;
+
+    private static final int END_MARKER_BYTES = 8;
+
+    public ImageHeader {
+        furtherFields = furtherFields.asReadOnly();
+        extensions = List.copyOf(extensions);
+    }
+
+    /** Whether a file that starts with {@code start} says that it is qcow2. Nothing else of it is looked at. */
+    public static boolean hasMagic(MemorySegment start) {
+        return start.byteSize() >= Integer.BYTES && start.get(BigEndian.INT, 0) == HeaderLayout.MAGIC;
+    }
+
+    /**
+     * Reads a header and checks all that can be checked without reading any table: that every table lies in the file,
+     * aligned, and within the format's limits. Allocates nothing whose size the file chooses.
+     *
+     * @param start the first {@link HeaderLayout#MAX_BYTES_READ} bytes of the file, or all of a shorter file
+     * @param fileSizeBytes size of the file
+     * @throws ImageException INVALID_FORMAT naming the field, its value and what would be right; UNSUPPORTED_FEATURE for
+     *     incompatible bits and compression types that are not known
+     */
+    public static ImageHeader parse(MemorySegment start, long fileSizeBytes) throws ImageException {
+        ImageHeader header = HeaderParser.parse(start);
+        SupportedFeatures.requireKnown(header);
+        HeaderChecks.check(header, fileSizeBytes);
+        return header;
+    }
+
+    /**
+     * Refuses what this engine does not do, by name.
+     *
+     * @param writable whether the image is to be written: more is refused then
+     * @throws ImageException UNSUPPORTED_FEATURE
+     */
+    public void requireSupported(boolean writable) throws ImageException {
+        SupportedFeatures.requireSupported(this, writable);
+    }
+
+    /** The shifts and masks of this image. */
+    public ImageGeometry geometry() {
+        return new ImageGeometry(clusterBits, virtualSizeBytes, refcountOrder, features.extendedL2());
+    }
+
+    public int clusterBytes() {
+        return 1 << clusterBits;
+    }
+
+    /** Width of a refcount in bits. */
+    public int refcountBits() {
+        return 1 << refcountOrder;
+    }
+
+    /** The backing file's format as the header names it, or null. */
+    public @Nullable String backingFormat() {
+        for (HeaderExtension extension : extensions) {
+            if (extension.type() == HeaderExtension.BACKING_FORMAT) {
+                return new String(extension.data().toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
+            }
+        }
+        return null;
+    }
+
+    /** The same header with other feature bits. */
+    public ImageHeader withFeatures(Features other) {
+        return new ImageHeader(
+                version,
+                clusterBits,
+                virtualSizeBytes,
+                cryptMethod,
+                l1Entries,
+                l1TableOffset,
+                refcountTableOffset,
+                refcountTableClusters,
+                snapshotCount,
+                snapshotTableOffset,
+                other,
+                refcountOrder,
+                headerLength,
+                compressionType,
+                furtherFields,
+                extensions,
+                backingName);
+    }
+
+    /** Bytes that {@link #toBytes()} comes to. They must fit in one cluster. */
+    public int sizeBytes() {
+        return backingNameOffset() + backingNameBytes().length;
+    }
+
+    /**
+     * The header as it stands in the file: fixed part, extensions, end marker, backing file's name. What follows in the
+     * first cluster has no meaning.
+     *
+     * @throws ImageException NO_SPACE when that is more than a cluster
+     */
+    public byte[] toBytes() throws ImageException {
+        if (sizeBytes() > clusterBytes()) {
+            throw ImageException.of(
+                    ImageException.Kind.NO_SPACE,
+                    "The header takes " + sizeBytes() + " bytes; it must fit in one cluster of " + clusterBytes());
+        }
+        byte[] bytes = new byte[sizeBytes()];
+        MemorySegment header = MemorySegment.ofArray(bytes);
+        writeCommonFields(header);
+        if (version >= 3) {
+            writeVersion3Fields(header);
+        }
+        long offset = headerLength;
+        for (HeaderExtension extension : extensions) {
+            extension.writeTo(header, offset);
+            offset += extension.paddedBytes();
+        }
+        writeBackingName(header);
+        return bytes;
+    }
+
+    private void writeCommonFields(MemorySegment header) {
+        header.set(BigEndian.INT, 0, HeaderLayout.MAGIC);
+        header.set(BigEndian.INT, HeaderLayout.VERSION, version);
+        header.set(BigEndian.INT, HeaderLayout.CLUSTER_BITS, clusterBits);
+        header.set(BigEndian.LONG, HeaderLayout.VIRTUAL_SIZE, virtualSizeBytes);
+        header.set(BigEndian.INT, HeaderLayout.CRYPT_METHOD, cryptMethod);
+        header.set(BigEndian.INT, HeaderLayout.L1_ENTRIES, l1Entries);
+        header.set(BigEndian.LONG, HeaderLayout.L1_TABLE_OFFSET, l1TableOffset);
+        header.set(BigEndian.LONG, HeaderLayout.REFCOUNT_TABLE_OFFSET, refcountTableOffset);
+        header.set(BigEndian.INT, HeaderLayout.REFCOUNT_TABLE_CLUSTERS, refcountTableClusters);
+        header.set(BigEndian.INT, HeaderLayout.SNAPSHOT_COUNT, snapshotCount);
+        header.set(BigEndian.LONG, HeaderLayout.SNAPSHOT_TABLE_OFFSET, snapshotTableOffset);
+    }
+
+    private void writeVersion3Fields(MemorySegment header) {
+        header.set(BigEndian.LONG, HeaderLayout.INCOMPATIBLE_FEATURES, features.incompatible());
+        header.set(BigEndian.LONG, HeaderLayout.COMPATIBLE_FEATURES, features.compatible());
+        header.set(BigEndian.LONG, HeaderLayout.AUTOCLEAR_FEATURES, features.autoclear());
+        header.set(BigEndian.INT, HeaderLayout.REFCOUNT_ORDER, refcountOrder);
+        header.set(BigEndian.INT, HeaderLayout.HEADER_LENGTH, headerLength);
+        if (headerLength > HeaderLayout.COMPRESSION_TYPE) {
+            header.set(ValueLayout.JAVA_BYTE, HeaderLayout.COMPRESSION_TYPE, (byte) compressionType);
+            MemorySegment.copy(furtherFields, 0, header, HeaderLayout.COMPRESSION_TYPE + 1L, furtherFields.byteSize());
+        }
+    }
+
+    private void writeBackingName(MemorySegment header) {
+        byte[] name = backingNameBytes();
+        if (name.length > 0) {
+            header.set(BigEndian.LONG, HeaderLayout.BACKING_NAME_OFFSET, backingNameOffset());
+            header.set(BigEndian.INT, HeaderLayout.BACKING_NAME_BYTES, name.length);
+            MemorySegment.copy(MemorySegment.ofArray(name), 0, header, backingNameOffset(), name.length);
+        }
+    }
+
+    private int backingNameOffset() {
+        int offset = headerLength + END_MARKER_BYTES;
+        for (HeaderExtension extension : extensions) {
+            offset += extension.paddedBytes();
+        }
+        return offset;
+    }
+
+    private byte[] backingNameBytes() {
+        return backingName == null ? new byte[0] : backingName.getBytes(StandardCharsets.UTF_8);
+    }
+}
