@@ -107,7 +107,9 @@ public final class ClusterAllocator {
     private boolean isFreeWithBlock(long cluster) throws IOException {
         if (cluster << geometry.clusterBits() >= ImageGeometry.MAX_HOST_OFFSET) {
             throw ImageException.of(
-                    ImageException.Kind.NO_SPACE, file.path(), "the image file has reached the format's limit of 64 PiB");
+                    ImageException.Kind.NO_SPACE,
+                    file.path(),
+                    "the image file has reached the format's limit of 64 PiB");
         }
         if (!refcounts.hasBlock(cluster)) {
             refcounts.makeBlock(cluster);

@@ -51,8 +51,7 @@ public final class Quarantine {
     /** Takes out what may be used again. */
     List<Freed> takeReusable() {
         List<Freed> reusable = new ArrayList<>();
-        while (!waitingForRequests.isEmpty()
-                && requests.areOverSince(waitingForRequests.getFirst().mark)) {
+        while (!waitingForRequests.isEmpty() && requests.areOverSince(waitingForRequests.getFirst().mark)) {
             reusable.addAll(waitingForRequests.removeFirst().freed);
         }
         return reusable;

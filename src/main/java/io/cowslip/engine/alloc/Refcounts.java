@@ -101,8 +101,8 @@ public final class Refcounts {
             throw ImageException.of(
                     ImageException.Kind.NO_SPACE,
                     file.path(),
-                    "cluster " + cluster + " has " + count + " references, the most that " + (1 << geometry.refcountOrder())
-                            + "-bit refcounts can count");
+                    "cluster " + cluster + " has " + count + " references, the most that "
+                            + (1 << geometry.refcountOrder()) + "-bit refcounts can count");
         }
         set(cluster, count + 1);
     }
@@ -194,9 +194,7 @@ public final class Refcounts {
         }
         tableMoved = true;
         quarantine.add(
-                old.hostOffset() >>> geometry.clusterBits(),
-                old.lengthBytes() >>> geometry.clusterBits(),
-                false);
+                old.hostOffset() >>> geometry.clusterBits(), old.lengthBytes() >>> geometry.clusterBits(), false);
     }
 
     /** Blocks that count themselves and a table of {@code tableClusters} behind them. */

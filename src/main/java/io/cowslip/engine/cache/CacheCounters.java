@@ -13,8 +13,7 @@ public final class CacheCounters {
     final LongAdder bytesWrittenBack = new LongAdder();
     final LongAdder entriesCleaned = new LongAdder();
 
-    CacheStats snapshot(
-            int resident, int dirty, int entryBytes, int entries, long coversBytes, double coverage) {
+    CacheStats snapshot(int resident, int dirty, int entryBytes, int entries, long coversBytes, double coverage) {
         return new CacheStats(
                 hits.sum(),
                 misses.sum(),

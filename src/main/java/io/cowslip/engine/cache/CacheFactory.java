@@ -1,5 +1,6 @@
 package io.cowslip.engine.cache;
 
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.ImageGeometry;
 
 /**
@@ -9,7 +10,8 @@ import io.cowslip.engine.format.ImageGeometry;
 public interface CacheFactory {
 
     /** A new, empty cache of the budget's size, that loads slices from {@code source} and counts in {@code counters}. */
-    L2SliceCache create(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters);
+    L2SliceCache create(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters)
+            throws ImageException;
 
     /** Ends a cache that this factory made. Nobody uses it any more. */
     void destroy(L2SliceCache cache);
@@ -19,7 +21,8 @@ public interface CacheFactory {
         return new CacheFactory() {
             @Override
             public L2SliceCache create(
-                    CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters) {
+                    CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters)
+                    throws ImageException {
                 return new L2SliceCache(budget, geometry, source, counters);
             }
 

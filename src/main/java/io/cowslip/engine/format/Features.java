@@ -68,17 +68,8 @@ public record Features(long incompatible, long compatible, long autoclear) {
         return incompatible & ~KNOWN_INCOMPATIBLE;
     }
 
-    /**
-     * What the header must say before the first write. This engine keeps none of the autoclear features true while it
-     * writes, so all their bits go. The bitmaps extension itself stays in the header: without its bit, programs take
-     * the bitmaps for inconsistent, which they are from then on.
-     */
-    public Features forWriting() {
-        return new Features(incompatible, compatible, 0);
-    }
-
-    /** The same features with other incompatible bits. */
-    public Features withIncompatible(long bits) {
-        return new Features(bits, compatible, autoclear);
+    /** The same features with other autoclear bits. */
+    Features withAutoclear(long bits) {
+        return new Features(incompatible, compatible, bits);
     }
 }

@@ -118,8 +118,34 @@ public record ImageHeader(
         return null;
     }
 
-    /** The same header with other feature bits. */
-    public ImageHeader withFeatures(Features other) {
+    /**
+     * The directory of persistent bitmaps, or null where there is none that counts: without its autoclear bit the
+     * extension says nothing.
+     *
+     * @throws ImageException INVALID_FORMAT when it cannot lie where the extension says
+     */
+    public @Nullable BitmapDirectory bitmapDirectory(long fileSizeBytes) throws ImageException {
+        if ((features.autoclear() & Features.BITMAPS) == 0) {
+            return null;
+        }
+        for (HeaderExtension extension : extensions) {
+            if (extension.type() == HeaderExtension.BITMAPS) {
+                return BitmapDirectory.parse(extension.data(), geometry(), fileSizeBytes);
+            }
+        }
+        return null;
+    }
+
+    /**
+     * What the header must say before the first write: the bits of autoclear features that this engine does not keep
+     * true are cleared. The bit of the bitmaps stays: before the first write the bitmaps are marked as in use
+     * ({@link BitmapDirectory#markInUse}), so what the bit vouches for remains true.
+     */
+    public ImageHeader forWriting() {
+        return withFeatures(features.withAutoclear(features.autoclear() & Features.BITMAPS));
+    }
+
+    private ImageHeader withFeatures(Features other) {
         return new ImageHeader(
                 version,
                 clusterBits,

@@ -1,0 +1,50 @@
+package io.cowslip.engine.codec;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.format.ImageHeader;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Decodes the compressed clusters of one image. Any thread may decode at any time; {@link #close()} is for the owner,
+ * when no call is under way.
+ *
+ * <p>A decoder works between two pieces of native memory and copies nothing on the heap. What it needs besides is the
+ * same for every input: no image can make it allocate.
+ */
+public abstract sealed class ClusterCodec implements AutoCloseable permits DeflateCodec, ZstdCodec {
+
+    ClusterCodec() {}
+
+    /** The codec for a header's compression type, which must be one that {@link ImageHeader#parse} lets through. */
+    public static ClusterCodec of(int compressionType) {
+        return switch (compressionType) {
+            case ImageHeader.COMPRESSION_ZLIB -> new DeflateCodec();
+            case ImageHeader.COMPRESSION_ZSTD -> new ZstdCodec();
+            default -> throw new IllegalArgumentException("compression type " + compressionType);
+        };
+    }
+
+    /**
+     * Decodes one cluster.
+     *
+     * @param payload the cluster's data; what follows it, up to the bound that the L2 entry gives, does not matter
+     * @param cluster native memory of exactly one cluster; undefined when this fails
+     * @throws ImageException CORRUPT when the data cannot be decoded, or comes to less than a cluster
+     */
+    public void decode(MemorySegment payload, MemorySegment cluster) throws ImageException {
+        if (!payload.isNative() || !cluster.isNative() || cluster.isReadOnly()) {
+            throw new IllegalArgumentException("clusters are decoded between native segments");
+        }
+        decodeNative(payload, cluster);
+    }
+
+    abstract void decodeNative(MemorySegment payload, MemorySegment cluster) throws ImageException;
+
+    /** Gives the decoders' memory back. */
+    @Override
+    public abstract void close();
+
+    static ImageException corrupt(String why) {
+        return ImageException.of(ImageException.Kind.CORRUPT, "A compressed cluster cannot be decoded: " + why);
+    }
+}

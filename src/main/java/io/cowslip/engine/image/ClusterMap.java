@@ -1,0 +1,172 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.cache.L2SliceCache;
+import io.cowslip.engine.cache.ResidentTable;
+import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.L1Entry;
+import io.cowslip.engine.format.L2Entry;
+import io.cowslip.engine.host.HostFile;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Where the guest's bytes lie in one qcow2 file: L1 table, then L2 slice, then entry (qcow2 specification, "Cluster
+ * mapping"). Answers with the longest run that is alike, so that one read serves many clusters. Any thread, without a
+ * lock while the slices are cached.
+ */
+final class ClusterMap {
+    private static final int ENTRIES_AT_ONCE = 128;
+    private static final ThreadLocal<long[]> ENTRIES = ThreadLocal.withInitial(() -> new long[ENTRIES_AT_ONCE]);
+
+    private final HostFile file;
+    private final ImageGeometry geometry;
+    private final int version;
+    private final ResidentTable l1;
+    private volatile L2SliceCache slices;
+
+    /** The map of an image; the cache comes by {@link #use}, since it loads through {@link #loadSlice}. */
+    ClusterMap(HostFile file, ImageGeometry geometry, int version, ResidentTable l1, L2Caches caches)
+            throws ImageException {
+        this.file = file;
+        this.geometry = geometry;
+        this.version = version;
+        this.l1 = l1;
+        this.slices = caches.create(this::loadSlice);
+    }
+
+    /** Makes the map's first cache, given where it loads from. */
+    @FunctionalInterface
+    interface L2Caches {
+        L2SliceCache create(io.cowslip.engine.cache.TableSource source) throws ImageException;
+    }
+
+    L2SliceCache slices() {
+        return slices;
+    }
+
+    /** Puts another cache, with nothing dirty in the old one, in the old one's place; under the metadata lock. */
+    L2SliceCache replaceSlices(L2SliceCache other) {
+        L2SliceCache old = slices;
+        slices = other;
+        return old;
+    }
+
+    /** The run that begins at {@code guestOffset}, which lies on the disk, at most {@code maxLengthBytes} long. */
+    Extent extentAt(long guestOffset, long maxLengthBytes) throws IOException {
+        long cluster = guestOffset >>> geometry.clusterBits();
+        if (!hasTable(cluster)) {
+            return holeOfMissingTables(guestOffset, maxLengthBytes);
+        }
+        long inCluster = geometry.offsetInCluster(guestOffset);
+        long clustersWanted = clustersSpanned(inCluster + maxLengthBytes);
+        long[] entries = ENTRIES.get();
+        L2SliceCache cache = slices;
+        int known = cache.entries(cluster, clamp(clustersWanted), entries);
+        long first = entries[0];
+        requireSound(first, cluster);
+        long run = 1;
+        if (!L2Entry.isCompressed(first)) {
+            int index = 1;
+            while (run < clustersWanted) {
+                if (index == known) {
+                    if (!hasTable(cluster + run)) {
+                        break;
+                    }
+                    known = cache.entries(cluster + run, clamp(clustersWanted - run), entries);
+                    index = 0;
+                }
+                if (entries[index] != continuation(first, run)) {
+                    break;
+                }
+                index++;
+                run++;
+            }
+        }
+        long length = Math.min(maxLengthBytes, (run << geometry.clusterBits()) - inCluster);
+        return extent(first, inCluster, length);
+    }
+
+    /** The entry that would prolong a run of {@code clusters} that began with {@code first}. */
+    private long continuation(long first, long clusters) {
+        return L2Entry.hostOffset(first) == 0 ? first : first + (clusters << geometry.clusterBits());
+    }
+
+    private Extent extent(long entry, long inCluster, long length) {
+        if (L2Entry.isCompressed(entry)) {
+            return new Extent.Compressed(
+                    L2Entry.compressedHostOffset(entry, geometry.clusterBits()),
+                    L2Entry.compressedPayloadBytes(entry, geometry.clusterBits()),
+                    (int) inCluster,
+                    length);
+        }
+        if (L2Entry.isZero(entry)) {
+            return new Extent.Zero(length, L2Entry.hostOffset(entry) != 0);
+        }
+        if (L2Entry.hostOffset(entry) == 0) {
+            return new Extent.Hole(length);
+        }
+        return new Extent.Data(L2Entry.hostOffset(entry) + inCluster, length, L2Entry.isCopied(entry));
+    }
+
+    private boolean hasTable(long cluster) {
+        return L1Entry.tableOffset(l1.entry(l1Index(cluster))) != 0;
+    }
+
+    int l1Index(long cluster) {
+        return (int) (cluster >>> geometry.l2EntriesPerTableBits());
+    }
+
+    private Extent holeOfMissingTables(long guestOffset, long maxLengthBytes) {
+        long end = guestOffset + maxLengthBytes;
+        long bytesPerTable = geometry.guestBytesPerTable();
+        long holeEnd = (guestOffset & -bytesPerTable) + bytesPerTable;
+        while (holeEnd < end && !hasTable(holeEnd >>> geometry.clusterBits())) {
+            holeEnd += bytesPerTable;
+        }
+        return new Extent.Hole(Math.min(end, holeEnd) - guestOffset);
+    }
+
+    private long clustersSpanned(long bytes) {
+        return bytes + geometry.clusterBytes() - 1 >>> geometry.clusterBits();
+    }
+
+    private static int clamp(long count) {
+        return (int) Math.min(count, ENTRIES_AT_ONCE);
+    }
+
+    private void requireSound(long entry, long cluster) throws ImageException {
+        if (L2Entry.isCompressed(entry)) {
+            return;
+        }
+        if (!L2Entry.reservedBitsAreClear(entry, version)
+                || geometry.offsetInCluster(L2Entry.hostOffset(entry)) != 0
+                || L2Entry.isCopied(entry) && L2Entry.hostOffset(entry) == 0) {
+            throw corrupt("the L2 entry of guest offset " + (cluster << geometry.clusterBits()) + " is 0x"
+                    + Long.toHexString(entry) + ", which no cluster of this image can have");
+        }
+    }
+
+    /** Host offset of a piece of an L2 table that begins with the entry of {@code guestCluster}. */
+    long sliceOffset(long guestCluster) throws ImageException {
+        long l1Entry = l1.entry(l1Index(guestCluster));
+        long table = L1Entry.tableOffset(l1Entry);
+        if (table == 0 || geometry.offsetInCluster(table) != 0 || !L1Entry.reservedBitsAreClear(l1Entry)) {
+            throw corrupt("entry " + l1Index(guestCluster) + " of the L1 table is 0x" + Long.toHexString(l1Entry)
+                    + ", which names no cluster of the file");
+        }
+        long index = guestCluster & (1L << geometry.l2EntriesPerTableBits()) - 1;
+        return table + index * geometry.l2EntryBytes();
+    }
+
+    private void loadSlice(long guestSlice, MemorySegment into) throws IOException {
+        long hostOffset = sliceOffset(guestSlice * (into.byteSize() / geometry.l2EntryBytes()));
+        if (file.read(hostOffset, into) < into.byteSize()) {
+            throw corrupt("the L2 table at " + hostOffset + " reaches past the end of the file");
+        }
+    }
+
+    private ImageException corrupt(String what) {
+        return ImageException.of(ImageException.Kind.CORRUPT, file.path(), what);
+    }
+}

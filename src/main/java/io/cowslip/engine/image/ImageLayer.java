@@ -1,0 +1,71 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.host.HostFile;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One file of a chain, open. Ranges lie within the layer's own disk; the callers see to that. Offsets and lengths are
+ * bytes of the guest's disk. Any thread, except {@link #close}.
+ */
+sealed interface ImageLayer permits Qcow2Layer, RawLayer {
+
+    HostFile file();
+
+    ImageFormat format();
+
+    long virtualSizeBytes();
+
+    /** The layer below, or null. */
+    @Nullable ImageLayer backing();
+
+    /** Fills {@code into} with what the chain from here down holds. */
+    void read(long guestOffset, MemorySegment into) throws IOException;
+
+    /** How the chain from here down reads: a uniform run, at most {@code maxLengthBytes} long. */
+    GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException;
+
+    /** Writes where that takes no more than a write to the file, and says how far it came from the range's start. */
+    long writeInPlace(long guestOffset, MemorySegment from) throws IOException;
+
+    /** Writes all of it, whatever that takes. Outside of any counted request. */
+    void write(long guestOffset, MemorySegment from) throws IOException;
+
+    void zero(long guestOffset, long lengthBytes) throws IOException;
+
+    void discard(long guestOffset, long lengthBytes) throws IOException;
+
+    void flush() throws IOException;
+
+    LayerStats stats() throws IOException;
+
+    /** Drops idle entries of this layer's caches. */
+    void cleanCaches();
+
+    /** Writes what is not written and closes this layer's file, not the layers below. */
+    void close() throws IOException;
+
+    /** Whether the chain from here down reads as zeros over the whole range, as far as metadata tells. */
+    default boolean readsAsZeros(long guestOffset, long lengthBytes) throws IOException {
+        long end = Math.min(guestOffset + lengthBytes, virtualSizeBytes());
+        long position = guestOffset;
+        while (position < end) {
+            GuestExtent extent = extentAt(position, end - position);
+            if (!extent.zero()) {
+                return false;
+            }
+            position += extent.length();
+        }
+        return true;
+    }
+
+    /** As {@link #read}, with zeros for what lies past the end of this layer's disk. */
+    default void readPadded(long guestOffset, MemorySegment into) throws IOException {
+        long within = Math.clamp(virtualSizeBytes() - guestOffset, 0, into.byteSize());
+        if (within > 0) {
+            read(guestOffset, into.asSlice(0, within));
+        }
+        into.asSlice(within).fill((byte) 0);
+    }
+}

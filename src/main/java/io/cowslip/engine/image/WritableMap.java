@@ -1,0 +1,134 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.alloc.ClusterAllocator;
+import io.cowslip.engine.alloc.Refcounts;
+import io.cowslip.engine.cache.ResidentTable;
+import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.L1Entry;
+import io.cowslip.engine.format.L2Entry;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.IoBuffers;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Changes to the map of one image: makes L2 tables, publishes entries, lets go of what they led to. Under the image's
+ * metadata lock. Every step leaves the map whole, so a commit may come between any two.
+ */
+final class WritableMap {
+    private final HostFile file;
+    private final ImageGeometry geometry;
+    private final ResidentTable l1;
+    private final ClusterMap map;
+    private final Refcounts refcounts;
+    private final ClusterAllocator allocator;
+    private final WriteBarrier barrier;
+
+    WritableMap(
+            HostFile file,
+            ImageGeometry geometry,
+            ResidentTable l1,
+            ClusterMap map,
+            Refcounts refcounts,
+            ClusterAllocator allocator,
+            WriteBarrier barrier) {
+        this.file = file;
+        this.geometry = geometry;
+        this.l1 = l1;
+        this.map = map;
+        this.refcounts = refcounts;
+        this.allocator = allocator;
+        this.barrier = barrier;
+    }
+
+    /** The entry of {@code guestCluster} as it stands; 0 where there is no table. */
+    long entry(long guestCluster) throws IOException {
+        return hasTable(guestCluster) ? map.slices().entry(guestCluster) : 0;
+    }
+
+    boolean hasTable(long guestCluster) {
+        return L1Entry.tableOffset(l1.entry(map.l1Index(guestCluster))) != 0;
+    }
+
+    /** First cluster of the slice after that of {@code guestCluster}. */
+    long sliceEnd(long guestCluster) {
+        int entriesPerSlice = map.slices().entriesPerSlice();
+        return (guestCluster / entriesPerSlice + 1) * entriesPerSlice;
+    }
+
+    /** Sees to it that the entries of {@code guestCluster}'s slice can be published. Allocates nothing that leaks. */
+    void prepare(long guestCluster) throws IOException {
+        int index = map.l1Index(guestCluster);
+        long l1Entry = l1.entry(index);
+        if (L1Entry.tableOffset(l1Entry) == 0) {
+            l1.set(index, L1Entry.ofCopiedTable(newTable()));
+        } else if (!L1Entry.isCopied(l1Entry)) {
+            moveSharedTable(index, L1Entry.tableOffset(l1Entry));
+        }
+        makeRoom(guestCluster);
+    }
+
+    private void makeRoom(long guestCluster) throws IOException {
+        if (map.slices().mustWriteBackBeforePut(guestCluster)) {
+            barrier.commit(refcounts);
+        }
+    }
+
+    private long newTable() throws IOException {
+        ClusterAllocator.Run run = allocator.allocate(1);
+        try {
+            file.zero(run.hostOffset(), geometry.clusterBytes());
+            barrier.dataWritten();
+            return run.hostOffset();
+        } catch (IOException refused) {
+            allocator.giveBack(run);
+            throw refused;
+        }
+    }
+
+    /** A table that something else refers to as well must not change: this image gets a copy of its own. */
+    private void moveSharedTable(int index, long sharedTable) throws IOException {
+        barrier.commit(refcounts);
+        ClusterAllocator.Run run = allocator.allocate(1);
+        try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
+            MemorySegment table = loan.segment(geometry.clusterBytes());
+            if (file.read(sharedTable, table) < table.byteSize()) {
+                throw ImageException.of(
+                        ImageException.Kind.CORRUPT,
+                        file.path(),
+                        "the L2 table at " + sharedTable + " reaches past the end of the file");
+            }
+            file.write(run.hostOffset(), table);
+            barrier.dataWritten();
+        } catch (IOException refused) {
+            allocator.giveBack(run);
+            throw refused;
+        }
+        l1.set(index, L1Entry.ofCopiedTable(run.hostOffset()));
+        allocator.free(sharedTable, geometry.clusterBytes(), false);
+    }
+
+    /**
+     * Publishes an entry and lets go of the one it replaces. After {@link #prepare} of the same slice, with nothing else
+     * in between but more of this.
+     *
+     * @param punch whether the host is to have the old cluster's space back
+     */
+    void replace(long guestCluster, long entry, boolean punch) throws IOException {
+        long old = entry(guestCluster);
+        map.slices().put(guestCluster, entry);
+        release(old, entry, punch);
+    }
+
+    private void release(long old, long replacement, boolean punch) {
+        if (L2Entry.isCompressed(old)) {
+            allocator.free(
+                    L2Entry.compressedHostOffset(old, geometry.clusterBits()),
+                    L2Entry.compressedPayloadBytes(old, geometry.clusterBits()),
+                    false);
+        } else if (L2Entry.hostOffset(old) != 0 && L2Entry.hostOffset(old) != L2Entry.hostOffset(replacement)) {
+            allocator.free(L2Entry.hostOffset(old), geometry.clusterBytes(), punch);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.alloc.ClusterAllocator;
+import io.cowslip.engine.alloc.Quarantine;
+import io.cowslip.engine.alloc.Refcounts;
+import io.cowslip.engine.cache.ResidentTable;
+import io.cowslip.engine.format.BigEndian;
+import io.cowslip.engine.format.HeaderLayout;
+import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.IoBuffers;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one order in which a qcow2 file's metadata reaches the disk.
+ *
+ * <pre>
+ *   data, refcount blocks  → sync → refcount table → sync → header, when the table moved → sync
+ *                          → L2 slices → sync → L1 table → sync → counts of freed clusters may drop
+ * </pre>
+ *
+ * <p>Each stage only ever points at what the stages before it have made durable: a slice at data and at clusters whose
+ * counts are raised, an L1 entry at a whole L2 table, the refcount table at whole blocks. Counts drop, in memory and so
+ * later in the file, when no durable pointer is left. There is one direction, hence no cycle of dependencies to detect,
+ * and a crash between any two writes leaves at worst clusters that are counted and not used: leaks.
+ *
+ * <p>A stage with nothing to write costs no sync. A flush after overwriting in place is one sync; after an allocation
+ * in a known L2 table, two; with a new table, three.
+ *
+ * <p>{@link #commit} may be called at any moment between two complete changes: a data cluster is written and counted
+ * before its entry is published, so a commit in between writes counts without an owner at worst. When a write-back
+ * fails, what is dirty stays dirty and the next commit starts again from the first stage. When a sync fails, nobody
+ * knows what the disk has: the image takes no more writes until it is opened again.
+ *
+ * <p>Under the image's metadata lock, except {@link #dataWritten} and {@link #requireSound}.
+ */
+final class WriteBarrier {
+    private final HostFile file;
+    private final ImageGeometry geometry;
+    private final ResidentTable l1;
+    private final ClusterMap map;
+    private final Quarantine quarantine;
+    private volatile boolean unsynced;
+    private volatile @Nullable ImageException failure;
+
+    WriteBarrier(HostFile file, ImageGeometry geometry, ResidentTable l1, ClusterMap map, Quarantine quarantine) {
+        this.file = file;
+        this.geometry = geometry;
+        this.l1 = l1;
+        this.map = map;
+        this.quarantine = quarantine;
+    }
+
+    /** Notes that bytes were written which no sync covers yet. After the write, before anything points at them. */
+    void dataWritten() {
+        if (!unsynced) {
+            unsynced = true;
+        }
+    }
+
+    /** Refuses to go on after a failed sync or with metadata known to be corrupt. */
+    void requireSound() throws ImageException {
+        ImageException earlier = failure;
+        if (earlier != null) {
+            throw ImageException.of(
+                            earlier.kind(),
+                            file.path(),
+                            "the image takes no writes since an earlier failure (" + earlier.getMessage()
+                                    + "); close it, check it and open it again")
+                    .causedBy(earlier);
+        }
+    }
+
+    /** Takes no more writes, because of {@code cause}. */
+    void fail(ImageException cause) {
+        if (failure == null) {
+            failure = cause;
+        }
+    }
+
+    /** Makes everything that was written durable, in order. */
+    void commit(Refcounts refcounts) throws IOException {
+        requireSound();
+        writeBackRefcounts(refcounts);
+        publishRefcountTable(refcounts);
+        if (map.slices().hasDirty()) {
+            sync();
+            int entriesPerSlice = map.slices().entriesPerSlice();
+            map.slices().writeBack((slice, from) -> write(map.sliceOffset(slice * entriesPerSlice), from));
+        }
+        if (l1.isDirty()) {
+            sync();
+            unsynced = true;
+            l1.writeBack(file);
+        }
+        sync();
+        quarantine.barrierPassed();
+    }
+
+    /** Commits until nothing is left to do, counts of freed clusters included: for closing. */
+    void settle(Refcounts refcounts, ClusterAllocator allocator) throws IOException {
+        commit(refcounts);
+        while (!quarantine.isEmpty()) {
+            allocator.reclaim();
+            commit(refcounts);
+        }
+        commit(refcounts);
+    }
+
+    /** Writes the dirty refcount blocks, which may happen at any time: see {@link Refcounts}. */
+    void writeBackRefcounts(Refcounts refcounts) throws IOException {
+        if (refcounts.cache().hasDirty()) {
+            refcounts.cache().writeBack((block, from) -> write(refcounts.blockOffset(block), from));
+        }
+    }
+
+    /** Clears the feature bits that the image must not have while it is written (header bytes 88 to 95). */
+    void writeAutoclearFeatures(long features) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(Long.BYTES)) {
+            MemorySegment field = loan.segment(Long.BYTES);
+            field.set(BigEndian.LONG, 0, features);
+            write(HeaderLayout.AUTOCLEAR_FEATURES, field);
+        }
+        sync();
+    }
+
+    private void publishRefcountTable(Refcounts refcounts) throws IOException {
+        if (!refcounts.table().isDirty() && !refcounts.tableMoved()) {
+            return;
+        }
+        sync();
+        unsynced = true;
+        refcounts.table().writeBack(file);
+        if (refcounts.tableMoved()) {
+            sync();
+            writeRefcountTablePlace(refcounts.table());
+            sync();
+            refcounts.tablePublished();
+        }
+    }
+
+    /** Header bytes 48 to 59 in one write, which lies in one sector: the table moves whole or not at all. */
+    private void writeRefcountTablePlace(ResidentTable table) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(Long.BYTES + Integer.BYTES)) {
+            MemorySegment fields = loan.segment(Long.BYTES + Integer.BYTES);
+            fields.set(BigEndian.LONG, 0, table.hostOffset());
+            fields.set(BigEndian.INT, Long.BYTES, (int) (table.lengthBytes() >>> geometry.clusterBits()));
+            write(HeaderLayout.REFCOUNT_TABLE_OFFSET, fields);
+        }
+    }
+
+    private void write(long hostOffset, MemorySegment from) throws IOException {
+        unsynced = true;
+        file.write(hostOffset, from);
+    }
+
+    private void sync() throws IOException {
+        if (!unsynced) {
+            return;
+        }
+        unsynced = false;
+        try {
+            file.sync();
+        } catch (ImageException refused) {
+            fail(refused);
+            throw refused;
+        }
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.engine.cache;
+
+import org.jspecify.annotations.NullMarked;

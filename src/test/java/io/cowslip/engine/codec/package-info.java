@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.engine.codec;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.engine.format;
+
+import org.jspecify.annotations.NullMarked;
