@@ -20,6 +20,7 @@ public final class FaultyHostFiles implements HostFiles {
     private long remaining = Long.MAX_VALUE;
     private int refusals;
     private int refused;
+    private boolean syncRefused;
 
     public FaultyHostFiles(HostFiles files) {
         this.files = files;
@@ -33,6 +34,7 @@ public final class FaultyHostFiles implements HostFiles {
         kind = failure;
         remaining = operations;
         refusals = times;
+        syncRefused = false;
     }
 
     /** Nothing fails any more. */
@@ -44,6 +46,11 @@ public final class FaultyHostFiles implements HostFiles {
     /** How many operations were refused so far. */
     public synchronized int refused() {
         return refused;
+    }
+
+    /** Whether a sync was among the operations refused since the last {@link #failAfter}. */
+    public synchronized boolean syncRefused() {
+        return syncRefused;
     }
 
     @Override
@@ -66,6 +73,7 @@ public final class FaultyHostFiles implements HostFiles {
         }
         refusals--;
         refused++;
+        syncRefused |= operation == ObservedHostFile.Operation.SYNC;
         throw ImageException.of(kind, path, "an injected failure of " + operation);
     }
 }

@@ -78,16 +78,18 @@ public final class GuestOperations {
             case 1 -> 512;
             default -> cluster;
         };
-        int longest = Math.min(longestBytes, size);
-        int length = random.nextInt(1, Math.max(1, Math.min(4 * unit, longest) / unit) + 1) * unit;
-        if (unit == 1) {
-            length = random.nextInt(1, Math.min(longest, 3 * cluster) + 1);
-        }
-        length = Math.min(length, size);
+        int length = Math.min(size, length(unit, cluster));
         if (random.nextInt(16) == 0) {
             return new Range(size - length, length);
         }
         int offset = random.nextInt(size - length + 1) / unit * unit;
         return new Range(offset, length);
+    }
+
+    private int length(int unit, int cluster) {
+        if (unit == cluster) {
+            return unit * random.nextInt(1, Math.max(1, Math.min(longestBytes, 64 * cluster) / unit) + 1);
+        }
+        return unit * random.nextInt(1, Math.min(longestBytes, 3 * cluster) / unit + 1);
     }
 }

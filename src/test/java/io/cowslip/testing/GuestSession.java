@@ -110,13 +110,20 @@ public final class GuestSession implements AutoCloseable {
     /** A change of this range failed: any part of it may have been done. See {@link #settle}. */
     public static final class ChangeFailed extends IOException {
         private static final long serialVersionUID = 1;
+        private final IOException failure;
         private final int offset;
         private final int length;
 
         ChangeFailed(int offset, int length, IOException cause) {
             super(cause);
+            this.failure = cause;
             this.offset = offset;
             this.length = length;
+        }
+
+        /** What the engine said. */
+        public IOException failure() {
+            return failure;
         }
     }
 
@@ -148,6 +155,14 @@ public final class GuestSession implements AutoCloseable {
     public void reopen() throws IOException {
         close();
         image = DiskImage.open(disk.file(), options, environment);
+    }
+
+    /** Opens the image after a close; one that failed may have lost what was not flushed. */
+    public void reopenAfterClose(boolean succeeded) throws IOException {
+        image = DiskImage.open(disk.file(), options, environment);
+        if (!succeeded) {
+            model.adopt(0, TestImages.read(image, 0, sizeBytes()));
+        }
     }
 
     @Override
