@@ -7,6 +7,8 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.RefcountBits;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How often each host cluster is referred to (qcow2 specification, "Host cluster management"): counts, the blocks that
@@ -25,33 +27,31 @@ public final class Refcounts {
     private final RefcountWriteBack writeBack;
     private final long countsPerBlock;
     private ResidentTable table;
-    private RefcountBlockCache blocks;
+    private volatile @Nullable RefcountBlockCache blocks;
     private boolean tableMoved;
 
-    /** The refcounts of an open image; {@code blocks} must load through {@link #blockOffset}. */
+    /** The refcounts of an open image, usable once {@link #useCache} gave them a cache. */
     public Refcounts(
             HostFile file,
             ImageGeometry geometry,
             ResidentTable table,
-            RefcountBlockCache blocks,
             Quarantine quarantine,
             RefcountWriteBack writeBack) {
         this.file = file;
         this.geometry = geometry;
         this.table = table;
-        this.blocks = blocks;
         this.quarantine = quarantine;
         this.writeBack = writeBack;
         this.countsPerBlock = 1L << geometry.refcountsPerBlockBits();
     }
 
-    /** Puts another cache in the place of the one in use, which must have nothing dirty. */
-    public void replaceCache(RefcountBlockCache other) {
-        blocks = other;
+    /** Uses {@code cache}, which loads from {@link #blockOffset}, in the place of one that has nothing dirty. */
+    public void useCache(RefcountBlockCache cache) {
+        blocks = cache;
     }
 
     public RefcountBlockCache cache() {
-        return blocks;
+        return Objects.requireNonNull(blocks, "refcounts are used before they have a cache");
     }
 
     public ResidentTable table() {
@@ -91,7 +91,7 @@ public final class Refcounts {
     }
 
     public long count(long cluster) throws IOException {
-        return hasBlock(cluster) ? blocks.count(blockIndex(cluster), indexInBlock(cluster)) : 0;
+        return hasBlock(cluster) ? cache().count(blockIndex(cluster), indexInBlock(cluster)) : 0;
     }
 
     /** Counts one more reference to {@code cluster}, whose block must be there. */
@@ -122,10 +122,10 @@ public final class Refcounts {
 
     private void set(long cluster, long count) throws IOException {
         long blockIndex = blockIndex(cluster);
-        if (blocks.mustWriteBackBeforeChangeOf(blockIndex)) {
+        if (cache().mustWriteBackBeforeChangeOf(blockIndex)) {
             writeBack.writeBackRefcounts();
         }
-        blocks.setCount(blockIndex, indexInBlock(cluster), count);
+        cache().setCount(blockIndex, indexInBlock(cluster), count);
     }
 
     /** Makes the block that counts {@code cluster} where there is none: it takes the first cluster of its range. */
@@ -189,7 +189,7 @@ public final class Refcounts {
         } finally {
             if (!grown) {
                 table = old;
-                blocks.forgetFrom(oldEntries, newBlocks);
+                cache().forgetFrom(oldEntries, newBlocks);
             }
         }
         tableMoved = true;

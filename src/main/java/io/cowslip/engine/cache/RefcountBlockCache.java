@@ -34,7 +34,18 @@ public final class RefcountBlockCache implements AutoCloseable {
                 ROW_BITS,
                 source,
                 counters);
-        this.coversBytes = (long) budget.refcountEntries() << geometry.refcountsPerBlockBits() + geometry.clusterBits();
+        this.coversBytes = coversBytes(budget, geometry);
+    }
+
+    private static long coversBytes(CacheBudget budget, ImageGeometry geometry) {
+        return (long) budget.refcountEntries() << (geometry.refcountsPerBlockBits() + geometry.clusterBits());
+    }
+
+    /** What an image shows that has no refcount cache because it is not written: the sizes, and that nothing is in it. */
+    public static CacheStats statsWithoutCache(CacheBudget budget, ImageGeometry geometry) {
+        return new CacheCounters()
+                .snapshot(
+                        0, 0, budget.refcountEntryBytes(), budget.refcountEntries(), coversBytes(budget, geometry), 1);
     }
 
     /** The count at {@code index} of a block. */

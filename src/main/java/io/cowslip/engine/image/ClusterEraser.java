@@ -40,8 +40,12 @@ final class ClusterEraser {
     /** Makes the range read as zeros. Clusters that the image has keep their place in the file. */
     void zero(long guestOffset, long lengthBytes) throws IOException {
         long end = guestOffset + lengthBytes;
-        long firstWhole = Math.min(geometry.roundUpToCluster(guestOffset), end);
-        long endWhole = Math.max(firstWhole, endOfWholeClusters(end));
+        long firstWhole = geometry.roundUpToCluster(guestOffset);
+        long endWhole = endOfWholeClusters(end);
+        if (firstWhole >= endWhole) {
+            writeZeros(guestOffset, lengthBytes);
+            return;
+        }
         writeZeros(guestOffset, firstWhole - guestOffset);
         long position = firstWhole;
         while (position < endWhole) {

@@ -3,6 +3,7 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.cache.L2SliceCache;
 import io.cowslip.engine.cache.ResidentTable;
+import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L1Entry;
 import io.cowslip.engine.format.L2Entry;
@@ -25,7 +26,6 @@ final class ClusterMap {
     private final ResidentTable l1;
     private volatile L2SliceCache slices;
 
-    /** The map of an image; the cache comes by {@link #use}, since it loads through {@link #loadSlice}. */
     ClusterMap(HostFile file, ImageGeometry geometry, int version, ResidentTable l1, L2Caches caches)
             throws ImageException {
         this.file = file;
@@ -38,7 +38,12 @@ final class ClusterMap {
     /** Makes the map's first cache, given where it loads from. */
     @FunctionalInterface
     interface L2Caches {
-        L2SliceCache create(io.cowslip.engine.cache.TableSource source) throws ImageException;
+        L2SliceCache create(TableSource source) throws ImageException;
+    }
+
+    /** Where any cache of this map loads from. */
+    TableSource source() {
+        return this::loadSlice;
     }
 
     L2SliceCache slices() {

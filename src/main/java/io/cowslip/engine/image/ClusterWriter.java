@@ -37,6 +37,7 @@ final class ClusterWriter {
         this.barrier = barrier;
     }
 
+    /** Writes all of {@code from}. */
     void write(long guestOffset, MemorySegment from) throws IOException {
         long done = 0;
         while (done < from.byteSize()) {
@@ -45,7 +46,7 @@ final class ClusterWriter {
     }
 
     /** Writes as far as one step goes, at least to the end of a cluster or of the range, and says how far. */
-    private long writeSome(long guestOffset, MemorySegment from) throws IOException {
+    long writeSome(long guestOffset, MemorySegment from) throws IOException {
         long cluster = guestOffset >>> geometry.clusterBits();
         map.prepare(cluster);
         long entry = map.entry(cluster);

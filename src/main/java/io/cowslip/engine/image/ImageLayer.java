@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -18,7 +19,8 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     long virtualSizeBytes();
 
     /** The layer below, or null. */
-    @Nullable ImageLayer backing();
+    @Nullable
+    ImageLayer backing();
 
     /** Fills {@code into} with what the chain from here down holds. */
     void read(long guestOffset, MemorySegment into) throws IOException;
@@ -29,14 +31,20 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     /** Writes where that takes no more than a write to the file, and says how far it came from the range's start. */
     long writeInPlace(long guestOffset, MemorySegment from) throws IOException;
 
-    /** Writes all of it, whatever that takes. Outside of any counted request. */
-    void write(long guestOffset, MemorySegment from) throws IOException;
+    /** Writes what one step takes on, whatever that needs, at least a byte, and says how far. Outside of any request. */
+    long writeSome(long guestOffset, MemorySegment from) throws IOException;
 
     void zero(long guestOffset, long lengthBytes) throws IOException;
 
     void discard(long guestOffset, long lengthBytes) throws IOException;
 
     void flush() throws IOException;
+
+    /** Whether the layer was opened for writing. */
+    boolean isWritable();
+
+    /** Gets other cache sizes ready, refusing what the options do not allow. */
+    CacheChange prepareCaches(CacheOptions options) throws IOException;
 
     LayerStats stats() throws IOException;
 

@@ -39,4 +39,14 @@ public record ImageOptions(
         return new ImageOptions(
                 null, false, CacheOptions.DEFAULTS, DEFAULT_CACHE_CLEAN_INTERVAL_SECONDS, DiscardMode.UNMAP, null);
     }
+
+    /** The same with another format. */
+    public ImageOptions withFormat(ImageFormat other) {
+        return new ImageOptions(other, readOnly, caches, cacheCleanIntervalSeconds, discard, backing);
+    }
+
+    /** The same, writable or not. */
+    public ImageOptions withReadOnly(boolean other) {
+        return new ImageOptions(format, other, caches, cacheCleanIntervalSeconds, discard, backing);
+    }
 }

@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -11,10 +12,13 @@ final class RawLayer implements ImageLayer {
 
     private final HostFile file;
     private final long virtualSizeBytes;
-    private volatile boolean unsynced;
+    private final boolean writable;
+    private final UnsyncedData unsynced;
 
-    RawLayer(HostFile file) throws IOException {
+    RawLayer(HostFile file, boolean writable) throws IOException {
         this.file = file;
+        this.writable = writable;
+        this.unsynced = new UnsyncedData(file);
         this.virtualSizeBytes = Math.ceilDiv(file.sizeBytes(), SECTOR_BYTES) * SECTOR_BYTES;
     }
 
@@ -62,34 +66,45 @@ final class RawLayer implements ImageLayer {
 
     @Override
     public long writeInPlace(long guestOffset, MemorySegment from) throws IOException {
+        unsynced.requireSound();
         file.write(guestOffset, from);
-        unsynced = true;
+        unsynced.written();
         return from.byteSize();
     }
 
     @Override
-    public void write(long guestOffset, MemorySegment from) throws IOException {
-        writeInPlace(guestOffset, from);
+    public long writeSome(long guestOffset, MemorySegment from) throws IOException {
+        return writeInPlace(guestOffset, from);
     }
 
     @Override
     public void zero(long guestOffset, long lengthBytes) throws IOException {
+        unsynced.requireSound();
         file.zero(guestOffset, lengthBytes);
-        unsynced = true;
+        unsynced.written();
     }
 
     @Override
     public void discard(long guestOffset, long lengthBytes) throws IOException {
+        unsynced.requireSound();
         file.punch(guestOffset, lengthBytes);
-        unsynced = true;
+        unsynced.written();
     }
 
     @Override
     public void flush() throws IOException {
-        if (unsynced) {
-            unsynced = false;
-            WriteBarrier.syncRaw(file);
-        }
+        unsynced.sync();
+    }
+
+    @Override
+    public boolean isWritable() {
+        return writable;
+    }
+
+    /** A raw file has no metadata, so no caches. */
+    @Override
+    public CacheChange prepareCaches(CacheOptions options) {
+        return CacheChange.NONE;
     }
 
     @Override
@@ -104,7 +119,9 @@ final class RawLayer implements ImageLayer {
     @Override
     public void close() throws IOException {
         try {
-            flush();
+            if (writable) {
+                flush();
+            }
         } finally {
             file.close();
         }

@@ -6,13 +6,15 @@ import io.cowslip.engine.alloc.Quarantine;
 import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.format.BigEndian;
+import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The one order in which a qcow2 file's metadata reaches the disk.
@@ -43,8 +45,7 @@ final class WriteBarrier {
     private final ResidentTable l1;
     private final ClusterMap map;
     private final Quarantine quarantine;
-    private volatile boolean unsynced;
-    private volatile @Nullable ImageException failure;
+    private final UnsyncedData unsynced;
 
     WriteBarrier(HostFile file, ImageGeometry geometry, ResidentTable l1, ClusterMap map, Quarantine quarantine) {
         this.file = file;
@@ -52,33 +53,22 @@ final class WriteBarrier {
         this.l1 = l1;
         this.map = map;
         this.quarantine = quarantine;
+        this.unsynced = new UnsyncedData(file);
     }
 
     /** Notes that bytes were written which no sync covers yet. After the write, before anything points at them. */
     void dataWritten() {
-        if (!unsynced) {
-            unsynced = true;
-        }
+        unsynced.written();
     }
 
     /** Refuses to go on after a failed sync or with metadata known to be corrupt. */
     void requireSound() throws ImageException {
-        ImageException earlier = failure;
-        if (earlier != null) {
-            throw ImageException.of(
-                            earlier.kind(),
-                            file.path(),
-                            "the image takes no writes since an earlier failure (" + earlier.getMessage()
-                                    + "); close it, check it and open it again")
-                    .causedBy(earlier);
-        }
+        unsynced.requireSound();
     }
 
     /** Takes no more writes, because of {@code cause}. */
     void fail(ImageException cause) {
-        if (failure == null) {
-            failure = cause;
-        }
+        unsynced.fail(cause);
     }
 
     /** Makes everything that was written durable, in order. */
@@ -87,16 +77,16 @@ final class WriteBarrier {
         writeBackRefcounts(refcounts);
         publishRefcountTable(refcounts);
         if (map.slices().hasDirty()) {
-            sync();
+            unsynced.sync();
             int entriesPerSlice = map.slices().entriesPerSlice();
             map.slices().writeBack((slice, from) -> write(map.sliceOffset(slice * entriesPerSlice), from));
         }
         if (l1.isDirty()) {
-            sync();
-            unsynced = true;
+            unsynced.sync();
+            unsynced.written();
             l1.writeBack(file);
         }
-        sync();
+        unsynced.sync();
         quarantine.barrierPassed();
     }
 
@@ -117,27 +107,46 @@ final class WriteBarrier {
         }
     }
 
-    /** Clears the feature bits that the image must not have while it is written (header bytes 88 to 95). */
-    void writeAutoclearFeatures(long features) throws IOException {
-        try (IoBuffers.Loan loan = IoBuffers.borrow(Long.BYTES)) {
-            MemorySegment field = loan.segment(Long.BYTES);
-            field.set(BigEndian.LONG, 0, features);
-            write(HeaderLayout.AUTOCLEAR_FEATURES, field);
+    /**
+     * Makes the file say what is true while it is written: autoclear features that are not kept up to date are cleared
+     * (header bytes 88 to 95), and persistent bitmaps, which are not kept up to date either, are marked as in use.
+     */
+    void beginWriting(ImageHeader header) throws IOException {
+        BitmapDirectory bitmaps = header.bitmapDirectory(file.sizeBytes());
+        if (bitmaps != null) {
+            markInUse(bitmaps);
         }
-        sync();
+        long autoclear = header.forWriting().features().autoclear();
+        if (autoclear != header.features().autoclear()) {
+            try (IoBuffers.Loan loan = IoBuffers.borrow(Long.BYTES)) {
+                MemorySegment field = loan.segment(Long.BYTES);
+                field.set(BigEndian.LONG, 0, autoclear);
+                write(HeaderLayout.AUTOCLEAR_FEATURES, field);
+            }
+        }
+        unsynced.sync();
+    }
+
+    private void markInUse(BitmapDirectory bitmaps) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment directory = arena.allocate(bitmaps.sizeBytes());
+            file.read(bitmaps.hostOffset(), directory);
+            bitmaps.markInUse(directory);
+            write(bitmaps.hostOffset(), directory);
+        }
     }
 
     private void publishRefcountTable(Refcounts refcounts) throws IOException {
         if (!refcounts.table().isDirty() && !refcounts.tableMoved()) {
             return;
         }
-        sync();
-        unsynced = true;
+        unsynced.sync();
+        unsynced.written();
         refcounts.table().writeBack(file);
         if (refcounts.tableMoved()) {
-            sync();
+            unsynced.sync();
             writeRefcountTablePlace(refcounts.table());
-            sync();
+            unsynced.sync();
             refcounts.tablePublished();
         }
     }
@@ -153,20 +162,7 @@ final class WriteBarrier {
     }
 
     private void write(long hostOffset, MemorySegment from) throws IOException {
-        unsynced = true;
+        unsynced.written();
         file.write(hostOffset, from);
-    }
-
-    private void sync() throws IOException {
-        if (!unsynced) {
-            return;
-        }
-        unsynced = false;
-        try {
-            file.sync();
-        } catch (ImageException refused) {
-            fail(refused);
-            throw refused;
-        }
     }
 }

@@ -1,0 +1,202 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.alloc.InFlightRequests;
+import io.cowslip.engine.format.HeaderLayout;
+import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.host.FileIdentity;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.host.ImageLock;
+import io.cowslip.engine.host.IoBuffers;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Opens an image with all the files below it: from the top down by the names in the headers, each file locked before
+ * it is read, then layers from the bottom up. Names loop nowhere and lead nowhere that {@link FileReferences} forbids.
+ */
+final class BackingChain {
+    /** More layers than anybody builds on purpose; each costs a look at its map. */
+    static final int MAX_LAYERS = 200;
+
+    private final ImageEnvironment environment;
+    private final InFlightRequests requests;
+    private final List<OpenedFile> opened = new ArrayList<>();
+    private final Set<FileIdentity> seen = new HashSet<>();
+
+    private BackingChain(ImageEnvironment environment, InFlightRequests requests) {
+        this.environment = environment;
+        this.requests = requests;
+    }
+
+    /** A locked file; {@code header} is null for raw. */
+    private record OpenedFile(HostFile file, @Nullable ImageHeader header, ImageOptions options) {}
+
+    /** Opens the chain under {@code file}; on failure nothing stays open. */
+    static ImageLayer open(Path file, ImageOptions options, ImageEnvironment environment, InFlightRequests requests)
+            throws IOException {
+        return new BackingChain(environment, requests).openAll(file, options);
+    }
+
+    /** Opens only the top file anew, for reading or writing, upon layers that are open already. */
+    static ImageLayer openTop(
+            HostFile file,
+            ImageOptions options,
+            @Nullable ImageLayer backing,
+            ImageEnvironment environment,
+            InFlightRequests requests)
+            throws IOException {
+        BackingChain chain = new BackingChain(environment, requests);
+        return chain.newLayer(chain.examine(file, options, !options.readOnly()), backing);
+    }
+
+    private ImageLayer openAll(Path file, ImageOptions options) throws IOException {
+        ImageLayer layer = null;
+        try {
+            openFiles(file, options);
+            for (OpenedFile next : opened.reversed()) {
+                layer = newLayer(next, layer);
+            }
+            return java.util.Objects.requireNonNull(layer);
+        } catch (IOException | RuntimeException | Error failure) {
+            closeQuietly(layer, failure);
+            throw failure;
+        }
+    }
+
+    private void openFiles(Path file, ImageOptions topOptions) throws IOException {
+        Path path = file;
+        ImageOptions options = topOptions;
+        while (true) {
+            boolean writable = opened.isEmpty() && !topOptions.readOnly();
+            OpenedFile layer = openFile(path, options, writable);
+            ImageHeader header = layer.header;
+            String backingName = header == null ? null : header.backingName();
+            if (header == null || backingName == null) {
+                refuseOptionsForNothing(options);
+                return;
+            }
+            options = backingOptions(header, options);
+            path = environment.references().resolve(path, backingName);
+        }
+    }
+
+    private OpenedFile openFile(Path path, ImageOptions options, boolean writable) throws IOException {
+        if (opened.size() == MAX_LAYERS) {
+            throw ImageException.of(
+                    Kind.UNSUPPORTED_FEATURE, path, "the backing chain is longer than " + MAX_LAYERS + " files");
+        }
+        HostFile file = environment.files().open(path, writable ? HostFiles.Mode.READ_WRITE : HostFiles.Mode.READ);
+        // In the list from the first moment, so that a failure closes it.
+        opened.add(new OpenedFile(file, null, options));
+        if (!seen.add(file.identity())) {
+            throw ImageException.of(Kind.INVALID_FORMAT, path, "the backing chain comes back to this file");
+        }
+        file.lock(writable ? ImageLock.WRITER : ImageLock.READER);
+        OpenedFile examined = examine(file, options, writable);
+        opened.set(opened.size() - 1, examined);
+        return examined;
+    }
+
+    private OpenedFile examine(HostFile file, ImageOptions options, boolean writable) throws IOException {
+        if (options.format() == ImageFormat.RAW) {
+            return new OpenedFile(file, null, options);
+        }
+        ImageHeader header = readHeader(file);
+        header.requireSupported(writable);
+        return new OpenedFile(file, header, options);
+    }
+
+    /** Reads and checks the header of a qcow2 file. */
+    static ImageHeader readHeader(HostFile file) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(HeaderLayout.MAX_BYTES_READ)) {
+            MemorySegment start = loan.segment(HeaderLayout.MAX_BYTES_READ);
+            int count = file.read(0, start);
+            return ImageHeader.parse(start.asSlice(0, count), file.sizeBytes());
+        } catch (ImageException refused) {
+            throw refused.path() != null
+                    ? refused
+                    : ImageException.of(refused.kind(), file.path(), String.valueOf(refused.getMessage()))
+                            .causedBy(refused);
+        }
+    }
+
+    /** What the next layer is opened with: the caller's wish, and the format that the header above names. */
+    private static ImageOptions backingOptions(ImageHeader above, ImageOptions aboveOptions) throws ImageException {
+        ImageOptions wish = aboveOptions.backing() == null ? ImageOptions.defaults() : aboveOptions.backing();
+        String named = above.backingFormat();
+        if (wish.format() != null) {
+            return wish;
+        }
+        if (named == null) {
+            throw ImageException.invalidOption(
+                    "backing",
+                    "the header does not say which format its backing file \"" + above.backingName()
+                            + "\" has; give \"backing\": {\"format\": …} (guessing would let a guest choose)");
+        }
+        return wish.withFormat(formatNamed(named, above));
+    }
+
+    private static ImageFormat formatNamed(String name, ImageHeader above) throws ImageException {
+        try {
+            return ImageFormat.parse("format", name);
+        } catch (ImageException unknown) {
+            throw ImageException.of(
+                            Kind.UNSUPPORTED_FEATURE,
+                            "the backing file \"" + above.backingName() + "\" is of format \"" + name
+                                    + "\"; \"qcow2\" and \"raw\" are supported")
+                    .causedBy(unknown);
+        }
+    }
+
+    private static void refuseOptionsForNothing(ImageOptions options) throws ImageException {
+        if (options.backing() != null) {
+            throw ImageException.invalidOption("backing", "backing has options for a layer that is not there");
+        }
+    }
+
+    private ImageLayer newLayer(OpenedFile next, @Nullable ImageLayer backing) throws IOException {
+        boolean top = next == opened.getFirst() || opened.isEmpty();
+        boolean writable = top && !next.options.readOnly();
+        if (next.header == null) {
+            return new RawLayer(next.file, writable);
+        }
+        return new Qcow2Layer(
+                next.file, next.header, backing, writable, next.options.caches(), environment.caches(), requests);
+    }
+
+    /** Closes the layers made so far, and the files that no layer has taken over yet. */
+    private void closeQuietly(@Nullable ImageLayer made, Throwable failure) {
+        Set<HostFile> owned = new HashSet<>();
+        for (ImageLayer layer = made; layer != null; layer = layer.backing()) {
+            owned.add(layer.file());
+            close(layer::close, failure);
+        }
+        for (OpenedFile next : opened) {
+            if (!owned.contains(next.file)) {
+                close(next.file::close, failure);
+            }
+        }
+    }
+
+    @FunctionalInterface
+    private interface Closing {
+        void close() throws IOException;
+    }
+
+    private static void close(Closing closing, Throwable failure) {
+        try {
+            closing.close();
+        } catch (IOException second) {
+            failure.addSuppressed(second);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.alloc.InFlightRequests;
+import io.cowslip.engine.cache.CacheBudget;
+import io.cowslip.engine.cache.CacheCounters;
+import io.cowslip.engine.cache.CacheFactory;
+import io.cowslip.engine.cache.CacheOptions;
+import io.cowslip.engine.cache.CacheStats;
+import io.cowslip.engine.cache.L2SliceCache;
+import io.cowslip.engine.cache.RefcountBlockCache;
+import io.cowslip.engine.cache.ResidentTable;
+import io.cowslip.engine.cache.TableSource;
+import io.cowslip.engine.codec.ClusterCodec;
+import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.IoBuffers;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/** An open qcow2 file: map, then act. Reading is here; what changes metadata is in {@link Qcow2Writing}. */
+final class Qcow2Layer implements ImageLayer {
+    private final HostFile file;
+    private final ImageGeometry geometry;
+    private final @Nullable ImageLayer backing;
+    private final ClusterCodec codec;
+    private final ClusterMap map;
+    private final CacheFactory caches;
+    private final CacheCounters l2Counters = new CacheCounters();
+    private final CacheCounters refcountCounters = new CacheCounters();
+    private final @Nullable Qcow2Writing writing;
+    private volatile CacheBudget budget;
+
+    /**
+     * An image whose header was read and found supported; {@code file} is locked already.
+     *
+     * @param requests the requests that may be using this layer
+     */
+    Qcow2Layer(
+            HostFile file,
+            ImageHeader header,
+            @Nullable ImageLayer backing,
+            boolean writable,
+            CacheOptions cacheOptions,
+            CacheFactory caches,
+            InFlightRequests requests)
+            throws IOException {
+        this.file = file;
+        this.geometry = header.geometry();
+        this.backing = backing;
+        this.caches = caches;
+        this.budget = CacheBudget.of(cacheOptions, geometry);
+        ResidentTable l1 = ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries());
+        this.codec = ClusterCodec.of(header.compressionType());
+        this.map = new ClusterMap(file, geometry, header.version(), l1, source -> newL2Cache(budget, source));
+        try {
+            this.writing = writable
+                    ? new Qcow2Writing(this, header, l1, map, requests, source -> newRefcountCache(budget, source))
+                    : null;
+        } catch (IOException refused) {
+            caches.destroy(map.slices());
+            codec.close();
+            throw refused;
+        }
+    }
+
+    private L2SliceCache newL2Cache(CacheBudget newBudget, TableSource source) throws ImageException {
+        return caches.create(newBudget, geometry, source, l2Counters);
+    }
+
+    private RefcountBlockCache newRefcountCache(CacheBudget newBudget, TableSource source) throws ImageException {
+        return new RefcountBlockCache(newBudget, geometry, source, refcountCounters);
+    }
+
+    @Override
+    public HostFile file() {
+        return file;
+    }
+
+    @Override
+    public ImageFormat format() {
+        return ImageFormat.QCOW2;
+    }
+
+    @Override
+    public long virtualSizeBytes() {
+        return geometry.virtualSizeBytes();
+    }
+
+    @Override
+    public @Nullable ImageLayer backing() {
+        return backing;
+    }
+
+    @Override
+    public boolean isWritable() {
+        return writing != null;
+    }
+
+    @Override
+    public void read(long guestOffset, MemorySegment into) throws IOException {
+        long done = 0;
+        while (done < into.byteSize()) {
+            Extent extent = map.extentAt(guestOffset + done, into.byteSize() - done);
+            readExtent(extent, guestOffset + done, into.asSlice(done, extent.lengthBytes()));
+            done += extent.lengthBytes();
+        }
+    }
+
+    private void readExtent(Extent extent, long guestOffset, MemorySegment into) throws IOException {
+        switch (extent) {
+            case Extent.Data data -> readData(data.hostOffset(), into);
+            case Extent.Zero zero -> into.fill((byte) 0);
+            case Extent.Hole hole -> readBelow(guestOffset, into);
+            case Extent.Compressed compressed -> readCompressed(compressed, into);
+        }
+    }
+
+    /** A file may end before its last data cluster does: what is missing reads as zeros. */
+    private void readData(long hostOffset, MemorySegment into) throws IOException {
+        long count = file.read(hostOffset, into);
+        if (count < into.byteSize()) {
+            into.asSlice(count).fill((byte) 0);
+        }
+    }
+
+    private void readBelow(long guestOffset, MemorySegment into) throws IOException {
+        if (backing == null) {
+            into.fill((byte) 0);
+        } else {
+            backing.readPadded(guestOffset, into);
+        }
+    }
+
+    private void readCompressed(Extent.Compressed compressed, MemorySegment into) throws IOException {
+        try (IoBuffers.Loan packed = IoBuffers.borrow(compressed.payloadBytes());
+                IoBuffers.Loan plain = IoBuffers.borrow(geometry.clusterBytes())) {
+            MemorySegment payload = packed.segment(compressed.payloadBytes());
+            readData(compressed.hostOffset(), payload);
+            MemorySegment cluster = plain.segment(geometry.clusterBytes());
+            codec.decode(payload, cluster);
+            MemorySegment.copy(cluster, compressed.offsetInCluster(), into, 0, into.byteSize());
+        }
+    }
+
+    @Override
+    public GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException {
+        return switch (map.extentAt(guestOffset, maxLengthBytes)) {
+            case Extent.Data data -> new GuestExtent(guestOffset, data.lengthBytes(), false, false);
+            case Extent.Compressed compressed -> new GuestExtent(guestOffset, compressed.lengthBytes(), false, false);
+            case Extent.Zero zero -> new GuestExtent(guestOffset, zero.lengthBytes(), true, !zero.allocated());
+            case Extent.Hole hole -> extentBelow(guestOffset, hole.lengthBytes());
+        };
+    }
+
+    private GuestExtent extentBelow(long guestOffset, long lengthBytes) throws IOException {
+        if (backing == null || guestOffset >= backing.virtualSizeBytes()) {
+            return new GuestExtent(guestOffset, lengthBytes, true, true);
+        }
+        return backing.extentAt(guestOffset, Math.min(lengthBytes, backing.virtualSizeBytes() - guestOffset));
+    }
+
+    @Override
+    public long writeInPlace(long guestOffset, MemorySegment from) throws IOException {
+        WriteBarrier barrier = writable().barrier();
+        barrier.requireSound();
+        long done = 0;
+        while (done < from.byteSize()
+                && map.extentAt(guestOffset + done, from.byteSize() - done) instanceof Extent.Data data
+                && data.copied()) {
+            file.write(data.hostOffset(), from.asSlice(done, data.lengthBytes()));
+            barrier.dataWritten();
+            done += data.lengthBytes();
+        }
+        return done;
+    }
+
+    @Override
+    public long writeSome(long guestOffset, MemorySegment from) throws IOException {
+        return writable().writeSome(guestOffset, from);
+    }
+
+    @Override
+    public void zero(long guestOffset, long lengthBytes) throws IOException {
+        writable().zero(guestOffset, lengthBytes);
+    }
+
+    @Override
+    public void discard(long guestOffset, long lengthBytes) throws IOException {
+        writable().discard(guestOffset, lengthBytes);
+    }
+
+    @Override
+    public void flush() throws IOException {
+        writable().flush();
+    }
+
+    private Qcow2Writing writable() {
+        if (writing == null) {
+            throw new IllegalStateException("a layer opened read-only was asked to write");
+        }
+        return writing;
+    }
+
+    @Override
+    public LayerStats stats() throws IOException {
+        CacheBudget inForce = budget;
+        CacheStats refcounts = writing == null
+                ? RefcountBlockCache.statsWithoutCache(inForce, geometry)
+                : writing.refcountCache().stats(file.sizeBytes());
+        return new LayerStats(
+                file.path(),
+                ImageFormat.QCOW2,
+                geometry.virtualSizeBytes(),
+                geometry.clusterBytes(),
+                map.slices().stats(),
+                refcounts);
+    }
+
+    @Override
+    public void cleanCaches() {
+        map.slices().clean();
+        if (writing != null) {
+            writing.cleanRefcountCache();
+        }
+    }
+
+    @Override
+    public CacheChange prepareCaches(CacheOptions options) throws IOException {
+        CacheBudget wanted = CacheBudget.of(options, geometry);
+        if (wanted.equals(budget)) {
+            return CacheChange.NONE;
+        }
+        return new Qcow2CacheChange(wanted, newL2Cache(wanted, map.source()));
+    }
+
+    private final class Qcow2CacheChange implements CacheChange {
+        private final CacheBudget wanted;
+        private final L2SliceCache prepared;
+        private @Nullable L2SliceCache replaced;
+
+        Qcow2CacheChange(CacheBudget wanted, L2SliceCache prepared) {
+            this.wanted = wanted;
+            this.prepared = prepared;
+        }
+
+        @Override
+        public void putInForce() throws IOException {
+            if (writing == null) {
+                replaced = map.replaceSlices(prepared);
+            } else {
+                writing.replaceRefcountCache(source -> newRefcountCache(wanted, source));
+                writing.whileClean(() -> replaced = map.replaceSlices(prepared));
+            }
+            budget = wanted;
+        }
+
+        @Override
+        public void finish() {
+            caches.destroy(replaced == null ? prepared : replaced);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        try {
+            if (writing != null) {
+                writing.settle();
+            }
+        } finally {
+            if (writing != null) {
+                writing.refcountCache().close();
+            }
+            caches.destroy(map.slices());
+            codec.close();
+            file.close();
+        }
+    }
+}

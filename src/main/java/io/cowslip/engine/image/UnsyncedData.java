@@ -1,0 +1,60 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.host.HostFile;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whether a file has bytes that no sync covers, and whether it may be trusted with more. After a sync that failed the
+ * kernel takes the lost pages for written, and the next sync would succeed: so a failure stays. Any thread.
+ */
+final class UnsyncedData {
+    private final HostFile file;
+    private volatile boolean unsynced;
+    private volatile @Nullable ImageException failure;
+
+    UnsyncedData(HostFile file) {
+        this.file = file;
+    }
+
+    /** Notes a write. The check keeps the flag's cache line shared while it is set. */
+    void written() {
+        if (!unsynced) {
+            unsynced = true;
+        }
+    }
+
+    /** Takes no more writes, because of {@code cause}. */
+    void fail(ImageException cause) {
+        if (failure == null) {
+            failure = cause;
+        }
+    }
+
+    /** Refuses when something failed before that leaves the file's state unknown. */
+    void requireSound() throws ImageException {
+        ImageException earlier = failure;
+        if (earlier != null) {
+            throw ImageException.of(
+                    earlier.kind(),
+                    file.path(),
+                    "the image takes no writes since an earlier failure (" + earlier.getMessage()
+                            + "); close it, check it and open it again");
+        }
+    }
+
+    /** Returns once everything noted before is on stable storage; at once when nothing is. */
+    synchronized void sync() throws IOException {
+        requireSound();
+        if (unsynced) {
+            unsynced = false;
+            try {
+                file.sync();
+            } catch (ImageException refused) {
+                fail(refused);
+                throw refused;
+            }
+        }
+    }
+}
