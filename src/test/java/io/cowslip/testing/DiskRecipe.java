@@ -117,26 +117,27 @@ public record DiskRecipe(
         return model.read(0, layer.sizeBytes);
     }
 
-    /** Has qemu-io write plain, zeroed and compressed clusters, to the model as well. */
+    /** Has qemu-io write compressed, plain and zeroed clusters, to the model as well. */
     private static void edit(Path image, int clusterBytes, int edits, ModelDisk model, SplittableRandom random) {
         List<String> commands = new ArrayList<>();
-        for (int i = 0; i < edits; i++) {
+        // QEMU compresses only into clusters that have nothing yet: first of all, and each but once.
+        int wholeClusters = model.sizeBytes() / clusterBytes;
+        random.ints(edits / 3, 0, Math.max(1, wholeClusters))
+                .distinct()
+                .filter(cluster -> cluster < wholeClusters)
+                .forEach(
+                        cluster -> commands.add(fill("write -c", cluster * clusterBytes, clusterBytes, model, random)));
+        for (int i = edits / 3; i < edits; i++) {
             int length = 512 * random.nextInt(1, Math.max(2, Math.min(model.sizeBytes(), 5 * clusterBytes) / 512));
             int offset = random.nextInt((model.sizeBytes() - length) / 512 + 1) * 512;
-            int wholeClusters = model.sizeBytes() / clusterBytes;
-            switch (random.nextInt(wholeClusters == 0 ? 3 : 4)) {
-                case 0 -> {
-                    commands.add("write -z " + offset + " " + length);
-                    model.zero(offset, length);
-                }
-                case 3 -> {
-                    int start = random.nextInt(wholeClusters) * clusterBytes;
-                    commands.add(fill("write -c", start, clusterBytes, model, random));
-                }
-                default -> commands.add(fill("write", offset, length, model, random));
+            if (random.nextInt(3) == 0) {
+                commands.add("write -z " + offset + " " + length);
+                model.zero(offset, length);
+            } else {
+                commands.add(fill("write", offset, length, model, random));
             }
         }
-        if (edits > 0) {
+        if (!commands.isEmpty()) {
             QemuTools.edit(image, commands.toArray(String[]::new));
         }
     }

@@ -107,8 +107,10 @@ final class QemuImagesTest {
     @ParameterizedTest
     @MethodSource("clusterSizes")
     void readsDisksOfAwkwardSizes(int clusterBytes) throws IOException {
-        int perTable = Math.min(clusterBytes / 8 * clusterBytes, 2 << 20);
-        for (int size : new int[] {512, clusterBytes, clusterBytes + 512, perTable, perTable + 512}) {
+        int perTable = (int) Math.min(clusterBytes / 8L * clusterBytes, 2 << 20);
+        for (int size : IntStream.of(512, clusterBytes, clusterBytes + 512, perTable, perTable + 512)
+                .distinct()
+                .toArray()) {
             Path sub = Files.createDirectory(folder.resolve("size" + size));
             DiskRecipe.Made made = DiskRecipe.plain(clusterBytes, size, 3).make(sub, new SplittableRandom(size));
             readsAlike(made.disk().file(), made.model());

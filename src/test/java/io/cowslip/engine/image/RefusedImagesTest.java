@@ -124,7 +124,7 @@ final class RefusedImagesTest {
         Path file = QemuTools.createOver(folder.resolve("image"), "raw", "raw", -1, "compat=0.10");
         eraseBackingFormat(file);
 
-        assertRefused(file, true, ImageException.Kind.UNSUPPORTED_FEATURE, "format");
+        assertRefused(file, true, ImageException.Kind.INVALID_OPTION, "format");
     }
 
     @Test
