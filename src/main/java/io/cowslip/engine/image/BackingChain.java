@@ -3,15 +3,12 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.alloc.InFlightRequests;
-import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
-import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -110,23 +107,9 @@ final class BackingChain {
         if (options.format() == ImageFormat.RAW) {
             return new OpenedFile(file, null, options);
         }
-        ImageHeader header = readHeader(file);
+        ImageHeader header = HeaderReader.read(file);
         header.requireSupported(writable);
         return new OpenedFile(file, header, options);
-    }
-
-    /** Reads and checks the header of a qcow2 file. */
-    static ImageHeader readHeader(HostFile file) throws IOException {
-        try (IoBuffers.Loan loan = IoBuffers.borrow(HeaderLayout.MAX_BYTES_READ)) {
-            MemorySegment start = loan.segment(HeaderLayout.MAX_BYTES_READ);
-            int count = file.read(0, start);
-            return ImageHeader.parse(start.asSlice(0, count), file.sizeBytes());
-        } catch (ImageException refused) {
-            throw refused.path() != null
-                    ? refused
-                    : ImageException.of(refused.kind(), file.path(), String.valueOf(refused.getMessage()))
-                            .causedBy(refused);
-        }
     }
 
     /** What the next layer is opened with: the caller's wish, and the format that the header above names. */

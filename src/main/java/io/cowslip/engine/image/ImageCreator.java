@@ -1,17 +1,203 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.format.FeatureNames;
+import io.cowslip.engine.format.Features;
+import io.cowslip.engine.format.HeaderExtension;
+import io.cowslip.engine.format.HeaderLayout;
+import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
-/** Makes new images. */
+/**
+ * Makes new images. Until the header is written, which comes last, the file is no image to anybody.
+ */
 public final class ImageCreator {
-    private ImageCreator() {}
+    private final Path file;
+    private final CreateOptions options;
+    private final ImageEnvironment environment;
+
+    private ImageCreator(Path file, CreateOptions options, ImageEnvironment environment) {
+        this.file = file;
+        this.options = options;
+        this.environment = environment;
+    }
 
     /**
      * Creates {@code file}, durable when this returns. A failure leaves no file behind; an existing file is refused
      * with ALREADY_EXISTS and kept as it is.
+     *
+     * @throws ImageException INVALID_OPTION naming the option; FORBIDDEN when the backing file may not be followed;
+     *     ALREADY_EXISTS; NO_SPACE or IO when the host refuses
      */
     public static void create(Path file, CreateOptions options, ImageEnvironment environment) throws IOException {
-        throw new UnsupportedOperationException();
+        new ImageCreator(file, options, environment).create();
+    }
+
+    private void create() throws IOException {
+        CreateChecks.check(options);
+        long sizeBytes = CreateChecks.roundedSize(options, wantedSizeBytes());
+        @Nullable Qcow2Plan plan = options.format() == ImageFormat.RAW ? null : plan(sizeBytes);
+        HostFile target = environment.files().open(file, HostFiles.Mode.CREATE_NEW);
+        try {
+            fill(target, sizeBytes, plan);
+            environment
+                    .files()
+                    .syncFolder(Objects.requireNonNull(file.toAbsolutePath().getParent()));
+        } catch (IOException | RuntimeException e) {
+            remove(e);
+            throw e;
+        }
+    }
+
+    /** All that a qcow2 file will hold. */
+    private record Qcow2Plan(InitialLayout layout, byte[] header) {}
+
+    private static void fill(HostFile target, long sizeBytes, @Nullable Qcow2Plan plan) throws IOException {
+        try (target) {
+            if (plan == null) {
+                target.truncate(sizeBytes);
+            } else {
+                target.truncate(plan.layout().fileBytes());
+                plan.layout().writeRefcounts(target);
+                writeHeader(target, plan.header());
+            }
+            target.sync();
+        }
+    }
+
+    private static void writeHeader(HostFile target, byte[] header) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(header.length)) {
+            target.write(0, loan.segment(header.length).copyFrom(MemorySegment.ofArray(header)));
+        }
+    }
+
+    private void remove(Exception reason) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            reason.addSuppressed(e);
+        }
+    }
+
+    private Qcow2Plan plan(long sizeBytes) throws ImageException {
+        ImageGeometry geometry = new ImageGeometry(
+                Integer.numberOfTrailingZeros(options.clusterSizeBytes()),
+                sizeBytes,
+                Integer.numberOfTrailingZeros(options.refcountBits()),
+                false);
+        InitialLayout layout = InitialLayout.of(geometry);
+        return new Qcow2Plan(layout, fittingHeader(layout).toBytes());
+    }
+
+    /** The header with the feature name table, unless that takes the place of the backing file's name. */
+    private ImageHeader fittingHeader(InitialLayout layout) throws ImageException {
+        List<HeaderExtension> extensions = new ArrayList<>();
+        ImageFormat backingFormat = options.backingFormat();
+        if (backingFormat != null) {
+            extensions.add(HeaderExtension.backingFormat(backingFormat.wireName()));
+        }
+        ImageHeader bare = header(layout, extensions);
+        checkBackingNameLength(bare);
+        if (options.version() == 2) {
+            return bare;
+        }
+        extensions.add(FeatureNames.table());
+        ImageHeader full = header(layout, extensions);
+        return full.sizeBytes() <= full.clusterBytes() ? full : bare;
+    }
+
+    private void checkBackingNameLength(ImageHeader header) throws ImageException {
+        String name = options.backingFile();
+        if (name == null) {
+            return;
+        }
+        int nameBytes = name.getBytes(StandardCharsets.UTF_8).length;
+        int room = header.clusterBytes() - (header.sizeBytes() - nameBytes);
+        int limit = Math.min(room, HeaderLayout.MAX_BACKING_NAME_BYTES);
+        if (nameBytes > limit) {
+            throw ImageException.invalidOption(
+                    "backing-file",
+                    "the name in backing-file takes " + nameBytes + " bytes; with this cluster-size it may take "
+                            + limit);
+        }
+    }
+
+    private ImageHeader header(InitialLayout layout, List<HeaderExtension> extensions) {
+        ImageGeometry geometry = layout.geometry();
+        boolean version2 = options.version() == 2;
+        boolean zstd = options.compressionType() == CreateOptions.CompressionType.ZSTD;
+        int paddingBytes = HeaderLayout.VERSION_3_LENGTH - HeaderLayout.COMPRESSION_TYPE - 1;
+        return new ImageHeader(
+                options.version(),
+                geometry.clusterBits(),
+                geometry.virtualSizeBytes(),
+                0,
+                geometry.l1EntriesNeeded(),
+                layout.l1TableOffset(),
+                layout.refcountTableOffset(),
+                layout.refcountTableClusters(),
+                0,
+                0,
+                zstd ? new Features(Features.COMPRESSION_TYPE, 0, 0) : Features.NONE,
+                geometry.refcountOrder(),
+                version2 ? HeaderLayout.VERSION_2_LENGTH : HeaderLayout.VERSION_3_LENGTH,
+                zstd ? ImageHeader.COMPRESSION_ZSTD : ImageHeader.COMPRESSION_ZLIB,
+                MemorySegment.ofArray(new byte[version2 ? 0 : paddingBytes]),
+                extensions,
+                options.backingFile());
+    }
+
+    // The backing file is looked at even where its size is not needed: a name that leads nowhere is refused now.
+    private long wantedSizeBytes() throws IOException {
+        Long asked = options.virtualSizeBytes();
+        String backingName = options.backingFile();
+        if (backingName == null) {
+            if (asked == null) {
+                throw ImageException.invalidOption(
+                        "virtual-size", "virtual-size is missing; it must be given where there is no backing-file");
+            }
+            return asked;
+        }
+        long backingSizeBytes = backingSizeBytes(backingName);
+        return asked != null ? asked : backingSizeBytes;
+    }
+
+    private long backingSizeBytes(String backingName) throws IOException {
+        try (HostFile backing = openBacking(backingName)) {
+            if (options.backingFormat() == ImageFormat.RAW) {
+                return ChainFacts.rawVirtualSizeBytes(backing);
+            }
+            ImageHeader header = HeaderReader.readIfQcow2(backing);
+            if (header == null) {
+                throw ImageException.invalidOption(
+                        "backing-format", "backing-format is qcow2, but backing-file is no qcow2 image");
+            }
+            return header.virtualSizeBytes();
+        }
+    }
+
+    private HostFile openBacking(String backingName) throws IOException {
+        try {
+            return environment.files().open(environment.references().resolve(file, backingName), HostFiles.Mode.READ);
+        } catch (ImageException e) {
+            if (e.kind() == Kind.NOT_FOUND) {
+                throw ImageException.invalidOption("backing-file", "backing-file names a file that is not there")
+                        .causedBy(e);
+            }
+            throw e;
+        }
     }
 }

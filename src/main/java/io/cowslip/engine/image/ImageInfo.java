@@ -44,8 +44,14 @@ public record ImageInfo(
             boolean encrypted,
             int snapshots) {}
 
-    /** The facts of {@code file} and of every file below it, from the top down. */
+    /**
+     * The facts of {@code file} and of every file below it, from the top down. A file below has the format that the
+     * file above names for it; where none is named, its content decides, as for the first.
+     *
+     * @throws io.cowslip.engine.ImageException what {@link FileReferences} refuses; INVALID_FORMAT also when the chain
+     *     has a loop or is deeper than any should be; UNSUPPORTED_FEATURE for formats other than qcow2 and raw
+     */
     public static List<ImageInfo> chain(Path file, ImageEnvironment environment) throws IOException {
-        throw new UnsupportedOperationException();
+        return ChainFacts.of(file, environment);
     }
 }

@@ -9,12 +9,15 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Random;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ImageHeaderTest {
     private static final long FILE_BYTES = 5 * 65536;
@@ -194,6 +197,42 @@ class ImageHeaderTest {
         MemorySegment start = sound();
         for (int length = 0; length < 112; length++) {
             assertThat(refusalOf(start.asSlice(0, length), length).kind()).isEqualTo(Kind.INVALID_FORMAT);
+        }
+    }
+
+    /** Whatever the bytes are: a header within the file, that can be written again, or a refusal. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4})
+    void randomDamageIsReadOrRefused(long seed) throws ImageException {
+        Random random = new Random(seed);
+        int readable = 0;
+        for (int round = 0; round < 20_000; round++) {
+            MemorySegment start = sound().asSlice(0, 4096);
+            putExtension(start, 112, HeaderExtension.BACKING_FORMAT, new byte[] {'r', 'a', 'w'});
+            putBackingName(start, 136, "base");
+            for (int damage = random.nextInt(1, 4); damage > 0; damage--) {
+                byte[] interesting = {0, 1, -1, 127, -128, (byte) random.nextInt()};
+                start.set(ValueLayout.JAVA_BYTE, random.nextInt(144), interesting[random.nextInt(6)]);
+            }
+            ImageHeader header = readOrRefused(start);
+            if (header != null) {
+                readable++;
+                assertThat(header.l1Entries() * 8L).isLessThan(FILE_BYTES);
+                assertThat(header.sizeBytes()).isLessThan(8192);
+                if (header.sizeBytes() <= header.clusterBytes()) {
+                    assertThat(header.toBytes()).hasSize(header.sizeBytes());
+                }
+            }
+        }
+        assertThat(readable).isPositive();
+    }
+
+    private static @Nullable ImageHeader readOrRefused(MemorySegment start) {
+        try {
+            return ImageHeader.parse(start, FILE_BYTES);
+        } catch (ImageException e) {
+            assertThat(e.kind()).isIn(Kind.INVALID_FORMAT, Kind.UNSUPPORTED_FEATURE);
+            return null;
         }
     }
 

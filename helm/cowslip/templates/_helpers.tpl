@@ -1,0 +1,109 @@
+{{- define "cowslip.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{/* 52 characters: a StatefulSet's name goes, with a hash, into a label of its pods. */}}
+{{- define "cowslip.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- else if contains (include "cowslip.name" .) .Release.Name }}
+{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "cowslip.name" .) | trunc 52 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "cowslip.headlessName" -}}
+{{- printf "%s-headless" (include "cowslip.fullname" .) }}
+{{- end }}
+
+{{- define "cowslip.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "cowslip.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "cowslip.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "cowslip.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "cowslip.serviceAccountName" -}}
+{{- default (ternary (include "cowslip.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name }}
+{{- end }}
+
+{{- define "cowslip.image" -}}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* A tree of values with its whole numbers as such: Helm reads 8388608 as a float, and would print 8.388608e+06. */}}
+{{- define "cowslip.tree" -}}
+{{- if kindIs "map" . }}
+{{- $pairs := list }}
+{{- range $key, $value := . }}
+{{- $pairs = append $pairs (printf "%s:%s" (toJson $key) (include "cowslip.tree" $value)) }}
+{{- end }}
+{{- printf "{%s}" (join "," $pairs) }}
+{{- else if kindIs "slice" . }}
+{{- $items := list }}
+{{- range . }}
+{{- $items = append $items (include "cowslip.tree" .) }}
+{{- end }}
+{{- printf "[%s]" (join "," $items) }}
+{{- else if and (kindIs "float64" .) (eq (floor .) .) }}
+{{- int64 . }}
+{{- else }}
+{{- toJson . }}
+{{- end }}
+{{- end }}
+
+{{/* What the chart alone decides of the service's configuration. */}}
+{{- define "cowslip.ownConfig" -}}
+server:
+  address: 0.0.0.0
+  port: {{ .Values.ports.http }}
+  shutdown: graceful
+spring:
+  lifecycle:
+    timeout-per-shutdown-phase: {{ .Values.shutdown.timeoutSeconds }}s
+management:
+  server:
+    address: 0.0.0.0
+    port: {{ .Values.ports.management }}
+  endpoint:
+    health:
+      probes:
+        enabled: true
+  endpoints:
+    web:
+      exposure:
+        include: {{ .Values.management.endpoints | toJson }}
+cowslip: {{ include "cowslip.tree" .Values.config }}
+{{- end }}
+
+{{- define "cowslip.config" -}}
+{{- $own := include "cowslip.ownConfig" . | fromYaml }}
+{{- include "cowslip.tree" (mergeOverwrite (deepCopy .Values.springConfig) $own) | fromJson | toYaml }}
+{{- end }}
+
+{{/* What the schema cannot say: how one value stands to another. */}}
+{{- define "cowslip.checkValues" -}}
+{{- $mount := printf "%s/" (trimSuffix "/" .Values.persistence.mountPath) }}
+{{- $root := get .Values.config "image-root" }}
+{{- if not (hasPrefix $mount (printf "%s/" (trimSuffix "/" $root))) }}
+{{- fail (printf "config.image-root is %s, which is not in the volume: persistence.mountPath is %s" $root .Values.persistence.mountPath) }}
+{{- end }}
+{{- with .Values.shutdown }}
+{{- if le (int .gracePeriodSeconds) (add .preStopSeconds .timeoutSeconds | int) }}
+{{- fail (printf "shutdown.gracePeriodSeconds is %d, and must be more than preStopSeconds and timeoutSeconds together, %d: images are closed after these" (int .gracePeriodSeconds) (add .preStopSeconds .timeoutSeconds)) }}
+{{- end }}
+{{- end }}
+{{- if eq (int .Values.ports.http) (int .Values.ports.management) }}
+{{- fail (printf "ports.http and ports.management are both %d: who may reach the one need not reach the other" (int .Values.ports.http)) }}
+{{- end }}
+{{- end }}

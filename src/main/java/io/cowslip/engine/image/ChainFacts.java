@@ -1,0 +1,118 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.host.FileIdentity;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.HostFiles;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Walks down a backing chain, one open file at a time, and gathers each file's facts. Ends with a refusal where the
+ * chain comes back to a file it has been at, or goes deeper than any chain should.
+ */
+final class ChainFacts {
+    /** More files than any real chain has. */
+    static final int MAX_DEPTH = 200;
+
+    private final ImageEnvironment environment;
+    private final List<ImageInfo> layers = new ArrayList<>();
+    private final Set<FileIdentity> visited = new HashSet<>();
+
+    private ChainFacts(ImageEnvironment environment) {
+        this.environment = environment;
+    }
+
+    static List<ImageInfo> of(Path file, ImageEnvironment environment) throws IOException {
+        return new ChainFacts(environment).walk(file);
+    }
+
+    /** A raw disk's size: what is left of a sector at its end counts as a whole one, as in QEMU. */
+    static long rawVirtualSizeBytes(HostFile file) throws IOException {
+        return (file.sizeBytes() + 511) & -512L;
+    }
+
+    private List<ImageInfo> walk(Path top) throws IOException {
+        Path next = top;
+        String namedFormat = null;
+        while (next != null) {
+            if (layers.size() == MAX_DEPTH) {
+                throw ImageException.of(
+                        Kind.INVALID_FORMAT, top, "the backing chain has more than " + MAX_DEPTH + " files");
+            }
+            ImageInfo layer = look(next, namedFormat);
+            layers.add(layer);
+            next = layer.backingFile();
+            namedFormat = layer.backingFormat();
+        }
+        return List.copyOf(layers);
+    }
+
+    private ImageInfo look(Path path, @Nullable String namedFormat) throws IOException {
+        try (HostFile file = environment.files().open(path, HostFiles.Mode.READ)) {
+            if (!visited.add(file.identity())) {
+                throw ImageException.of(
+                        Kind.INVALID_FORMAT, path, "the backing chain comes back to this file: it must have an end");
+            }
+            ImageHeader header = header(file, namedFormat);
+            return header == null ? raw(file) : qcow2(file, header);
+        }
+    }
+
+    // Where the file above names a format it decides, not the content: a guest can write a qcow2 header to a raw disk.
+    private static @Nullable ImageHeader header(HostFile file, @Nullable String namedFormat) throws IOException {
+        if (namedFormat == null) {
+            return HeaderReader.readIfQcow2(file);
+        }
+        return switch (namedFormat) {
+            case "qcow2" -> HeaderReader.read(file);
+            case "raw" -> null;
+            default ->
+                throw ImageException.of(
+                        Kind.UNSUPPORTED_FEATURE,
+                        file.path(),
+                        "the backing file's format is named \"" + namedFormat + "\"; qcow2 and raw are supported");
+        };
+    }
+
+    private static ImageInfo raw(HostFile file) throws IOException {
+        return new ImageInfo(
+                file.path(), ImageFormat.RAW, rawVirtualSizeBytes(file), file.allocatedBytes(), null, null, null, null);
+    }
+
+    private ImageInfo qcow2(HostFile file, ImageHeader header) throws IOException {
+        String name = header.backingName();
+        return new ImageInfo(
+                file.path(),
+                ImageFormat.QCOW2,
+                header.virtualSizeBytes(),
+                file.allocatedBytes(),
+                name,
+                name == null ? null : environment.references().resolve(file.path(), name),
+                name == null ? null : header.backingFormat(),
+                facts(header));
+    }
+
+    private static ImageInfo.Qcow2Facts facts(ImageHeader header) {
+        return new ImageInfo.Qcow2Facts(
+                header.version() == 2 ? "0.10" : "1.1",
+                header.clusterBytes(),
+                header.compressionType() == ImageHeader.COMPRESSION_ZSTD
+                        ? CreateOptions.CompressionType.ZSTD
+                        : CreateOptions.CompressionType.ZLIB,
+                header.features().lazyRefcounts(),
+                header.refcountBits(),
+                header.features().dirty(),
+                header.features().corrupt(),
+                header.features().extendedL2(),
+                header.cryptMethod() != 0,
+                header.snapshotCount());
+    }
+}

@@ -1,0 +1,102 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.format.ImageGeometry;
+
+/** Refuses what {@code qemu-img create} refuses, naming the option. */
+final class CreateChecks {
+    private static final int MAX_REFCOUNT_BITS = 64;
+
+    private CreateChecks() {}
+
+    /** Everything that can be told without the size. */
+    static void check(CreateOptions options) throws ImageException {
+        checkBacking(options);
+        if (options.format() == ImageFormat.RAW) {
+            return;
+        }
+        checkClusterSize(options.clusterSizeBytes());
+        checkVersion(options);
+        if (Integer.bitCount(options.refcountBits()) != 1
+                || options.refcountBits() < 1
+                || options.refcountBits() > MAX_REFCOUNT_BITS) {
+            throw ImageException.invalidOption(
+                    "refcount-bits",
+                    "refcount-bits is " + options.refcountBits() + "; it may be 1, 2, 4, 8, 16, 32 or 64");
+        }
+    }
+
+    private static void checkBacking(CreateOptions options) throws ImageException {
+        String name = options.backingFile();
+        if (name == null) {
+            if (options.backingFormat() != null) {
+                throw ImageException.invalidOption(
+                        "backing-format", "backing-format is given without backing-file; it must have one");
+            }
+            return;
+        }
+        if (options.format() == ImageFormat.RAW) {
+            throw ImageException.invalidOption(
+                    "backing-file", "backing-file is given for a raw image; only a qcow2 image may have one");
+        }
+        if (name.isEmpty() || name.indexOf('\0') >= 0) {
+            throw ImageException.invalidOption("backing-file", "backing-file must be a file's name");
+        }
+        if (options.backingFormat() == null) {
+            throw ImageException.invalidOption(
+                    "backing-format",
+                    "backing-file is given without backing-format; formats are not guessed, so it must be \"qcow2\" or"
+                            + " \"raw\"");
+        }
+    }
+
+    private static void checkClusterSize(int clusterBytes) throws ImageException {
+        int smallest = 1 << ImageGeometry.MIN_CLUSTER_BITS;
+        int largest = 1 << ImageGeometry.MAX_CLUSTER_BITS;
+        if (Integer.bitCount(clusterBytes) != 1 || clusterBytes < smallest || clusterBytes > largest) {
+            throw ImageException.invalidOption(
+                    "cluster-size",
+                    "cluster-size is " + clusterBytes + "; it must be a power of two from " + smallest + " to "
+                            + largest);
+        }
+    }
+
+    private static void checkVersion(CreateOptions options) throws ImageException {
+        if (options.version() == 3) {
+            return;
+        }
+        if (options.version() != 2) {
+            throw ImageException.invalidOption(
+                    "compat", "the version is " + options.version() + "; it may be 2 (compat 0.10) or 3 (compat 1.1)");
+        }
+        if (options.refcountBits() != 16) {
+            throw ImageException.invalidOption(
+                    "refcount-bits", "refcount-bits is " + options.refcountBits() + "; with compat 0.10 it must be 16");
+        }
+        if (options.compressionType() != CreateOptions.CompressionType.ZLIB) {
+            throw ImageException.invalidOption(
+                    "compression-type", "compression-type is zstd; with compat 0.10 it must be zlib");
+        }
+    }
+
+    /** The size in whole sectors, rounded up, if the format can have it. */
+    static long roundedSize(CreateOptions options, long wantedBytes) throws ImageException {
+        long largest = largestSizeBytes(options);
+        if (wantedBytes < 0 || wantedBytes > largest) {
+            throw ImageException.invalidOption(
+                    "virtual-size",
+                    "virtual-size is " + wantedBytes + "; it may be 0 to " + largest
+                            + (options.format() == ImageFormat.RAW ? "" : " with this cluster-size"));
+        }
+        return (wantedBytes + 511) & -512L;
+    }
+
+    private static long largestSizeBytes(CreateOptions options) {
+        if (options.format() == ImageFormat.RAW) {
+            return Long.MAX_VALUE & -512L;
+        }
+        int clusterBits = Integer.numberOfTrailingZeros(options.clusterSizeBytes());
+        long l1Entries = ImageGeometry.MAX_L1_BYTES / Long.BYTES;
+        return l1Entries * new ImageGeometry(clusterBits, 0, 0, false).guestBytesPerTable();
+    }
+}
