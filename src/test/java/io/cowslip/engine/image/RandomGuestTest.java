@@ -72,7 +72,7 @@ final class RandomGuestTest {
 
     private static ImageOptions options(DiskRecipe recipe, SplittableRandom random) {
         return new ImageOptions(
-                random.nextBoolean() ? ImageFormat.QCOW2 : null,
+                ImageFormat.QCOW2,
                 false,
                 caches(recipe.clusterBytes(), random),
                 random.nextInt(3) * 10L,
