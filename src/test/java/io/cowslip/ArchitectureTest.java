@@ -141,7 +141,7 @@ final class ArchitectureTest {
             .resideInAPackage("io.cowslip..")
             .and()
             .resideOutsideOfPackage(ENGINE + ".host")
-            .and(not(simpleNameOfTopLevel("WriteBarrier", "ImageCreator")))
+            .and(not(simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator")))
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")))
             .orShould()

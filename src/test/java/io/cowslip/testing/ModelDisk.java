@@ -147,11 +147,20 @@ public final class ModelDisk {
         for (int i = from; i < to; i++) {
             int at = start + i - from;
             byte value = found[i];
-            if (versions.contents().stream().noneMatch(version -> version[at] == value)) {
+            if (!anyHas(versions.contents(), at, value)) {
                 return false;
             }
         }
         return true;
+    }
+
+    private static boolean anyHas(List<byte[]> versions, int at, byte value) {
+        for (byte[] version : versions) {
+            if (version[at] == value) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static String describe(int at, byte found, String expected) {

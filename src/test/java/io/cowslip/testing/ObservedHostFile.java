@@ -26,6 +26,8 @@ final class ObservedHostFile implements HostFile {
         void before(Operation operation) throws IOException;
     }
 
+    private static final int SECTOR = 512;
+
     private final HostFile file;
     private final Observer observer;
 
@@ -55,11 +57,18 @@ final class ObservedHostFile implements HostFile {
         try {
             observer.before(Operation.WRITE);
         } catch (IOException e) {
-            // A host that fails in the middle of a write has done its beginning.
-            file.write(hostOffset, from.asSlice(0, from.byteSize() / 2));
+            writeBeginning(hostOffset, from);
             throw e;
         }
         file.write(hostOffset, from);
+    }
+
+    /** A host that fails in the middle of a write has done some sectors of it. */
+    private void writeBeginning(long hostOffset, MemorySegment from) throws IOException {
+        long end = (hostOffset + from.byteSize() / 2) / SECTOR * SECTOR;
+        if (end > hostOffset) {
+            file.write(hostOffset, from.asSlice(0, end - hostOffset));
+        }
     }
 
     @Override

@@ -44,6 +44,7 @@ final class PowerCutTest {
     void leaksAtMost(PowerCutWorkload workload, long seed, TestReporter reporter) throws IOException {
         SplittableRandom random = new SplittableRandom(seed);
         DiskRecipe.Made made = workload.recipe().make(folder, random);
+        workload.prepare(made, random);
         CrashingHostFiles files = new CrashingHostFiles();
         try {
             GuestSession session = run(workload, made, files, random);

@@ -52,13 +52,15 @@ enum PowerCutWorkload {
     /** Fills the file up to where the refcount table of one cluster ends, and over it. */
     REFCOUNT_TABLE_GROWTH(DiskRecipe.plain(512, 3 << 20, 0).withRefcountBits(64), mix(0, 20, 0, 1, 2, 0), 40, 20) {
         @Override
-        void run(GuestSession session, SplittableRandom random) throws IOException {
-            // 64 entries of 64 clusters each are 2 MiB; blocks and L2 tables take about 5 % of it.
-            byte[] data = new byte[1900 << 10];
+        void prepare(DiskRecipe.Made made, SplittableRandom random) throws IOException {
+            // 64 blocks of 64 counts each are 4096 clusters; 3920 of data need about 125 tables and blocks besides.
+            byte[] data = new byte[3920 * 512];
             random.nextBytes(data);
-            session.write(1 << 20, data);
-            session.flush();
-            super.run(session, random);
+            try (DiskImage image = TestImages.open(made.disk().file())) {
+                TestImages.write(image, 1 << 20, data);
+            }
+            made.model().write(1 << 20, data);
+            made.model().flushed();
         }
 
         @Override
@@ -95,6 +97,9 @@ enum PowerCutWorkload {
     void run(GuestSession session, SplittableRandom random) throws IOException {
         new GuestOperations(session, random, longestClusters * recipe.clusterBytes()).run(requests, mix);
     }
+
+    /** What comes before the power may be cut. */
+    void prepare(DiskRecipe.Made made, SplittableRandom random) throws IOException {}
 
     /** Whether {@code image}, as the workload left it, shows that it led where it was meant to. */
     boolean led(byte[] image) {
