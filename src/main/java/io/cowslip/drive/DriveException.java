@@ -28,6 +28,10 @@ public final class DriveException extends RuntimeException {
         this.reason = reason;
     }
 
+    static DriveException noSuchDrive(DriveId id) {
+        return new DriveException(Reason.NO_SUCH_DRIVE, "there is no drive \"" + id + "\"");
+    }
+
     public Reason reason() {
         return reason;
     }

@@ -1,40 +1,255 @@
 package io.cowslip.drive;
 
+import io.cowslip.drive.DriveException.Reason;
+import io.cowslip.drive.DriveOpener.Chain;
+import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageOptions;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.Lock;
 import java.util.function.UnaryOperator;
+import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Open images by id: counted leases, exclusive operations, orderly close. */
+/**
+ * Open images by id: counted leases, exclusive operations, orderly close. What requests do to bytes passes one map look-up
+ * and one drive's own counter; only opening and closing share more ({@link DriveClaims}).
+ */
 public final class DriveRegistry {
+    private static final Logger log = LoggerFactory.getLogger(DriveRegistry.class);
+
+    private final DriveOpener opener;
+    private final DriveClaims claims;
+    private final CacheCleaner cleaner;
+    private final DriveObserver observer;
+    private final RandomGenerator random;
+    private final Map<DriveId, Drive> drives = new ConcurrentHashMap<>();
+    private volatile boolean ended;
+
+    DriveRegistry(
+            DriveOpener opener,
+            DriveClaims claims,
+            CacheCleaner cleaner,
+            DriveObserver observer,
+            RandomGenerator random) {
+        this.opener = opener;
+        this.claims = claims;
+        this.cleaner = cleaner;
+        this.observer = observer;
+        this.random = random;
+    }
+
+    /**
+     * What a request starts from: the service-wide defaults for all that it does not say. Cache sizes are absent here
+     * and added when the drive opens or changes, fitted to those that the request gives.
+     */
+    public ImageOptions defaults() {
+        return opener.defaults().start();
+    }
 
     /** Opens an image below the image root; {@code id} null: one is made up. */
     public DriveView open(@Nullable DriveId id, String file, ImageOptions options) throws IOException {
-        throw new UnsupportedOperationException();
+        DriveId taken = id == null ? new DriveId("d" + tag().substring(0, 10)) : id;
+        Chain chain = claim(taken, file, options);
+        DiskImage image = openClaimed(taken, chain, options);
+        String name = opener.root().relativeName(chain.top());
+        return admit(new Drive(taken, name, image, options, opener.root(), tag()));
+    }
+
+    private Chain claim(DriveId id, String file, ImageOptions options) throws IOException {
+        Lock stay = claims.filesStay();
+        stay.lock();
+        try {
+            requireRunning();
+            Chain chain = opener.chain(file, options);
+            claims.take(id, opener.claims(chain, options));
+            return chain;
+        } finally {
+            stay.unlock();
+        }
+    }
+
+    private DiskImage openClaimed(DriveId id, Chain chain, ImageOptions options) throws IOException {
+        boolean open = false;
+        try {
+            DiskImage image = opener.open(chain, options);
+            open = true;
+            return image;
+        } finally {
+            if (!open) {
+                claims.release(id);
+            }
+        }
+    }
+
+    /** Makes an open drive known. The view is taken first: once known, another caller may close the drive at once. */
+    private DriveView admit(Drive drive) throws IOException {
+        try {
+            DriveView view = drive.view();
+            observer.opened(drive.id(), drive::layers);
+            cleaner.watch(drive.id(), drive::cleanCaches, view.options().cacheCleanIntervalSeconds());
+            drives.put(drive.id(), drive);
+            // The end may have come since the claim. It sees the drive in the map, or is seen here.
+            requireRunning();
+            return view;
+        } catch (RuntimeException e) {
+            if (drive.shut()) {
+                drive.awaitLeases();
+                release(drive);
+            }
+            throw e;
+        }
+    }
+
+    private void requireRunning() {
+        if (ended) {
+            throw new DriveException(Reason.UNAVAILABLE, "the service is shutting down");
+        }
     }
 
     /** All open drives, ordered by id. */
     public List<DriveView> drives() {
-        throw new UnsupportedOperationException();
+        return drives.values().stream()
+                .flatMap(drive -> drive.viewUnlessClosing().stream())
+                .sorted(Comparator.comparing(view -> view.id().value()))
+                .toList();
     }
 
     public DriveView drive(DriveId id) {
-        throw new UnsupportedOperationException();
+        return require(id).viewUnlessClosing().orElseThrow(() -> closing(id));
     }
 
     /** The right to use an open drive's image for one request. */
     public DriveLease lease(DriveId id) {
-        throw new UnsupportedOperationException();
+        return lease(require(id));
     }
 
-    /** Puts other options in force while requests go on; all or nothing. */
+    private static DriveLease lease(Drive drive) {
+        DriveLease lease = drive.leaseUnlessClosing();
+        if (lease == null) {
+            throw closing(drive.id());
+        }
+        return lease;
+    }
+
+    private static DriveException closing(DriveId id) {
+        return new DriveException(Reason.CLOSING, "drive \"" + id + "\" is closing");
+    }
+
+    private Drive require(DriveId id) {
+        Drive drive = drives.get(id);
+        if (drive == null) {
+            throw DriveException.noSuchDrive(id);
+        }
+        return drive;
+    }
+
+    /**
+     * Puts other options in force while requests go on; all or nothing.
+     *
+     * @param change makes the wanted options of those asked for so far (as {@link #open} got them, defaults not filled
+     *     in); reconfigurations of the drive wait while it runs, so it may check {@link #drive}'s version
+     */
     public DriveView reconfigure(DriveId id, UnaryOperator<ImageOptions> change) throws IOException {
-        throw new UnsupportedOperationException();
+        Drive drive = require(id);
+        try (DriveLease lease = lease(drive)) {
+            drive.turn().lock();
+            try {
+                reconfigure(drive, lease.image(), change.apply(drive.asked()));
+                return drive.view();
+            } finally {
+                drive.turn().unlock();
+            }
+        }
+    }
+
+    private void reconfigure(Drive drive, DiskImage image, ImageOptions asked) throws IOException {
+        boolean wasWriting = !image.readOnly();
+        boolean writes = wasWriting || !asked.readOnly();
+        claims.changeWriting(drive.id(), writes);
+        try {
+            image.reconfigure(opener.fill(asked, image.layers()));
+        } finally {
+            claims.changeWriting(drive.id(), !image.readOnly());
+        }
+        drive.reconfigured(asked);
+        cleaner.reschedule(drive.id(), asked.cacheCleanIntervalSeconds());
     }
 
     /** Lets no new request in, waits for those in flight, flushes and closes. */
     public void close(DriveId id) throws IOException {
-        throw new UnsupportedOperationException();
+        Drive drive = require(id);
+        if (!drive.shut()) {
+            throw closing(id);
+        }
+        drive.awaitLeases();
+        release(drive);
+    }
+
+    /** Closes a drained drive. Whatever fails, the id and the files are free again: the image is closed all the same. */
+    private void release(Drive drive) throws IOException {
+        try {
+            cleaner.forget(drive.id());
+            drive.close();
+        } finally {
+            drives.remove(drive.id());
+            observer.closed(drive.id());
+            claims.release(drive.id());
+            drive.markGone();
+        }
+    }
+
+    /** Opens nothing more and closes all drives, waiting for requests in flight no longer than {@code patience}. */
+    void end(Duration patience) {
+        ended = true;
+        long deadline = System.nanoTime() + patience.toNanos();
+        List<Drive> own = new ArrayList<>();
+        List<Drive> others = new ArrayList<>();
+        for (Drive drive : drives.values()) {
+            (drive.shut() ? own : others).add(drive);
+        }
+        own.forEach(drive -> end(drive, deadline));
+        others.forEach(drive -> awaitGone(drive, deadline));
+    }
+
+    private void end(Drive drive, long deadline) {
+        try {
+            if (drive.awaitLeases(deadline - System.nanoTime())) {
+                release(drive);
+                log.info("Closed drive {}", drive.id());
+            } else {
+                // Closing would take the memory from under a request that still runs; the end of the process will do.
+                drive.flush();
+                log.warn("Flushed drive {}, but did not close it: requests are still using it", drive.id());
+            }
+        } catch (IOException e) {
+            log.error("Drive {} may have lost writes that were not flushed before", drive.id(), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            log.warn("Interrupted while closing drive {}", drive.id());
+        }
+    }
+
+    private static void awaitGone(Drive drive, long deadline) {
+        try {
+            if (!drive.awaitGone(deadline - System.nanoTime())) {
+                log.warn("Drive {} is still closing", drive.id());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            log.warn("Interrupted while drive {} was closing", drive.id());
+        }
+    }
+
+    private String tag() {
+        return HexFormat.of().toHexDigits(random.nextLong());
     }
 }

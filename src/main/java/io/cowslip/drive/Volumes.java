@@ -1,13 +1,39 @@
 package io.cowslip.drive;
 
+import io.cowslip.drive.DriveException.Reason;
+import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.image.CreateOptions;
+import io.cowslip.engine.image.ImageCreator;
+import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageInfo;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Image files below the image root, open or not. Names are relative to the root, with {@code /} between folders. */
+/**
+ * Image files below the image root, open or not. Names are relative to the root, with {@code /} between folders; a folder
+ * is there for as long as it holds something. Creating and deleting happen one at a time, and never while a drive is
+ * between finding its chain and claiming it.
+ */
 public final class Volumes {
+    private static final Logger log = LoggerFactory.getLogger(Volumes.class);
+
+    private final ImageRoot root;
+    private final ImageEnvironment environment;
+    private final DriveClaims claims;
+    private final VolumeListing listing;
+
+    Volumes(ImageRoot root, ImageEnvironment environment, DriveClaims claims) {
+        this.root = root;
+        this.environment = environment;
+        this.claims = claims;
+        this.listing = new VolumeListing(root);
+    }
 
     /**
      * One page of a listing.
@@ -19,26 +45,80 @@ public final class Volumes {
 
     /** Volumes whose name begins with {@code prefix}, after the name {@code after}, at most {@code limit}. */
     public Page list(String prefix, @Nullable String after, int limit) throws IOException {
-        throw new UnsupportedOperationException();
+        return listing.page(prefix, after, limit);
     }
 
     /** The facts of one volume and of the chain below it, from the top down. */
     public List<ImageInfo> facts(String name) throws IOException {
-        throw new UnsupportedOperationException();
+        return ImageInfo.chain(root.existing(name), environment);
     }
 
     /** A host file as callers may see it: relative to the root. */
-    public String relativeName(java.nio.file.Path file) {
-        throw new UnsupportedOperationException();
+    public String relativeName(Path file) {
+        return root.relativeName(file);
     }
 
-    /** Creates a volume. */
+    /** Creates a volume, and the folders that its name takes. */
     public List<ImageInfo> create(String name, CreateOptions options) throws IOException {
-        throw new UnsupportedOperationException();
+        Lock change = claims.filesChange();
+        change.lock();
+        try {
+            Path file = root.newEntry(name);
+            try {
+                ImageCreator.create(file, options, environment);
+            } finally {
+                root.removeEmptyFolders(file);
+            }
+            return ImageInfo.chain(file, environment);
+        } finally {
+            change.unlock();
+        }
     }
 
     /** Deletes a volume that no drive has open and no other volume backs on. */
     public void delete(String name) throws IOException {
-        throw new UnsupportedOperationException();
+        Lock change = claims.filesChange();
+        change.lock();
+        try {
+            Path entry = root.entry(name);
+            Path file = root.existing(name);
+            FileIdentity identity = ImageRoot.identity(file);
+            requireNotOpen(name, identity);
+            requireNotBacking(name, identity);
+            Files.delete(entry);
+            root.removeEmptyFolders(entry);
+        } finally {
+            change.unlock();
+        }
+    }
+
+    private void requireNotOpen(String name, FileIdentity identity) {
+        claims.holder(identity).ifPresent(drive -> {
+            throw new DriveException(Reason.IN_USE, "\"" + name + "\" is in use by drive \"" + drive + "\"");
+        });
+    }
+
+    private void requireNotBacking(String name, FileIdentity identity) throws IOException {
+        for (String other : listing.all()) {
+            if (backsOn(other, identity)) {
+                throw new DriveException(Reason.IN_USE, "\"" + other + "\" backs on \"" + name + "\"");
+            }
+        }
+    }
+
+    /** Whether the file is in the chain below the image, as far as that chain can be followed. */
+    private boolean backsOn(String volume, FileIdentity identity) {
+        try {
+            for (ImageInfo layer : facts(volume)) {
+                Path below = layer.backingFile();
+                if (below != null && ImageRoot.identity(below).equals(identity)) {
+                    return true;
+                }
+            }
+        } catch (IOException e) {
+            // Broken as it stands: it needs no volume that it could be told to need.
+            log.debug("No chain to follow from {}", volume, e);
+        }
+        return false;
     }
 }

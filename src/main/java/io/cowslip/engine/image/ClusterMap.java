@@ -106,7 +106,7 @@ final class ClusterMap {
                     length);
         }
         if (L2Entry.isZero(entry)) {
-            return new Extent.Zero(length, L2Entry.hostOffset(entry) != 0);
+            return new Extent.Zero(length);
         }
         if (L2Entry.hostOffset(entry) == 0) {
             return new Extent.Hole(length);

@@ -16,12 +16,8 @@ sealed interface Extent {
      */
     record Data(long hostOffset, long lengthBytes, boolean copied) implements Extent {}
 
-    /**
-     * Zeros, whatever the layers below hold.
-     *
-     * @param allocated whether host clusters are reserved for the run
-     */
-    record Zero(long lengthBytes, boolean allocated) implements Extent {}
+    /** Zeros, whatever the layers below hold, and whether or not host clusters are reserved for the run. */
+    record Zero(long lengthBytes) implements Extent {}
 
     /** Nothing here: the layer below answers. */
     record Hole(long lengthBytes) implements Extent {}

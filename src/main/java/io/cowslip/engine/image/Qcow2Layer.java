@@ -150,7 +150,7 @@ final class Qcow2Layer implements ImageLayer {
         return switch (map.extentAt(guestOffset, maxLengthBytes)) {
             case Extent.Data data -> new GuestExtent(guestOffset, data.lengthBytes(), false, false);
             case Extent.Compressed compressed -> new GuestExtent(guestOffset, compressed.lengthBytes(), false, false);
-            case Extent.Zero zero -> new GuestExtent(guestOffset, zero.lengthBytes(), true, !zero.allocated());
+            case Extent.Zero zero -> new GuestExtent(guestOffset, zero.lengthBytes(), true, false);
             case Extent.Hole hole -> extentBelow(guestOffset, hole.lengthBytes());
         };
     }

@@ -1,0 +1,109 @@
+package io.cowslip.drive;
+
+import io.cowslip.drive.DriveException.Reason;
+import io.cowslip.engine.host.FileIdentity;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.Stream;
+
+/**
+ * Which drive ids are taken, and which files their chains stand on: the same file is never open beside a writer, and the
+ * refusal names the drive that has it. The engine's locks on the files say the same to other processes. No I/O happens
+ * under this object's monitor.
+ *
+ * <p>Volumes come and go only under {@link #filesChange()}. An opening holds {@link #filesStay()} from its first look at
+ * a chain until the chain is claimed, so that nothing is deleted in between.
+ */
+final class DriveClaims {
+
+    /**
+     * One file of a chain.
+     *
+     * @param name relative to the image root, for messages
+     */
+    record Claim(FileIdentity file, String name, boolean writes) {
+
+        private boolean bears(Claim other) {
+            return !file.equals(other.file) || (!writes && !other.writes);
+        }
+    }
+
+    private final int maxDrives;
+    private final Map<DriveId, List<Claim>> claims = new HashMap<>();
+    private final ReadWriteLock files = new ReentrantReadWriteLock();
+
+    DriveClaims(int maxDrives) {
+        this.maxDrives = maxDrives;
+    }
+
+    Lock filesStay() {
+        return files.readLock();
+    }
+
+    Lock filesChange() {
+        return files.writeLock();
+    }
+
+    /** Takes the id and the files, the drive's own first, or nothing of it. */
+    synchronized void take(DriveId id, List<Claim> files) {
+        if (claims.containsKey(id)) {
+            throw new DriveException(Reason.ID_TAKEN, "there is a drive \"" + id + "\" already");
+        }
+        if (claims.size() >= maxDrives) {
+            throw new DriveException(
+                    Reason.LIMIT_REACHED, maxDrives + " drives are open, as many as cowslip.max-drives allows");
+        }
+        requireFree(id, files);
+        claims.put(id, files);
+    }
+
+    /** Whether the drive writes its own file from now on; refused while others use the file. */
+    synchronized void changeWriting(DriveId id, boolean writes) {
+        List<Claim> before = claims.getOrDefault(id, List.of());
+        Claim own = before.getFirst();
+        Claim changed = new Claim(own.file(), own.name(), writes);
+        List<Claim> after =
+                Stream.concat(Stream.of(changed), before.stream().skip(1)).toList();
+        requireFree(id, after);
+        claims.put(id, after);
+    }
+
+    synchronized void release(DriveId id) {
+        claims.remove(id);
+    }
+
+    /** A drive whose chain stands on the file. */
+    synchronized Optional<DriveId> holder(FileIdentity file) {
+        return claims.entrySet().stream()
+                .filter(entry ->
+                        entry.getValue().stream().anyMatch(claim -> claim.file().equals(file)))
+                .map(Map.Entry::getKey)
+                .findFirst();
+    }
+
+    private void requireFree(DriveId id, List<Claim> wanted) {
+        claims.forEach((other, held) -> {
+            if (!other.equals(id)) {
+                requireFree(other, held, wanted);
+            }
+        });
+    }
+
+    private static void requireFree(DriveId other, List<Claim> held, List<Claim> wanted) {
+        for (Claim mine : wanted) {
+            for (Claim theirs : held) {
+                if (!mine.bears(theirs)) {
+                    throw new DriveException(
+                            Reason.IN_USE,
+                            "\"" + mine.name() + "\" is " + (theirs.writes() ? "open for writing" : "in use")
+                                    + " by drive \"" + other + "\"");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+package io.cowslip.drive;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.cache.CacheBudget;
+import io.cowslip.engine.cache.CacheCounters;
+import io.cowslip.engine.cache.CacheFactory;
+import io.cowslip.engine.cache.L2SliceCache;
+import io.cowslip.engine.cache.TableSource;
+import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.ImageOptions;
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.time.InstantSource;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.beans.factory.config.ConfigurableBeanFactory;
+import org.springframework.boot.context.properties.ConfigurationPropertiesBinding;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Scope;
+import org.springframework.scheduling.TaskScheduler;
+import org.springframework.scheduling.concurrent.SimpleAsyncTaskScheduler;
+
+/** Wires the service layer. */
+@Configuration(proxyBeanMethods = false)
+@EnableConfigurationProperties(DriveProperties.class)
+class DriveConfiguration {
+
+    @Bean
+    @ConfigurationPropertiesBinding
+    static ByteSizeConverter byteSizeConverter() {
+        return new ByteSizeConverter();
+    }
+
+    @Bean
+    ImageRoot imageRoot(DriveProperties properties) throws IOException {
+        return ImageRoot.at(properties.imageRoot());
+    }
+
+    /** The L2 cache of one layer of one open image, sized for that image; see {@link CacheBeans}. */
+    @Bean(CacheBeans.NAME)
+    @Scope(ConfigurableBeanFactory.SCOPE_PROTOTYPE)
+    L2SliceCache l2SliceCache(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters)
+            throws ImageException {
+        return new L2SliceCache(budget, geometry, source, counters);
+    }
+
+    @Bean
+    CacheFactory cacheFactory(ConfigurableBeanFactory beans) {
+        return new CacheBeans(beans);
+    }
+
+    @Bean
+    ImageEnvironment imageEnvironment(ImageRoot root, CacheFactory caches) {
+        return new ImageEnvironment(HostFiles.posix(), root, caches);
+    }
+
+    @Bean
+    DriveDefaults driveDefaults(DriveProperties properties) {
+        return checked(new DriveDefaults(properties.driveDefaults().over(ImageOptions.defaults(), null)));
+    }
+
+    /** Refuses at start what no image could be opened with. The image it is tried on is large in every way. */
+    private static DriveDefaults checked(DriveDefaults defaults) {
+        try {
+            CacheBudget.of(
+                    defaults.unasked().caches(), new ImageGeometry(ImageGeometry.MAX_CLUSTER_BITS, 1L << 50, 4, false));
+            return defaults;
+        } catch (ImageException e) {
+            var failure = new InvalidConfigurationPropertyValueException(
+                    "cowslip.drive-defaults." + e.option(), defaults.unasked().caches(), e.getMessage());
+            failure.initCause(e);
+            throw failure;
+        }
+    }
+
+    @Bean
+    DriveClaims driveClaims(DriveProperties properties) {
+        return new DriveClaims(properties.maxDrives());
+    }
+
+    @Bean
+    TaskScheduler cacheCleaningScheduler() {
+        var scheduler = new SimpleAsyncTaskScheduler();
+        scheduler.setThreadNamePrefix("cache-cleaning-");
+        return scheduler;
+    }
+
+    @Bean
+    CacheCleaner cacheCleaner(TaskScheduler cacheCleaningScheduler, ObjectProvider<DriveObserver> observers) {
+        return new CacheCleaner(cacheCleaningScheduler, InstantSource.system(), observer(observers));
+    }
+
+    @Bean
+    DriveRegistry driveRegistry(
+            ImageRoot root,
+            ImageEnvironment environment,
+            DriveDefaults defaults,
+            DriveClaims claims,
+            CacheCleaner cleaner,
+            ObjectProvider<DriveObserver> observers) {
+        return new DriveRegistry(
+                new DriveOpener(root, environment, defaults), claims, cleaner, observer(observers), new SecureRandom());
+    }
+
+    private static DriveObserver observer(ObjectProvider<DriveObserver> observers) {
+        return observers.getIfAvailable(() -> DriveObserver.NONE);
+    }
+
+    @Bean
+    Volumes volumes(ImageRoot root, ImageEnvironment environment, DriveClaims claims) {
+        return new Volumes(root, environment, claims);
+    }
+
+    @Bean
+    DemoImage demoImage(ImageRoot root, ImageEnvironment environment) {
+        return new DemoImage(root, environment);
+    }
+
+    @Bean
+    DriveLifecycle driveLifecycle(DriveRegistry registry, DriveProperties properties, DemoImage demo) {
+        return new DriveLifecycle(registry, properties, demo);
+    }
+
+    @Bean
+    StartNotice startNotice(DemoImage demo) {
+        return new StartNotice(demo);
+    }
+}

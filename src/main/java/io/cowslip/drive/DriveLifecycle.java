@@ -1,0 +1,83 @@
+package io.cowslip.drive;
+
+import io.cowslip.engine.ImageException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
+import org.springframework.context.SmartLifecycle;
+
+/**
+ * Opens the configured drives before the first request comes in, and closes all drives after the last one is answered:
+ * the phase lies below those of the web server's start and of its graceful shutdown, and phases end from the top.
+ */
+final class DriveLifecycle implements SmartLifecycle {
+    private static final Logger log = LoggerFactory.getLogger(DriveLifecycle.class);
+
+    /** The web server's own phase lies 2048 below the default one. */
+    private static final int PHASE = SmartLifecycle.DEFAULT_PHASE - 4096;
+
+    /** How long requests may go on that outlived the web server's graceful shutdown. */
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    private final DriveRegistry registry;
+    private final DriveProperties properties;
+    private final DemoImage demo;
+    private volatile boolean running;
+
+    DriveLifecycle(DriveRegistry registry, DriveProperties properties, DemoImage demo) {
+        this.registry = registry;
+        this.properties = properties;
+        this.demo = demo;
+    }
+
+    @Override
+    public void start() {
+        running = true;
+        try {
+            if (properties.demoImage()) {
+                demo.makeIfEmpty();
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("The demo image cannot be made; cowslip.demo-image=false does without", e);
+        }
+        for (Map.Entry<DriveId, DriveProperties.StartDrive> drive :
+                properties.drives().entrySet()) {
+            open(drive.getKey(), drive.getValue());
+        }
+    }
+
+    private void open(DriveId id, DriveProperties.StartDrive drive) {
+        try {
+            registry.open(id, drive.file(), drive.over(registry.defaults()));
+            log.info("Opened drive {} on {}", id, drive.file());
+        } catch (IOException | DriveException e) {
+            String option = e instanceof ImageException image && image.option() != null ? image.option() : "file";
+            String value = option.equals("file") ? drive.file() : "";
+            String reason = "the drive cannot be opened: " + e.getMessage();
+            var failure = new InvalidConfigurationPropertyValueException(
+                    "cowslip.drives." + id + "." + option, value, reason);
+            failure.initCause(e);
+            throw failure;
+        }
+    }
+
+    @Override
+    public void stop() {
+        registry.end(PATIENCE);
+        running = false;
+    }
+
+    @Override
+    public boolean isRunning() {
+        return running;
+    }
+
+    @Override
+    public int getPhase() {
+        return PHASE;
+    }
+}

@@ -1,0 +1,70 @@
+package io.cowslip.drive;
+
+import io.cowslip.drive.DriveClaims.Claim;
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.ImageFormat;
+import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.LayerStats;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Opens images below the root, in two steps: the chain is known, and can be claimed, before anything is opened. */
+record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults defaults) {
+
+    /** A chain as its headers describe it, from the top down. */
+    record Chain(List<Path> files, List<DriveDefaults.Layer> layers) {
+
+        Path top() {
+            return files.getFirst();
+        }
+    }
+
+    /** The chain that an opening with these options takes. Nothing is opened for longer than a look at the header. */
+    Chain chain(String name, ImageOptions asked) throws IOException {
+        Path top = root.existing(name);
+        if (asked.format() == ImageFormat.RAW) {
+            return new Chain(List.of(top), List.of(new DriveDefaults.Layer(ImageFormat.RAW, 0)));
+        }
+        List<Path> files = new ArrayList<>();
+        List<DriveDefaults.Layer> layers = new ArrayList<>();
+        for (ImageInfo info : ImageInfo.chain(top, environment)) {
+            files.add(info.file());
+            layers.add(layer(info));
+        }
+        return new Chain(files, layers);
+    }
+
+    private static DriveDefaults.Layer layer(ImageInfo info) {
+        ImageInfo.Qcow2Facts facts = info.qcow2();
+        return facts == null
+                ? new DriveDefaults.Layer(ImageFormat.RAW, 0)
+                : new DriveDefaults.Layer(ImageFormat.QCOW2, facts.clusterSizeBytes());
+    }
+
+    /** What the drive takes for itself: its own file, written unless read-only, and all files below as a reader. */
+    List<Claim> claims(Chain chain, ImageOptions asked) throws IOException {
+        List<Claim> claims = new ArrayList<>();
+        for (Path file : chain.files()) {
+            boolean writes = claims.isEmpty() && !asked.readOnly();
+            claims.add(new Claim(ImageRoot.identity(file), root.relativeName(file), writes));
+        }
+        return claims;
+    }
+
+    DiskImage open(Chain chain, ImageOptions asked) throws IOException {
+        return DiskImage.open(chain.top(), defaults.fill(asked, chain.layers()), environment);
+    }
+
+    /** Options for an image that is open, made complete with the defaults. */
+    ImageOptions fill(ImageOptions asked, List<LayerStats> layers) {
+        return defaults.fill(
+                asked,
+                layers.stream()
+                        .map(layer -> new DriveDefaults.Layer(layer.format(), layer.clusterSizeBytes()))
+                        .toList());
+    }
+}

@@ -1,0 +1,122 @@
+package io.cowslip.drive;
+
+import io.cowslip.engine.cache.CacheOptions;
+import io.cowslip.engine.image.ImageFormat;
+import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.ImageOptions.DiscardMode;
+import jakarta.validation.Valid;
+import jakarta.validation.constraints.Min;
+import jakarta.validation.constraints.NotBlank;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
+import java.util.Map;
+import java.util.Objects;
+import org.hibernate.validator.constraints.time.DurationMax;
+import org.hibernate.validator.constraints.time.DurationMin;
+import org.jspecify.annotations.Nullable;
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.boot.convert.DurationUnit;
+import org.springframework.validation.annotation.Validated;
+
+/**
+ * The service's configuration.
+ *
+ * @param imageRoot Folder that holds the volumes. Made when it is missing.
+ * @param demoImage Whether an empty image root gets a small image to try things with.
+ * @param maxDrives How many drives may be open at once.
+ * @param driveDefaults What drives get where a request says nothing.
+ * @param drives Drives that are opened at start, by their ids.
+ */
+@Validated
+@ConfigurationProperties("cowslip")
+public record DriveProperties(
+        @DefaultValue("images") Path imageRoot,
+        @DefaultValue("true") boolean demoImage,
+        @DefaultValue("1024") @Min(1) int maxDrives,
+        @DefaultValue @Valid Options driveDefaults,
+        @DefaultValue Map<DriveId, @Valid StartDrive> drives) {
+
+    /**
+     * Options of drives, with QEMU's names and meaning.
+     *
+     * @param l2CacheSize Largest size of each layer's L2 cache.
+     * @param l2CacheEntrySize Size of one L2 cache entry: a power of two from 512 to the cluster size.
+     * @param refcountCacheSize Size of each layer's refcount cache.
+     * @param cacheSize Size of a layer's L2 and refcount cache together.
+     * @param cacheCleanInterval How long cache entries may be idle before their memory is given back. Seconds where no
+     *     unit is given; 0 is never.
+     * @param discard What becomes of discard requests.
+     * @param readOnly Whether writes are refused.
+     */
+    public record Options(
+            @Nullable ByteSize l2CacheSize,
+            @Nullable ByteSize l2CacheEntrySize,
+            @Nullable ByteSize refcountCacheSize,
+            @Nullable ByteSize cacheSize,
+
+            @DurationUnit(ChronoUnit.SECONDS)
+            @DurationMin
+            @DurationMax(seconds = ImageOptions.MAX_CACHE_CLEAN_INTERVAL_SECONDS)
+            @Nullable
+            Duration cacheCleanInterval,
+
+            @Nullable DiscardMode discard,
+            @Nullable Boolean readOnly) {
+
+        /** These options, and those of {@code otherwise} where there are none. Cache sizes are these alone. */
+        ImageOptions over(ImageOptions otherwise, @Nullable ImageFormat format) {
+            return new ImageOptions(
+                    format,
+                    Objects.requireNonNullElse(readOnly, otherwise.readOnly()),
+                    new CacheOptions(
+                            bytes(l2CacheSize), bytes(l2CacheEntrySize), bytes(refcountCacheSize), bytes(cacheSize)),
+                    cacheCleanInterval == null ? otherwise.cacheCleanIntervalSeconds() : cacheCleanInterval.toSeconds(),
+                    Objects.requireNonNullElse(discard, otherwise.discard()),
+                    null);
+        }
+
+        private static @Nullable Long bytes(@Nullable ByteSize size) {
+            return size == null ? null : size.bytes();
+        }
+    }
+
+    /**
+     * A drive that is opened at start.
+     *
+     * @param file The image, relative to the image root.
+     * @param format What the image is: qcow2 where not given, never guessed.
+     * @param l2CacheSize Largest size of the L2 cache.
+     * @param l2CacheEntrySize Size of one L2 cache entry: a power of two from 512 to the cluster size.
+     * @param refcountCacheSize Size of the refcount cache.
+     * @param cacheSize Size of the L2 and refcount cache together.
+     * @param cacheCleanInterval How long cache entries may be idle before their memory is given back. Seconds where no
+     *     unit is given; 0 is never.
+     * @param discard What becomes of discard requests.
+     * @param readOnly Whether writes are refused.
+     */
+    public record StartDrive(
+            @NotBlank String file,
+            @Nullable ImageFormat format,
+            @Nullable ByteSize l2CacheSize,
+            @Nullable ByteSize l2CacheEntrySize,
+            @Nullable ByteSize refcountCacheSize,
+            @Nullable ByteSize cacheSize,
+
+            @DurationUnit(ChronoUnit.SECONDS)
+            @DurationMin
+            @DurationMax(seconds = ImageOptions.MAX_CACHE_CLEAN_INTERVAL_SECONDS)
+            @Nullable
+            Duration cacheCleanInterval,
+
+            @Nullable DiscardMode discard,
+            @Nullable Boolean readOnly) {
+
+        ImageOptions over(ImageOptions otherwise) {
+            Options options = new Options(
+                    l2CacheSize, l2CacheEntrySize, refcountCacheSize, cacheSize, cacheCleanInterval, discard, readOnly);
+            return options.over(otherwise, format);
+        }
+    }
+}

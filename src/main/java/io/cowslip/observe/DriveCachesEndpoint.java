@@ -1,0 +1,72 @@
+package io.cowslip.observe;
+
+import io.cowslip.drive.CacheCleaner;
+import io.cowslip.drive.DriveException;
+import io.cowslip.drive.DriveId;
+import io.cowslip.drive.DriveRegistry;
+import io.cowslip.drive.DriveView;
+import java.util.List;
+import org.springframework.boot.actuate.endpoint.annotation.ReadOperation;
+import org.springframework.boot.actuate.endpoint.annotation.Selector;
+import org.springframework.boot.actuate.endpoint.annotation.WriteOperation;
+import org.springframework.boot.actuate.endpoint.web.WebEndpointResponse;
+import org.springframework.boot.actuate.endpoint.web.annotation.WebEndpoint;
+
+/** {@code /actuator/drivecaches}: the caches of every layer of every open drive. A write cleans them now. */
+@WebEndpoint(id = "drivecaches")
+record DriveCachesEndpoint(DriveRegistry registry, CacheCleaner cleaner) {
+
+    /** All drives, by id. */
+    record Drives(List<DriveCaches> drives) {}
+
+    @ReadOperation
+    public Drives all() {
+        return new Drives(registry.drives().stream().map(this::caches).toList());
+    }
+
+    @ReadOperation
+    public WebEndpointResponse<DriveCaches> one(@Selector String drive) {
+        return answer(drive, false);
+    }
+
+    /** Drops what was not used since the last cleaning, in all drives. */
+    @WriteOperation
+    public Drives cleanAll() {
+        for (DriveView drive : registry.drives()) {
+            clean(drive.id());
+        }
+        return all();
+    }
+
+    /** Drops what was not used since the last cleaning, in one drive. */
+    @WriteOperation
+    public WebEndpointResponse<DriveCaches> cleanOne(@Selector String drive) {
+        return answer(drive, true);
+    }
+
+    private WebEndpointResponse<DriveCaches> answer(String drive, boolean clean) {
+        try {
+            DriveId id = new DriveId(drive);
+            if (clean) {
+                cleaner.cleanNow(id);
+            }
+            return new WebEndpointResponse<>(caches(registry.drive(id)));
+        } catch (IllegalArgumentException | DriveException e) {
+            // No drive has such an id, or the drive is on its way out.
+            return new WebEndpointResponse<>(WebEndpointResponse.STATUS_NOT_FOUND);
+        }
+    }
+
+    private void clean(DriveId id) {
+        try {
+            cleaner.cleanNow(id);
+        } catch (DriveException e) {
+            // Closed since it was listed: its caches are gone altogether.
+            return;
+        }
+    }
+
+    private DriveCaches caches(DriveView drive) {
+        return DriveCaches.of(drive, cleaner.lastCleaned(drive.id()).orElse(null));
+    }
+}

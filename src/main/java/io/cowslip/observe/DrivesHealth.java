@@ -1,0 +1,51 @@
+package io.cowslip.observe;
+
+import io.cowslip.drive.DriveRegistry;
+import io.cowslip.drive.DriveView;
+import io.cowslip.drive.Volumes;
+import io.cowslip.engine.image.ImageInfo;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.springframework.boot.health.contributor.AbstractHealthIndicator;
+import org.springframework.boot.health.contributor.Health;
+
+/**
+ * Names the drives whose image is marked as corrupt, or cannot be looked at any more. Always up: one damaged image is a
+ * matter for whoever owns it, and no reason to send all others' requests elsewhere.
+ */
+final class DrivesHealth extends AbstractHealthIndicator {
+    private final DriveRegistry registry;
+    private final Volumes volumes;
+
+    DrivesHealth(DriveRegistry registry, Volumes volumes) {
+        super("The drives cannot be looked at");
+        this.registry = registry;
+        this.volumes = volumes;
+    }
+
+    @Override
+    protected void doHealthCheck(Health.Builder health) {
+        List<DriveView> drives = registry.drives();
+        List<String> corrupt = new ArrayList<>();
+        List<String> unreadable = new ArrayList<>();
+        for (DriveView drive : drives) {
+            try {
+                if (isCorrupt(drive)) {
+                    corrupt.add(drive.id().value());
+                }
+            } catch (IOException e) {
+                unreadable.add(drive.id().value());
+            }
+        }
+        health.up().withDetail("open", drives.size()).withDetail("corrupt", corrupt);
+        if (!unreadable.isEmpty()) {
+            health.withDetail("unreadable", unreadable);
+        }
+    }
+
+    private boolean isCorrupt(DriveView drive) throws IOException {
+        ImageInfo.Qcow2Facts facts = volumes.facts(drive.file()).getFirst().qcow2();
+        return facts != null && facts.corrupt();
+    }
+}

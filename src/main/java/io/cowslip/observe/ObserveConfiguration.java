@@ -1,0 +1,35 @@
+package io.cowslip.observe;
+
+import io.cowslip.drive.CacheCleaner;
+import io.cowslip.drive.DriveRegistry;
+import io.cowslip.drive.ImageRoot;
+import io.cowslip.drive.Volumes;
+import io.micrometer.core.instrument.MeterRegistry;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+
+/** Wires what can be seen from outside. */
+@Configuration(proxyBeanMethods = false)
+class ObserveConfiguration {
+
+    @Bean
+    DriveMeters driveMeters(MeterRegistry registry) {
+        return new DriveMeters(registry);
+    }
+
+    @Bean
+    DriveCachesEndpoint driveCachesEndpoint(DriveRegistry registry, CacheCleaner cleaner) {
+        return new DriveCachesEndpoint(registry, cleaner);
+    }
+
+    /** The bean's name, less its last word, is the component's name in the health endpoint. */
+    @Bean
+    ImageRootHealth imageRootHealthIndicator(ImageRoot root) {
+        return new ImageRootHealth(root);
+    }
+
+    @Bean
+    DrivesHealth drivesHealthIndicator(DriveRegistry registry, Volumes volumes) {
+        return new DrivesHealth(registry, volumes);
+    }
+}

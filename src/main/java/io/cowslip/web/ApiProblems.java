@@ -1,0 +1,168 @@
+package io.cowslip.web;
+
+import io.cowslip.drive.DriveException;
+import io.cowslip.drive.DriveId;
+import io.cowslip.drive.Volumes;
+import io.cowslip.engine.ImageException;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.beans.TypeMismatchException;
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.HttpStatusCode;
+import org.springframework.http.MediaType;
+import org.springframework.http.ProblemDetail;
+import org.springframework.http.ResponseEntity;
+import org.springframework.http.converter.HttpMessageNotReadableException;
+import org.springframework.web.ErrorResponse;
+import org.springframework.web.bind.annotation.ExceptionHandler;
+import org.springframework.web.bind.annotation.RestControllerAdvice;
+import org.springframework.web.context.request.ServletWebRequest;
+import org.springframework.web.context.request.WebRequest;
+import org.springframework.web.servlet.mvc.method.annotation.ResponseEntityExceptionHandler;
+import tools.jackson.core.JacksonException;
+
+/**
+ * The one place where failures become answers: problems as RFC 9457 has them. Nothing of the host's paths or of the
+ * code's insides is told. An answer that has begun already is not mended: the failure goes on to the container, which
+ * breaks the connection, so that no caller takes half of the data for all of it.
+ */
+@RestControllerAdvice
+class ApiProblems extends ResponseEntityExceptionHandler {
+    private static final Logger log = LoggerFactory.getLogger(ApiProblems.class);
+
+    private final Volumes volumes;
+
+    ApiProblems(Volumes volumes) {
+        this.volumes = volumes;
+    }
+
+    @ExceptionHandler
+    @Nullable
+    ResponseEntity<Object> answer(Exception failure, HttpServletRequest request, HttpServletResponse response)
+            throws Exception {
+        if (response.isCommitted()) {
+            throw failure;
+        }
+        Refusal problem = problem(failure);
+        note(problem.type(), failure, request);
+        startOver(response);
+        return entity(problem);
+    }
+
+    /** From failure to problem: the switch. */
+    Refusal problem(Exception failure) {
+        return switch (failure) {
+            case Refusal refusal -> refusal;
+            case ImageException image -> Refusal.of(type(image.kind()), image.option(), detail(image));
+            case DriveException drive -> Refusal.of(type(drive.reason()), String.valueOf(drive.getMessage()));
+            case JacksonException malformed -> JsonFaults.problem(malformed);
+            case IOException broken -> Refusal.of(ProblemType.INCOMPLETE_BODY, "the connection broke within the body");
+            default -> Refusal.of(ProblemType.INTERNAL, "the service failed; its log says why");
+        };
+    }
+
+    private static ProblemType type(ImageException.Kind kind) {
+        return switch (kind) {
+            case IO -> ProblemType.HOST_IO;
+            case INVALID_FORMAT -> ProblemType.INVALID_IMAGE;
+            case UNSUPPORTED_FEATURE -> ProblemType.UNSUPPORTED_FEATURE;
+            case CORRUPT -> ProblemType.CORRUPT_IMAGE;
+            case INVALID_OPTION -> ProblemType.INVALID_OPTION;
+            case OUT_OF_RANGE -> ProblemType.RANGE_NOT_SATISFIABLE;
+            case NO_SPACE -> ProblemType.INSUFFICIENT_STORAGE;
+            case READ_ONLY -> ProblemType.READ_ONLY;
+            case BUSY -> ProblemType.BUSY;
+            case NOT_FOUND -> ProblemType.NOT_FOUND;
+            case ALREADY_EXISTS -> ProblemType.ALREADY_EXISTS;
+            case FORBIDDEN -> ProblemType.FORBIDDEN_PATH;
+        };
+    }
+
+    private static ProblemType type(DriveException.Reason reason) {
+        return switch (reason) {
+            case NO_SUCH_DRIVE -> ProblemType.NO_SUCH_DRIVE;
+            case ID_TAKEN -> ProblemType.ID_TAKEN;
+            case IN_USE -> ProblemType.IN_USE;
+            case CLOSING -> ProblemType.BUSY;
+            case UNAVAILABLE -> ProblemType.UNAVAILABLE;
+            case LIMIT_REACHED -> ProblemType.LIMIT_REACHED;
+        };
+    }
+
+    private String detail(ImageException failure) {
+        String message = String.valueOf(failure.getMessage());
+        return failure.path() == null ? message : volumes.relativeName(failure.path()) + ": " + message;
+    }
+
+    private static void note(ProblemType type, Exception failure, HttpServletRequest request) {
+        if (type.status().is5xxServerError()) {
+            log.error("{} {} failed", request.getMethod(), request.getRequestURI(), failure);
+        } else {
+            log.debug("{} {} was refused", request.getMethod(), request.getRequestURI(), failure);
+        }
+    }
+
+    /** Takes back the headers of the answer that did not come about. */
+    private static void startOver(HttpServletResponse response) {
+        response.reset();
+        SecurityHeaders.put(response);
+    }
+
+    private static ResponseEntity<Object> entity(Refusal problem) {
+        ProblemDetail body =
+                ProblemDetail.forStatusAndDetail(problem.type().status(), String.valueOf(problem.getMessage()));
+        body.setType(problem.type().uri());
+        body.setTitle(problem.type().title());
+        if (problem.option() != null) {
+            body.setProperty("option", problem.option());
+        }
+        return ResponseEntity.status(problem.type().status())
+                .headers(problem.headers())
+                .contentType(MediaType.APPLICATION_PROBLEM_JSON)
+                .body(body);
+    }
+
+    @Override
+    protected @Nullable ResponseEntity<Object> handleHttpMessageNotReadable(
+            HttpMessageNotReadableException failure, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
+        Refusal problem = failure.getCause() instanceof JacksonException malformed
+                ? JsonFaults.problem(malformed)
+                : Refusal.of(ProblemType.UNREADABLE_JSON, "the body is missing; it takes a JSON object");
+        return entity(problem);
+    }
+
+    @Override
+    protected @Nullable ResponseEntity<Object> handleTypeMismatch(
+            TypeMismatchException failure, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
+        boolean drive = DriveId.class.equals(failure.getRequiredType());
+        return entity(
+                drive
+                        ? Refusal.of(
+                                ProblemType.NO_SUCH_DRIVE, "no drive can have the id \"" + failure.getValue() + "\"")
+                        : Refusal.of(
+                                ProblemType.INVALID_REQUEST,
+                                failure.getPropertyName() + " is \"" + failure.getValue() + "\""));
+    }
+
+    /** Failures that Spring finds before a controller is called. */
+    @Override
+    protected @Nullable ResponseEntity<Object> handleExceptionInternal(
+            Exception failure, @Nullable Object body, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
+        ProblemType type = ProblemType.of(status);
+        HttpServletRequest servletRequest = ((ServletWebRequest) request).getRequest();
+        note(type, failure, servletRequest);
+        String said = failure instanceof ErrorResponse known ? known.getBody().getDetail() : null;
+        String detail = type == ProblemType.NOT_FOUND ? nothingAt(servletRequest) : said;
+        Refusal problem = Refusal.of(type, detail == null ? type.explanation() : detail);
+        headers.forEach((name, values) -> problem.with(name, String.join(", ", values)));
+        return entity(problem);
+    }
+
+    private static String nothingAt(HttpServletRequest request) {
+        return "there is nothing at " + request.getRequestURI();
+    }
+}

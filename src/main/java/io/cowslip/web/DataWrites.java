@@ -1,0 +1,92 @@
+package io.cowslip.web;
+
+import io.cowslip.drive.DriveLease;
+import io.cowslip.drive.DriveObserver.Operation;
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.web.TransferBuffers.Buffer;
+import jakarta.servlet.http.HttpServletRequest;
+import java.io.IOException;
+
+/**
+ * PUT and PATCH of a disk's bytes: from the socket straight to the image, through one buffer. A body that breaks off
+ * leaves a prefix written.
+ */
+final class DataWrites {
+    private final TransferBuffers buffers;
+    private final ContentDigests digests;
+    private final OperationClock clock;
+
+    DataWrites(TransferBuffers buffers, ContentDigests digests, OperationClock clock) {
+        this.buffers = buffers;
+        this.digests = digests;
+        this.clock = clock;
+    }
+
+    /** Writes the body where Content-Range says, or at the start of the disk; then flushes where asked to. */
+    void write(DriveLease lease, HttpServletRequest request, boolean flush) throws IOException {
+        DiskImage image = lease.image();
+        refuseReadOnly(image);
+        Preconditions.checkChange(request, lease.dataVersion());
+        WriteBody body = WriteBody.of(request, image.virtualSizeBytes());
+        clock.time(
+                lease.id(),
+                Operation.WRITE,
+                () -> digests.sentWith(request) ? digests.writeVerified(image, body, request) : copy(body, image));
+        if (flush) {
+            flush(lease);
+        }
+    }
+
+    /** Does what an operation without data asks for. */
+    void apply(DataOperation operation, DriveLease lease) throws IOException {
+        DiskImage image = lease.image();
+        switch (operation) {
+            case DataOperation.Zero zero ->
+                clock.time(lease.id(), Operation.ZERO, () -> {
+                    image.zero(zero.range().start(), zero.range().length());
+                    return zero.range().length();
+                });
+            case DataOperation.Discard discard ->
+                clock.time(lease.id(), Operation.DISCARD, () -> {
+                    image.discard(discard.range().start(), discard.range().length());
+                    return discard.range().length();
+                });
+            case DataOperation.Flush flush -> flush(lease);
+        }
+        if (operation.thenFlush()) {
+            flush(lease);
+        }
+    }
+
+    private void flush(DriveLease lease) throws IOException {
+        clock.time(lease.id(), Operation.FLUSH, () -> {
+            lease.image().flush();
+            return 0;
+        });
+    }
+
+    static void refuseReadOnly(DiskImage image) {
+        if (image.readOnly()) {
+            throw Refusal.of(ProblemType.READ_ONLY, "the drive is open with read-only true");
+        }
+    }
+
+    private long copy(WriteBody body, DiskImage image) throws IOException {
+        ByteWindow window = body.window();
+        long received = 0;
+        try (Buffer buffer = buffers.take()) {
+            boolean more = window.length() > 0;
+            while (more) {
+                int step = (int) Math.min(buffer.sizeBytes(), window.length() - received);
+                int count = body.fill(buffer.view(step));
+                if (count > 0) {
+                    image.write(window.start() + received, buffer.memory(count));
+                }
+                received += count;
+                more = count == step && received < window.length();
+            }
+        }
+        body.checkEnd(received);
+        return received;
+    }
+}

@@ -1,0 +1,87 @@
+package io.cowslip.web;
+
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** The algorithms of RFC 9530 that are not deprecated, and the two headers' grammar. */
+enum DigestAlgorithm {
+    SHA_256,
+    SHA_512;
+
+    private static final Pattern DIGEST = Pattern.compile("([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):");
+    private static final Pattern WISH = Pattern.compile("([a-z*][a-z0-9_.*-]*)(?:=(\\d{1,2}))?");
+
+    String wireName() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    MessageDigest start() {
+        try {
+            return MessageDigest.getInstance(wireName());
+        } catch (NoSuchAlgorithmException impossible) {
+            throw new IllegalStateException("every Java platform has " + wireName(), impossible);
+        }
+    }
+
+    /** The digests in a Content-Digest header. At least one must be known: a check that cannot be made is no check. */
+    static Map<DigestAlgorithm, byte[]> contentDigests(String header) {
+        Map<DigestAlgorithm, byte[]> digests = new EnumMap<>(DigestAlgorithm.class);
+        for (String member : header.split(",", -1)) {
+            Matcher matcher = DIGEST.matcher(member.strip());
+            if (!matcher.matches()) {
+                throw refused(header, "it takes sha-256=:base64: or sha-512=:base64:");
+            }
+            named(matcher.group(1)).ifPresent(algorithm -> digests.put(algorithm, decoded(header, matcher.group(2))));
+        }
+        if (digests.isEmpty()) {
+            throw refused(header, "none of its algorithms is known; sha-256 and sha-512 are")
+                    .with("Want-Content-Digest", "sha-256=10, sha-512=10");
+        }
+        return digests;
+    }
+
+    /** The known algorithm that a Want-Content-Digest header prefers; empty where it wants none of them. */
+    static Optional<DigestAlgorithm> preferred(String header) {
+        Map<DigestAlgorithm, Integer> weights = new EnumMap<>(DigestAlgorithm.class);
+        for (String member : header.split(",", -1)) {
+            Matcher matcher = WISH.matcher(member.strip());
+            if (matcher.matches()) {
+                int weight = matcher.group(2) == null ? 1 : Integer.parseInt(matcher.group(2));
+                named(matcher.group(1)).ifPresent(algorithm -> weights.put(algorithm, weight));
+            }
+        }
+        return weights.entrySet().stream()
+                .filter(wish -> wish.getValue() > 0)
+                .max(Comparator.comparingInt(Map.Entry::getValue))
+                .map(Map.Entry::getKey);
+    }
+
+    private static Optional<DigestAlgorithm> named(String wireName) {
+        return Arrays.stream(values())
+                .filter(algorithm -> algorithm.wireName().equals(wireName))
+                .findFirst();
+    }
+
+    private static byte[] decoded(String header, String base64) {
+        try {
+            return Base64.getDecoder().decode(base64);
+        } catch (IllegalArgumentException malformed) {
+            Refusal refusal = refused(header, "its value is no base64");
+            refusal.initCause(malformed);
+            throw refusal;
+        }
+    }
+
+    private static Refusal refused(String header, String why) {
+        return Refusal.of(ProblemType.INVALID_REQUEST, "Content-Digest is \"" + header + "\"; " + why);
+    }
+}

@@ -1,0 +1,100 @@
+package io.cowslip.web;
+
+import io.cowslip.drive.DriveView;
+import io.cowslip.engine.cache.CacheStats;
+import io.cowslip.engine.image.LayerStats;
+import io.swagger.v3.oas.annotations.media.Schema;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A drive as it is shown: the values in effect, and the options that led to them.
+ *
+ * @param options the options in force, as a request would give them
+ * @param backing the layer below, and so on down
+ */
+@Schema(name = "Drive", description = "An open image with the values in effect")
+record DriveBody(
+        String id,
+        String file,
+        String format,
+        boolean readOnly,
+        long virtualSize,
+        @Nullable Integer clusterSize,
+        @Nullable Cache l2Cache,
+        @Nullable Cache refcountCache,
+        long cacheCleanInterval,
+        String discard,
+        @Nullable Layer backing,
+        LayerOptions options) {
+
+    /**
+     * A cache's effective size.
+     *
+     * @param covers bytes that a full cache maps: of guest disk, or of host file for refcounts
+     * @param coverage the same as a share of all there is
+     */
+    @Schema(name = "DriveCache")
+    record Cache(long size, int entrySize, int entries, long covers, double coverage) {
+        static @Nullable Cache of(@Nullable CacheStats stats) {
+            return stats == null
+                    ? null
+                    : new Cache(
+                            stats.sizeBytes(),
+                            stats.entryBytes(),
+                            stats.entries(),
+                            stats.coversBytes(),
+                            stats.coverage());
+        }
+    }
+
+    /** One layer below the top. */
+    @Schema(name = "DriveLayer")
+    record Layer(
+            String file,
+            String format,
+            long virtualSize,
+            @Nullable Integer clusterSize,
+            @Nullable Cache l2Cache,
+            @Nullable Cache refcountCache,
+            @Nullable Layer backing) {
+
+        static @Nullable Layer chain(List<LayerStats> layers, List<String> files) {
+            Layer below = null;
+            for (int i = layers.size() - 1; i > 0; i--) {
+                LayerStats stats = layers.get(i);
+                below = new Layer(
+                        files.get(i),
+                        stats.format().wireName(),
+                        stats.virtualSizeBytes(),
+                        clusterBytes(stats),
+                        Cache.of(stats.l2()),
+                        Cache.of(stats.refcounts()),
+                        below);
+            }
+            return below;
+        }
+    }
+
+    static DriveBody of(DriveView drive) {
+        LayerStats top = drive.layers().getFirst();
+        return new DriveBody(
+                drive.id().value(),
+                drive.file(),
+                top.format().wireName(),
+                drive.options().readOnly(),
+                drive.virtualSizeBytes(),
+                clusterBytes(top),
+                Cache.of(top.l2()),
+                Cache.of(top.refcounts()),
+                drive.options().cacheCleanIntervalSeconds(),
+                drive.options().discard().name().toLowerCase(Locale.ROOT),
+                Layer.chain(drive.layers(), drive.layerFiles()),
+                LayerOptions.of(drive.options()));
+    }
+
+    private static @Nullable Integer clusterBytes(LayerStats layer) {
+        return layer.clusterSizeBytes() == 0 ? null : Integer.valueOf(layer.clusterSizeBytes());
+    }
+}

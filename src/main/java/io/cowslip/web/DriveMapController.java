@@ -1,0 +1,224 @@
+package io.cowslip.web;
+
+import static io.cowslip.web.ProblemType.CORRUPT_IMAGE;
+import static io.cowslip.web.ProblemType.HOST_IO;
+import static io.cowslip.web.ProblemType.INVALID_OPTION;
+import static io.cowslip.web.ProblemType.NOT_ACCEPTABLE;
+import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
+import static io.cowslip.web.ProblemType.RANGE_NOT_SATISFIABLE;
+import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
+
+import io.cowslip.drive.DriveId;
+import io.cowslip.drive.DriveLease;
+import io.cowslip.drive.DriveRegistry;
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.engine.image.GuestExtent;
+import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.enums.ParameterIn;
+import io.swagger.v3.oas.annotations.media.ArraySchema;
+import io.swagger.v3.oas.annotations.media.Content;
+import io.swagger.v3.oas.annotations.media.Schema;
+import io.swagger.v3.oas.annotations.responses.ApiResponse;
+import io.swagger.v3.oas.annotations.tags.Tag;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.util.Collections;
+import java.util.Iterator;
+import java.util.List;
+import org.springframework.http.CacheControl;
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.MediaType;
+import org.springframework.http.ResponseEntity;
+import org.springframework.util.MimeTypeUtils;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.RequestMapping;
+import org.springframework.web.bind.annotation.RestController;
+
+/** What can be known of a drive's bytes without moving them: where the zeros are, and their checksum. */
+@RestController
+@RequestMapping("/drives/{id}/data")
+@Tag(name = "data")
+class DriveMapController {
+    private static final String DRIVE = "The drive's id";
+    private static final int MAX_EXTENTS = 10_000;
+    private static final int DEFAULT_BLOCK_BYTES = 4 << 20;
+    private static final int MIN_BLOCK_BYTES = 64 << 10;
+    private static final int MAX_BLOCK_BYTES = 64 << 20;
+
+    private final DriveRegistry registry;
+    private final TransferBuffers buffers;
+
+    DriveMapController(DriveRegistry registry, TransferBuffers buffers) {
+        this.registry = registry;
+        this.buffers = buffers;
+    }
+
+    @Operation(
+            operationId = "listExtents",
+            summary = "List the disk's extents in order and without gaps",
+            description = "Sent as they are found. With limit, the Link header has rel=next where there are more.",
+            parameters = {
+                @Parameter(
+                        in = ParameterIn.QUERY,
+                        name = "start",
+                        description = "Where to begin, in bytes",
+                        schema = @Schema(type = "string", defaultValue = "0"),
+                        example = "0"),
+                @Parameter(
+                        in = ParameterIn.QUERY,
+                        name = "length",
+                        description = "How far to go, in bytes; by default to the end",
+                        schema = @Schema(type = "string"),
+                        example = "16M"),
+                @Parameter(
+                        in = ParameterIn.QUERY,
+                        name = "limit",
+                        description = "Extents on a page, at most " + MAX_EXTENTS + "; by default all at once",
+                        schema = @Schema(type = "integer"),
+                        example = "1000"),
+                @Parameter(
+                        in = ParameterIn.QUERY,
+                        name = "context",
+                        description = "zero; dirty is not supported yet",
+                        schema = @Schema(type = "string", defaultValue = "zero"))
+            })
+    @ApiResponse(
+            responseCode = "200",
+            description = "The extents",
+            content = {
+                @Content(
+                        mediaType = MediaType.APPLICATION_JSON_VALUE,
+                        array = @ArraySchema(schema = @Schema(implementation = GuestExtent.class))),
+                @Content(
+                        mediaType = MediaType.APPLICATION_NDJSON_VALUE,
+                        schema = @Schema(implementation = GuestExtent.class))
+            })
+    @Fails({
+        INVALID_OPTION,
+        UNSUPPORTED_OPTION,
+        NO_SUCH_DRIVE,
+        NOT_ACCEPTABLE,
+        RANGE_NOT_SATISFIABLE,
+        CORRUPT_IMAGE,
+        HOST_IO
+    })
+    @GetMapping(
+            path = "/extents",
+            produces = {MediaType.APPLICATION_JSON_VALUE, MediaType.APPLICATION_NDJSON_VALUE})
+    void extents(
+            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            HttpServletRequest request,
+            HttpServletResponse response)
+            throws IOException {
+        Query query = Query.of(request, "start", "length", "limit", "context", "bitmap", "since");
+        refuseContext(query);
+        int limit = query.number("limit", 0, 1, MAX_EXTENTS);
+        try (DriveLease lease = registry.lease(id)) {
+            ExtentListing listing = new ExtentListing(lease.image(), window(query, lease.image()));
+            ExtentListing.Source source = limit == 0 ? listing::next : page(listing, limit, query, response);
+            response.setHeader(HttpHeaders.CACHE_CONTROL, "no-store");
+            send(source, request, response);
+        }
+    }
+
+    /** The first extents, found before the answer begins: its Link header says where the next page does. */
+    private static ExtentListing.Source page(
+            ExtentListing listing, int limit, Query query, HttpServletResponse response) throws IOException {
+        Iterator<GuestExtent> page = listing.next(limit).iterator();
+        listing.nextStart().ifPresent(start -> {
+            String length = query.text("length") == null ? "" : "&length=" + (listing.end() - start);
+            response.setHeader(
+                    HttpHeaders.LINK, "<extents?start=" + start + length + "&limit=" + limit + ">; rel=\"next\"");
+        });
+        return () -> page.hasNext() ? page.next() : null;
+    }
+
+    private static ByteWindow window(Query query, DiskImage image) {
+        long size = image.virtualSizeBytes();
+        long start = query.size("start", 0);
+        if (start > size) {
+            throw Refusal.offDisk(size, "start " + start + " is past the end of the disk of " + size + " bytes");
+        }
+        return new ByteWindow(start, Math.min(query.size("length", size), size - start));
+    }
+
+    private static void send(ExtentListing.Source source, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
+        if (prefersLines(request)) {
+            response.setContentType(MediaType.APPLICATION_NDJSON_VALUE);
+            ExtentListing.writeLines(source, response.getOutputStream());
+        } else {
+            response.setContentType(MediaType.APPLICATION_JSON_VALUE);
+            ExtentListing.writeArray(source, response.getOutputStream());
+        }
+    }
+
+    private static boolean prefersLines(HttpServletRequest request) {
+        List<MediaType> accepted = MediaType.parseMediaTypes(Collections.list(request.getHeaders(HttpHeaders.ACCEPT)));
+        MimeTypeUtils.sortBySpecificity(accepted);
+        for (MediaType type : accepted) {
+            if (type.includes(MediaType.APPLICATION_JSON)) {
+                return false;
+            }
+            if (type.includes(MediaType.APPLICATION_NDJSON)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static void refuseContext(Query query) {
+        for (String later : List.of("bitmap", "since")) {
+            if (query.text(later) != null) {
+                throw Refusal.notYet(later);
+            }
+        }
+        String context = query.text("context", "zero");
+        if (context.equals("dirty")) {
+            throw Refusal.notYet("context=dirty");
+        }
+        if (!context.equals("zero")) {
+            throw Refusal.ofOption("context", "context is \"" + context + "\"; it may be \"zero\"");
+        }
+    }
+
+    @Operation(
+            operationId = "checksumData",
+            summary = "Compute a checksum of the disk",
+            description = "The digest of the concatenated raw digests of blocks of fixed size, the last one shorter."
+                    + " Runs of zeros are not read, and neither format nor allocation change the result.",
+            parameters = {
+                @Parameter(
+                        in = ParameterIn.QUERY,
+                        name = "algorithm",
+                        description =
+                                "blake2b (32 bytes), blake2s, sha1, sha224, sha256, sha384, sha512, sha3_256, sha3_512",
+                        schema = @Schema(type = "string", defaultValue = "blake2b"),
+                        example = "sha256"),
+                @Parameter(
+                        in = ParameterIn.QUERY,
+                        name = "block_size",
+                        description = "Bytes of a block, from 65536 to 67108864",
+                        schema = @Schema(type = "integer", defaultValue = "4194304"),
+                        example = "4194304")
+            })
+    @ApiResponse(responseCode = "200", description = "The checksum and what it was made with")
+    @Fails({INVALID_OPTION, NO_SUCH_DRIVE, CORRUPT_IMAGE, HOST_IO})
+    @GetMapping(path = "/checksum", produces = MediaType.APPLICATION_JSON_VALUE)
+    ResponseEntity<DataChecksum> checksum(
+            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id, HttpServletRequest request)
+            throws IOException {
+        Query query = Query.of(request, "algorithm", "block_size");
+        ChecksumAlgorithm algorithm = ChecksumAlgorithm.parse(query.text("algorithm", "blake2b"));
+        int block = query.number("block_size", DEFAULT_BLOCK_BYTES, MIN_BLOCK_BYTES, MAX_BLOCK_BYTES);
+        try (DriveLease lease = registry.lease(id)) {
+            String hex = new DiskChecksum(lease.image(), algorithm, block, buffers).hex();
+            return ResponseEntity.ok()
+                    .cacheControl(CacheControl.noStore())
+                    .body(new DataChecksum(hex, algorithm.wireName(), block));
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package io.cowslip.web;
+
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.engine.image.GuestExtent;
+import jakarta.servlet.ServletOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+
+/** The extents of one window of a disk, in order and without gaps, neighbours that are alike made one. */
+final class ExtentListing {
+    private final DiskImage image;
+    private final long end;
+    private @Nullable GuestExtent ahead;
+    private long position;
+
+    /** Where extents come from, one after the other; null after the last. */
+    interface Source {
+        @Nullable
+        GuestExtent next() throws IOException;
+    }
+
+    ExtentListing(DiskImage image, ByteWindow window) {
+        this.image = image;
+        this.position = window.start();
+        this.end = window.end();
+    }
+
+    /** The next extent, or null after the last. */
+    @Nullable
+    GuestExtent next() throws IOException {
+        GuestExtent current = ahead == null ? lookUp() : ahead;
+        ahead = null;
+        while (current != null) {
+            GuestExtent following = lookUp();
+            if (following == null || !alike(current, following)) {
+                ahead = following;
+                return current;
+            }
+            current = new GuestExtent(
+                    current.start(), current.length() + following.length(), current.zero(), current.hole());
+        }
+        return null;
+    }
+
+    /** The first byte after the window. */
+    long end() {
+        return end;
+    }
+
+    /** Where the next extent starts; empty after the last. */
+    OptionalLong nextStart() {
+        if (ahead != null) {
+            return OptionalLong.of(ahead.start());
+        }
+        return position < end ? OptionalLong.of(position) : OptionalLong.empty();
+    }
+
+    /** The next extents, at most {@code limit}. */
+    List<GuestExtent> next(int limit) throws IOException {
+        List<GuestExtent> extents = new ArrayList<>();
+        for (GuestExtent extent = next(); extent != null; extent = next()) {
+            extents.add(extent);
+            if (extents.size() == limit) {
+                break;
+            }
+        }
+        return extents;
+    }
+
+    /** Writes extents as one JSON array, each as it is found. */
+    static void writeArray(Source source, ServletOutputStream out) throws IOException {
+        String separator = "[";
+        for (GuestExtent extent = source.next(); extent != null; extent = source.next()) {
+            print(out, separator + json(extent));
+            separator = ",";
+        }
+        print(out, separator.equals("[") ? "[]" : "]");
+    }
+
+    /** Writes extents as one JSON object a line, each as it is found. */
+    static void writeLines(Source source, ServletOutputStream out) throws IOException {
+        for (GuestExtent extent = source.next(); extent != null; extent = source.next()) {
+            print(out, json(extent) + "\n");
+        }
+    }
+
+    private @Nullable GuestExtent lookUp() throws IOException {
+        if (position >= end) {
+            return null;
+        }
+        GuestExtent extent = image.extentAt(position, end - position);
+        position += extent.length();
+        return extent;
+    }
+
+    private static boolean alike(GuestExtent one, GuestExtent other) {
+        return one.zero() == other.zero() && one.hole() == other.hole();
+    }
+
+    private static String json(GuestExtent extent) {
+        return "{\"start\":" + extent.start() + ",\"length\":" + extent.length() + ",\"zero\":" + extent.zero()
+                + ",\"hole\":" + extent.hole() + "}";
+    }
+
+    private static void print(ServletOutputStream out, String text) throws IOException {
+        out.write(text.getBytes(StandardCharsets.US_ASCII));
+    }
+}

@@ -1,0 +1,84 @@
+package io.cowslip.web;
+
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.exc.StreamReadException;
+import tools.jackson.databind.exc.MismatchedInputException;
+import tools.jackson.databind.exc.UnrecognizedPropertyException;
+
+/** Says in the words of the API what is wrong with a JSON body. */
+final class JsonFaults {
+
+    /** Options of QEMU's and of the contract's that come later. */
+    private static final Set<String> LATER = Set.of(
+            "detect-zeroes",
+            "lazy-refcounts",
+            "pass-discard-request",
+            "pass-discard-snapshot",
+            "pass-discard-other",
+            "overlap-check",
+            "cache.direct",
+            "cache",
+            "data-file",
+            "snapshot");
+
+    private JsonFaults() {}
+
+    static Refusal problem(JacksonException fault) {
+        String option = path(fault);
+        if (fault.getCause() instanceof Refusal refusal) {
+            return Refusal.ofOption(option, String.valueOf(refusal.getMessage()));
+        }
+        return switch (fault) {
+            case UnrecognizedPropertyException unknown ->
+                LATER.contains(unknown.getPropertyName()) ? Refusal.notYet(option) : unknownKey(option, unknown);
+            case MismatchedInputException mismatch -> wrongType(option, mismatch.getTargetType());
+            case StreamReadException syntax ->
+                Refusal.of(ProblemType.UNREADABLE_JSON, "the body is no JSON: " + syntax.getOriginalMessage());
+            default -> Refusal.of(ProblemType.UNREADABLE_JSON, "the body cannot be read as JSON");
+        };
+    }
+
+    private static String path(JacksonException fault) {
+        return fault.getPath().stream()
+                .map(place -> place.getPropertyName() == null ? "[" + place.getIndex() + "]" : place.getPropertyName())
+                .collect(Collectors.joining("."));
+    }
+
+    private static Refusal unknownKey(String option, UnrecognizedPropertyException unknown) {
+        String known = unknown.getKnownPropertyIds() == null
+                ? ""
+                : unknown.getKnownPropertyIds().stream()
+                        .map(String::valueOf)
+                        .sorted()
+                        .collect(Collectors.joining(", "));
+        return Refusal.of(ProblemType.UNKNOWN_KEY, option, "\"" + option + "\" is not known here; known are " + known);
+    }
+
+    private static Refusal wrongType(String option, @Nullable Class<?> target) {
+        if (option.isEmpty()) {
+            return Refusal.of(ProblemType.UNREADABLE_JSON, "the body takes a JSON object");
+        }
+        return Refusal.of(
+                ProblemType.UNREADABLE_JSON,
+                option,
+                option + " has a value of the wrong type; it takes " + wanted(target));
+    }
+
+    private static String wanted(@Nullable Class<?> target) {
+        if (target == ByteSize.class) {
+            return "a number of bytes, or a text such as \"64K\"";
+        }
+        if (target == Boolean.class || target == boolean.class) {
+            return "true or false";
+        }
+        if (target == String.class) {
+            return "a text";
+        }
+        return target != null && (target.isPrimitive() || Number.class.isAssignableFrom(target))
+                ? "a whole number"
+                : "an object";
+    }
+}

@@ -1,0 +1,115 @@
+package io.cowslip.web;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.cache.CacheOptions;
+import io.cowslip.engine.image.ImageFormat;
+import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.ImageOptions.DiscardMode;
+import io.swagger.v3.oas.annotations.media.Schema;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The open options of one layer as JSON has them, with QEMU's names. What is not given is at its default.
+ *
+ * @param format qcow2 or raw
+ * @param readOnly whether writes are refused
+ * @param l2CacheSize {@code l2-cache-size}
+ * @param l2CacheEntrySize {@code l2-cache-entry-size}
+ * @param refcountCacheSize {@code refcount-cache-size}
+ * @param cacheSize {@code cache-size}: both caches together
+ * @param cacheCleanInterval {@code cache-clean-interval} in seconds; 0 is never
+ * @param discard {@code ignore} or {@code unmap}
+ * @param backing the options of the layer below
+ */
+@Schema(name = "DriveOptions", description = "Open options of one layer, with QEMU's names, meaning and limits")
+record LayerOptions(
+        @Nullable String format,
+        @Nullable Boolean readOnly,
+        @Nullable ByteSize l2CacheSize,
+        @Nullable ByteSize l2CacheEntrySize,
+        @Nullable ByteSize refcountCacheSize,
+        @Nullable ByteSize cacheSize,
+        @Nullable Long cacheCleanInterval,
+        @Nullable String discard,
+        @Nullable LayerOptions backing) {
+
+    /** The options in force, as they would have to be given. */
+    static LayerOptions of(ImageOptions options) {
+        CacheOptions caches = options.caches();
+        return new LayerOptions(
+                options.format() == null ? null : options.format().wireName(),
+                options.readOnly(),
+                size(caches.l2CacheSize()),
+                size(caches.l2CacheEntrySize()),
+                size(caches.refcountCacheSize()),
+                size(caches.cacheSize()),
+                options.cacheCleanIntervalSeconds(),
+                options.discard().name().toLowerCase(Locale.ROOT),
+                options.backing() == null ? null : of(options.backing()));
+    }
+
+    /** These options, and {@code defaults} for those not given. */
+    ImageOptions over(ImageOptions defaults) {
+        return over(defaults, "");
+    }
+
+    private ImageOptions over(ImageOptions defaults, String prefix) {
+        return new ImageOptions(
+                format == null ? defaults.format() : format(prefix + "format"),
+                readOnly == null ? defaults.readOnly() : readOnly,
+                caches(defaults.caches()),
+                cacheCleanInterval == null
+                        ? defaults.cacheCleanIntervalSeconds()
+                        : seconds(prefix + "cache-clean-interval", cacheCleanInterval),
+                discard == null ? defaults.discard() : discardMode(prefix + "discard", discard),
+                backing == null
+                        ? defaults.backing()
+                        : backing.over(
+                                defaults.backing() == null ? ImageOptions.defaults() : defaults.backing(),
+                                prefix + "backing."));
+    }
+
+    private ImageFormat format(String option) {
+        try {
+            return ImageFormat.parse(option, String.valueOf(format));
+        } catch (ImageException refused) {
+            throw Refusal.of(refused);
+        }
+    }
+
+    private CacheOptions caches(CacheOptions defaults) {
+        return new CacheOptions(
+                bytes(l2CacheSize, defaults.l2CacheSize()),
+                bytes(l2CacheEntrySize, defaults.l2CacheEntrySize()),
+                bytes(refcountCacheSize, defaults.refcountCacheSize()),
+                bytes(cacheSize, defaults.cacheSize()));
+    }
+
+    private static @Nullable Long bytes(@Nullable ByteSize given, @Nullable Long otherwise) {
+        return given == null ? otherwise : Long.valueOf(given.bytes());
+    }
+
+    private static @Nullable ByteSize size(@Nullable Long bytes) {
+        return bytes == null ? null : new ByteSize(bytes);
+    }
+
+    private static long seconds(String option, long seconds) {
+        if (seconds < 0 || seconds > ImageOptions.MAX_CACHE_CLEAN_INTERVAL_SECONDS) {
+            throw Refusal.ofOption(
+                    option,
+                    option + " is " + seconds + "; it may be a number of seconds from 0 to "
+                            + ImageOptions.MAX_CACHE_CLEAN_INTERVAL_SECONDS);
+        }
+        return seconds;
+    }
+
+    private static DiscardMode discardMode(String option, String value) {
+        return switch (value) {
+            case "ignore", "off" -> DiscardMode.IGNORE;
+            case "unmap", "on" -> DiscardMode.UNMAP;
+            default ->
+                throw Refusal.ofOption(option, option + " is \"" + value + "\"; it may be \"ignore\" or \"unmap\"");
+        };
+    }
+}

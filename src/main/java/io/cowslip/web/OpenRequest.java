@@ -1,0 +1,41 @@
+package io.cowslip.web;
+
+import io.swagger.v3.oas.annotations.media.Schema;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The body of a request to open an image: the options of its top layer, and which image under which name.
+ *
+ * @param id the drive's name; made up where not given
+ * @param file the image, relative to the image root
+ */
+@Schema(name = "OpenDrive", description = "Which image to open, under which id, and with which of QEMU's options")
+record OpenRequest(
+        @Nullable String id,
+
+        @Schema(requiredMode = Schema.RequiredMode.REQUIRED) @Nullable
+        String file,
+
+        @Nullable String format,
+        @Nullable Boolean readOnly,
+        @Nullable ByteSize l2CacheSize,
+        @Nullable ByteSize l2CacheEntrySize,
+        @Nullable ByteSize refcountCacheSize,
+        @Nullable ByteSize cacheSize,
+        @Nullable Long cacheCleanInterval,
+        @Nullable String discard,
+        @Nullable LayerOptions backing) {
+
+    LayerOptions options() {
+        return new LayerOptions(
+                format,
+                readOnly,
+                l2CacheSize,
+                l2CacheEntrySize,
+                refcountCacheSize,
+                cacheSize,
+                cacheCleanInterval,
+                discard,
+                backing);
+    }
+}

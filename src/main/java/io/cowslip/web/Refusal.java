@@ -1,0 +1,71 @@
+package io.cowslip.web;
+
+import io.cowslip.engine.ImageException;
+import org.jspecify.annotations.Nullable;
+import org.springframework.http.HttpHeaders;
+
+/** A request that this layer itself refuses, before the drives or the engine have a say. */
+final class Refusal extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    private final ProblemType type;
+    private final @Nullable String option;
+    private final transient HttpHeaders headers = new HttpHeaders();
+
+    private Refusal(ProblemType type, @Nullable String option, String detail) {
+        super(detail);
+        this.type = type;
+        this.option = option;
+    }
+
+    static Refusal of(ProblemType type, String detail) {
+        return new Refusal(type, null, detail);
+    }
+
+    static Refusal of(ProblemType type, @Nullable String option, String detail) {
+        return new Refusal(type, option, detail);
+    }
+
+    /** What the engine finds wrong with a value. */
+    static Refusal of(ImageException refused) {
+        Refusal refusal =
+                new Refusal(ProblemType.INVALID_OPTION, refused.option(), String.valueOf(refused.getMessage()));
+        refusal.initCause(refused);
+        return refusal;
+    }
+
+    /** A value that a query parameter, header or key may not have. */
+    static Refusal ofOption(String option, String detail) {
+        return new Refusal(ProblemType.INVALID_OPTION, option, detail);
+    }
+
+    /** Something of QEMU's or of the contract's that the service does not do yet. */
+    static Refusal notYet(String option) {
+        return new Refusal(
+                ProblemType.UNSUPPORTED_OPTION, option, option + " is known but not supported yet; leave it out");
+    }
+
+    /** A range that is not on a disk of {@code sizeBytes}. */
+    static Refusal offDisk(long sizeBytes, String detail) {
+        return of(ProblemType.RANGE_NOT_SATISFIABLE, detail).with(HttpHeaders.CONTENT_RANGE, "bytes */" + sizeBytes);
+    }
+
+    /** Adds a header to the answer. */
+    Refusal with(String header, String value) {
+        headers.set(header, value);
+        return this;
+    }
+
+    ProblemType type() {
+        return type;
+    }
+
+    @Nullable
+    String option() {
+        return option;
+    }
+
+    HttpHeaders headers() {
+        return headers;
+    }
+}

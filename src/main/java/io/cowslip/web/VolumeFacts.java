@@ -1,0 +1,75 @@
+package io.cowslip.web;
+
+import io.cowslip.drive.Volumes;
+import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.ImageInfo.Qcow2Facts;
+import io.swagger.v3.oas.annotations.media.Schema;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One file's facts with the keys of {@code qemu-img info --output=json}. File names are relative to the image root.
+ *
+ * @param backingFilename the backing file as the image names it; absent where that is an absolute path
+ * @param fullBackingFilename the file that this stands for
+ */
+@Schema(description = "One file's facts, with the keys of qemu-img info --output=json")
+record VolumeFacts(
+        String filename,
+        String format,
+        long virtualSize,
+        long actualSize,
+        @Nullable Integer clusterSize,
+        @Nullable Boolean dirtyFlag,
+        @Nullable Boolean encrypted,
+        @Nullable String backingFilename,
+        @Nullable String fullBackingFilename,
+        @Nullable String backingFilenameFormat,
+        @Nullable FormatSpecific formatSpecific) {
+
+    /** What only one format has. */
+    @Schema(name = "VolumeFormat")
+    record FormatSpecific(String type, Data data) {}
+
+    /** What only qcow2 has. */
+    @Schema(name = "Qcow2Facts")
+    record Data(
+            String compat,
+            String compressionType,
+            boolean lazyRefcounts,
+            int refcountBits,
+            boolean corrupt,
+            boolean extendedL2) {
+
+        static Data of(Qcow2Facts facts) {
+            return new Data(
+                    facts.compat(),
+                    facts.compressionType().name().toLowerCase(Locale.ROOT),
+                    facts.lazyRefcounts(),
+                    facts.refcountBits(),
+                    facts.corrupt(),
+                    facts.extendedL2());
+        }
+    }
+
+    static VolumeFacts of(ImageInfo image, Volumes volumes) {
+        Qcow2Facts qcow2 = image.qcow2();
+        return new VolumeFacts(
+                volumes.relativeName(image.file()),
+                image.format().wireName(),
+                image.virtualSizeBytes(),
+                image.actualSizeBytes(),
+                qcow2 == null ? null : qcow2.clusterSizeBytes(),
+                qcow2 == null ? null : qcow2.dirty(),
+                qcow2 != null && qcow2.encrypted() ? true : null,
+                shownName(image.backingName()),
+                image.backingFile() == null ? null : volumes.relativeName(image.backingFile()),
+                image.backingFormat(),
+                qcow2 == null ? null : new FormatSpecific("qcow2", Data.of(qcow2)));
+    }
+
+    /** A name from inside an image is shown unless it is a path of a host. */
+    private static @Nullable String shownName(@Nullable String name) {
+        return name == null || name.startsWith("/") ? null : name;
+    }
+}

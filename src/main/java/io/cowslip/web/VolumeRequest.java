@@ -1,0 +1,94 @@
+package io.cowslip.web;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.CreateOptions;
+import io.cowslip.engine.image.CreateOptions.CompressionType;
+import io.cowslip.engine.image.ImageFormat;
+import io.swagger.v3.oas.annotations.media.Schema;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A volume to create, with the names of {@code qemu-img create}. What is not given is at its default.
+ *
+ * @param format qcow2 or raw; default qcow2
+ * @param virtualSize size of the guest's disk; may be left out where there is a backing file
+ * @param backingFile relative to the new volume's folder
+ * @param backingFormat required with a backing file
+ * @param compat {@code 0.10} (version 2) or {@code 1.1} (version 3)
+ * @param preallocation only {@code off} yet
+ */
+@Schema(name = "NewVolume", description = "A new image file, with the names of qemu-img create")
+record VolumeRequest(
+        @Nullable String format,
+        @Nullable ByteSize virtualSize,
+        @Nullable ByteSize clusterSize,
+        @Nullable String backingFile,
+        @Nullable String backingFormat,
+        @Nullable Integer refcountBits,
+        @Nullable String compressionType,
+        @Nullable String compat,
+        @Nullable String preallocation,
+        @Nullable Boolean extendedL2) {
+
+    private static final int DEFAULT_CLUSTER_BYTES = 65536;
+    private static final int DEFAULT_REFCOUNT_BITS = 16;
+
+    CreateOptions options() {
+        refuseLater();
+        return new CreateOptions(
+                format(Objects.requireNonNullElse(format, "qcow2"), "format"),
+                virtualSize == null ? null : virtualSize.bytes(),
+                clusterBytes(),
+                backingFile,
+                backingFormat == null ? null : format(backingFormat, "backing-format"),
+                Objects.requireNonNullElse(refcountBits, DEFAULT_REFCOUNT_BITS),
+                compression(),
+                version());
+    }
+
+    private void refuseLater() {
+        if (preallocation != null && !preallocation.equals("off")) {
+            throw Refusal.notYet("preallocation");
+        }
+        if (Boolean.TRUE.equals(extendedL2)) {
+            throw Refusal.notYet("extended-l2");
+        }
+    }
+
+    private int clusterBytes() {
+        return clusterSize == null
+                ? DEFAULT_CLUSTER_BYTES
+                // Whatever does not fit an int is refused by its limits as this is.
+                : (int) Math.min(clusterSize.bytes(), Integer.MAX_VALUE);
+    }
+
+    private static ImageFormat format(String name, String option) {
+        try {
+            return ImageFormat.parse(option, name);
+        } catch (ImageException refused) {
+            throw Refusal.of(refused);
+        }
+    }
+
+    private CompressionType compression() {
+        return switch (compressionType) {
+            case null -> CompressionType.ZLIB;
+            case "zlib" -> CompressionType.ZLIB;
+            case "zstd" -> CompressionType.ZSTD;
+            default ->
+                throw Refusal.ofOption(
+                        "compression-type",
+                        "compression-type is \"" + compressionType + "\"; it may be \"zlib\" or \"zstd\"");
+        };
+    }
+
+    private int version() {
+        return switch (compat) {
+            case null -> 3;
+            case "1.1", "v3" -> 3;
+            case "0.10", "v2" -> 2;
+            default -> throw Refusal.ofOption("compat", "compat is \"" + compat + "\"; it may be \"0.10\" or \"1.1\"");
+        };
+    }
+}

@@ -1,0 +1,110 @@
+package io.cowslip.web;
+
+import io.cowslip.drive.DriveObserver;
+import org.apache.catalina.connector.Connector;
+import org.apache.catalina.core.StandardHost;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.jackson.autoconfigure.JsonMapperBuilderCustomizer;
+import org.springframework.boot.tomcat.servlet.TomcatServletWebServerFactory;
+import org.springframework.boot.web.server.WebServerFactoryCustomizer;
+import org.springframework.boot.web.servlet.FilterRegistrationBean;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.core.Ordered;
+import org.springframework.web.servlet.config.annotation.ApiVersionConfigurer;
+import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.MapperFeature;
+import tools.jackson.databind.PropertyNamingStrategies;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.module.SimpleModule;
+
+/** Wires the web layer. */
+@Configuration(proxyBeanMethods = false)
+@EnableConfigurationProperties(WebProperties.class)
+class WebConfiguration implements WebMvcConfigurer {
+
+    /** The one setting of JSON: kebab-case, nothing guessed and nothing overlooked. */
+    @Bean
+    JsonMapperBuilderCustomizer strictKebabCase() {
+        return json -> json.propertyNamingStrategy(PropertyNamingStrategies.KEBAB_CASE)
+                .changeDefaultPropertyInclusion(inclusion ->
+                        inclusion.withValueInclusion(com.fasterxml.jackson.annotation.JsonInclude.Include.NON_NULL))
+                .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+                .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+                .addModule(new SimpleModule().addDeserializer(ByteSize.class, new ByteSizeReader()));
+    }
+
+    /** The version travels in a header, so that paths stay what they are. */
+    @Override
+    public void configureApiVersioning(ApiVersionConfigurer versions) {
+        versions.useRequestHeader("API-Version").addSupportedVersions("1").setVersionRequired(false);
+    }
+
+    /** Socket buffers that take a whole cluster at once, and no 100 Continue before somebody wants the body. */
+    @Bean
+    WebServerFactoryCustomizer<TomcatServletWebServerFactory> dataConnector(WebProperties properties) {
+        return server -> server.addConnectorCustomizers(connector -> tune(connector, properties));
+    }
+
+    /** What the container refuses by itself is a problem too. */
+    @Bean
+    WebServerFactoryCustomizer<TomcatServletWebServerFactory> containerProblems() {
+        return server -> server.addContextCustomizers(context -> {
+            if (context.getParent() instanceof StandardHost host) {
+                host.setErrorReportValveClass(ContainerProblems.class.getName());
+            }
+        });
+    }
+
+    private static void tune(Connector connector, WebProperties properties) {
+        String buffer = String.valueOf(properties.socketBuffer().toBytes());
+        connector.setProperty("socket.appReadBufSize", buffer);
+        connector.setProperty("socket.appWriteBufSize", buffer);
+        connector.setProperty("socket.directBuffer", "true");
+        connector.setProperty("continueResponseTiming", "onRead");
+        connector.setProperty("maxKeepAliveRequests", "-1");
+    }
+
+    @Bean
+    FilterRegistrationBean<SecurityHeaders> securityHeaders() {
+        FilterRegistrationBean<SecurityHeaders> filter = new FilterRegistrationBean<>(new SecurityHeaders());
+        filter.setOrder(Ordered.HIGHEST_PRECEDENCE);
+        return filter;
+    }
+
+    @Bean
+    TransferBuffers transferBuffers(WebProperties properties) {
+        return new TransferBuffers(Math.toIntExact(properties.transferBuffer().toBytes()));
+    }
+
+    @Bean
+    ContentDigests contentDigests(WebProperties properties) {
+        return new ContentDigests(Math.toIntExact(properties.verifyLimit().toBytes()), properties.verifications());
+    }
+
+    @Bean
+    OperationClock operationClock(ObjectProvider<DriveObserver> observers) {
+        return new OperationClock(observers.getIfAvailable(() -> DriveObserver.NONE));
+    }
+
+    @Bean
+    DataReads dataReads(TransferBuffers buffers, ContentDigests digests, OperationClock clock) {
+        return new DataReads(buffers, digests, clock);
+    }
+
+    @Bean
+    DataWrites dataWrites(TransferBuffers buffers, ContentDigests digests, OperationClock clock) {
+        return new DataWrites(buffers, digests, clock);
+    }
+
+    @Bean
+    DataPatches dataPatches(DataWrites writes, JsonMapper json) {
+        return new DataPatches(writes, json);
+    }
+}

@@ -1,0 +1,25 @@
+package io.cowslip.web;
+
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.util.unit.DataSize;
+
+/**
+ * How data goes over HTTP.
+ *
+ * @param transferBuffer memory that one transfer moves its bytes through
+ * @param socketBuffer memory of each connection for reading, and the same for writing
+ * @param verifyLimit longest body that is held back until its Content-Digest is verified, and longest answer that gets
+ *     one
+ * @param verifications how many bodies may be held back at once
+ * @param maxReaders connections that one client should read with at most, as OPTIONS tells
+ * @param maxWriters connections that one client should write with at most, as OPTIONS tells
+ */
+@ConfigurationProperties("cowslip.web")
+record WebProperties(
+        @DefaultValue("256KB") DataSize transferBuffer,
+        @DefaultValue("64KB") DataSize socketBuffer,
+        @DefaultValue("8MB") DataSize verifyLimit,
+        @DefaultValue("8") int verifications,
+        @DefaultValue("8") int maxReaders,
+        @DefaultValue("8") int maxWriters) {}
