@@ -33,7 +33,7 @@ final class RandomGuestTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(120, 2000);
+        return Seeds.seeds(80, 1500);
     }
 
     @ParameterizedTest(name = "seed {0}")
