@@ -4,7 +4,9 @@ import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
 import java.net.Socket;
+import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Locale;
@@ -19,7 +21,7 @@ final class RawConnection implements AutoCloseable {
     private final InputStream in;
 
     RawConnection(int port) throws IOException {
-        socket = new Socket("127.0.0.1", port);
+        socket = new Socket(InetAddress.getLoopbackAddress(), port);
         socket.setSoTimeout(Math.toIntExact(PATIENCE.toMillis()));
         in = new BufferedInputStream(socket.getInputStream());
     }
@@ -51,7 +53,7 @@ final class RawConnection implements AutoCloseable {
                     line.substring(0, colon).toLowerCase(Locale.ROOT),
                     line.substring(colon + 1).strip());
         }
-        return new Head(Integer.parseInt(statusLine.split(" ")[1]), headers);
+        return new Head(Integer.parseInt(statusLine.substring(9, 12)), headers);
     }
 
     byte[] receive(int length) throws IOException {
@@ -63,7 +65,7 @@ final class RawConnection implements AutoCloseable {
         try {
             return in.read() < 0;
         } catch (IOException reset) {
-            return reset instanceof java.net.SocketException;
+            return reset instanceof SocketException;
         }
     }
 
