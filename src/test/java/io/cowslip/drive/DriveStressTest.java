@@ -15,6 +15,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Timeout;
@@ -30,12 +31,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 class DriveStressTest {
     private static final DriveId A = new DriveId("a");
     private static final int WRITERS = 3;
-    private static final int WRITES = 200;
+    private static final int WRITES = 400;
+    private static final int WRITES_PER_CLOSING = 40;
 
     @TempDir
     private Path folder;
 
     private final AtomicBoolean done = new AtomicBoolean();
+
+    /** What the closing thread lives on: it closes once per so many writes, or the drive would be closed all the time. */
+    private final Semaphore progress = new Semaphore(0);
 
     @ParameterizedTest
     @ValueSource(longs = {11, 12, 13})
@@ -59,6 +64,7 @@ class DriveStressTest {
                 }
             } finally {
                 done.set(true);
+                progress.release(WRITES_PER_CLOSING);
             }
             for (Future<Void> other : others) {
                 other.get();
@@ -89,6 +95,7 @@ class DriveStressTest {
             if (tolerant(() -> exchange(registry, place * 65536L + writer * 8L, written[place], text))) {
                 written[place] = text;
                 writes++;
+                progress.release();
             }
         }
         return null;
@@ -118,7 +125,8 @@ class DriveStressTest {
         assertThat(bench.registry.drives()).hasSizeLessThanOrEqualTo(1);
     }
 
-    private static void reopen(Bench bench) throws IOException {
+    private void reopen(Bench bench) throws IOException {
+        progress.acquireUninterruptibly(WRITES_PER_CLOSING);
         bench.registry.close(A);
         bench.open("a", "disk");
     }
@@ -130,6 +138,7 @@ class DriveStressTest {
             return true;
         } catch (DriveException e) {
             assertThat(e.reason()).isIn(Set.of(Reason.CLOSING, Reason.NO_SUCH_DRIVE));
+            Thread.yield();
             return false;
         }
     }
