@@ -1,0 +1,251 @@
+package io.cowslip;
+
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaAccess;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchCondition;
+import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.lang.ConditionEvents;
+import com.tngtech.archunit.lang.SimpleConditionEvent;
+import java.util.HashSet;
+import java.util.Set;
+import org.jspecify.annotations.NullMarked;
+
+/** Who may import whom. A rule about a package holds from the day that the package appears. */
+@AnalyzeClasses(packages = "io.cowslip", importOptions = ImportOption.DoNotIncludeTests.class)
+final class ArchitectureTest {
+    private static final String ROOT = "io.cowslip.";
+    private static final String ENGINE = ROOT + "engine";
+
+    /** Names that could stand for anything. */
+    private static final String VAGUE = ".*(Impl|Manager|Utils?|Helper)";
+
+    @ArchTest
+    static final ArchRule THE_ENGINES_FAILURE_AND_SIZES_USE_NOTHING = mayUse(ENGINE);
+
+    @ArchTest
+    static final ArchRule HOST_IS_THE_BOTTOM = mayUse(ENGINE + ".host", ENGINE);
+
+    @ArchTest
+    static final ArchRule FORMAT_IS_PURE = mayUse(ENGINE + ".format", ENGINE);
+
+    @ArchTest
+    static final ArchRule CODEC_KNOWS_THE_FORMAT_AT_MOST = mayUse(ENGINE + ".codec", ENGINE, ENGINE + ".format");
+
+    @ArchTest
+    static final ArchRule CACHE_STANDS_ON_FORMAT =
+            mayUse(ENGINE + ".cache", ENGINE, ENGINE + ".format", ENGINE + ".host");
+
+    @ArchTest
+    static final ArchRule ALLOC_STANDS_ON_CACHE =
+            mayUse(ENGINE + ".alloc", ENGINE, ENGINE + ".cache", ENGINE + ".format", ENGINE + ".host");
+
+    @ArchTest
+    static final ArchRule IMAGE_IS_THE_ENGINES_FACE = mayUse(
+            ENGINE + ".image",
+            ENGINE,
+            ENGINE + ".alloc",
+            ENGINE + ".cache",
+            ENGINE + ".codec",
+            ENGINE + ".format",
+            ENGINE + ".host");
+
+    /** Drives give images what they take from the outside: host files, and caches as beans. */
+    @ArchTest
+    static final ArchRule DRIVES_STAND_ON_IMAGES =
+            mayUse(ROOT + "drive", ENGINE, ENGINE + ".image", ENGINE + ".cache", ENGINE + ".host", ENGINE + ".format");
+
+    @ArchTest
+    static final ArchRule JOBS_STAND_ON_DRIVES = mayUse(ROOT + "job", ROOT + "drive", ENGINE, ENGINE + ".image");
+
+    @ArchTest
+    static final ArchRule WEB_STANDS_ON_DRIVES_AND_JOBS =
+            mayUse(ROOT + "web", ROOT + "drive", ROOT + "job", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+
+    @ArchTest
+    static final ArchRule OBSERVE_SEES_DRIVES_AND_STATS =
+            mayUse(ROOT + "observe", ROOT + "drive", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+
+    @ArchTest
+    static final ArchRule WEB_HAS_IMAGES_BY_LEASE_ONLY = noClasses()
+            .that()
+            .resideInAnyPackage(ROOT + "web..", ROOT + "observe..")
+            .should()
+            .accessTargetWhere(ownedBy(ENGINE + ".image.DiskImage").and(targetNamed("open", "close")))
+            .orShould()
+            .accessTargetWhere(ownedBy(ENGINE + ".image.ImageCreator"))
+            .allowEmptyShould(true);
+
+    @ArchTest
+    static final ArchRule OBSERVE_READS_RECORDS_ONLY = noClasses()
+            .that()
+            .resideInAPackage(ROOT + "observe..")
+            .should()
+            .dependOnClassesThat(resideInAnyPackage(ENGINE + ".image", ENGINE + ".cache")
+                    .and(not(DescribedPredicate.describe("are records or enums", c -> c.isRecord() || c.isEnum()))))
+            .allowEmptyShould(true);
+
+    @ArchTest
+    static final ArchRule NO_CYCLES =
+            slices().matching("io.cowslip.(**)").should().beFreeOfCycles();
+
+    @ArchTest
+    static final ArchRule THE_ENGINE_IS_PLAIN_JAVA = classes()
+            .that()
+            .resideInAPackage(ENGINE + "..")
+            .and()
+            .resideOutsideOfPackage(ENGINE + ".codec")
+            .should()
+            .onlyDependOnClassesThat()
+            .resideInAnyPackage("java..", "org.jspecify..", ENGINE + "..");
+
+    @ArchTest
+    static final ArchRule CODEC_HAS_ZSTD_BESIDES = classes()
+            .that()
+            .resideInAPackage(ENGINE + ".codec")
+            .should()
+            .onlyDependOnClassesThat()
+            .resideInAnyPackage("java..", "org.jspecify..", ENGINE + "..", "com.github.luben.zstd..")
+            .allowEmptyShould(true);
+
+    @ArchTest
+    static final ArchRule NATIVE_CALLS_ARE_THE_HOSTS = noClasses()
+            .that()
+            .resideOutsideOfPackage(ENGINE + ".host")
+            .should()
+            .dependOnClassesThat(belongToAnyOf(java.lang.foreign.Linker.class, java.lang.foreign.SymbolLookup.class)
+                    .or(nameMatching("java\\.nio\\.channels\\.(Async.*)?FileChannel")))
+            .orShould()
+            .accessTargetWhere(ownedBy("java.lang.foreign.MemorySegment").and(targetNamed("reinterpret")))
+            .orShould()
+            .accessTargetWhere(ownedBy("java.lang.foreign.AddressLayout").and(targetNamed("withTargetLayout")))
+            .orShould()
+            .accessTargetWhere(ownedBy("java.lang.System").and(targetNamed("load", "loadLibrary")));
+
+    /** The write order lives in one file. */
+    @ArchTest
+    static final ArchRule SYNCS_ARE_ORDERED_IN_ONE_PLACE = noClasses()
+            .that()
+            .resideInAPackage("io.cowslip..")
+            .and()
+            .resideOutsideOfPackage(ENGINE + ".host")
+            .and(not(simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator")))
+            .should()
+            .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")))
+            .orShould()
+            .accessTargetWhere(ownedBy(ENGINE + ".host.HostFiles").and(targetNamed("syncFolder")));
+
+    @ArchTest
+    static final ArchRule HTTP_IS_THE_WEBS = noClasses()
+            .that()
+            .resideOutsideOfPackage(ROOT + "web..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("jakarta.servlet..", "org.springframework.web..");
+
+    @ArchTest
+    static final ArchRule METERS_ARE_OBSERVES = noClasses()
+            .that()
+            .resideOutsideOfPackage(ROOT + "observe..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("io.micrometer..");
+
+    /** Configurations may make a scheduler; only the cleaner uses it. */
+    @ArchTest
+    static final ArchRule SCHEDULING_IS_THE_CACHE_CLEANERS = noClasses()
+            .that(not(simpleNameOfTopLevel("CacheCleaner")))
+            .should()
+            .accessTargetWhere(ownedBy("org.springframework.scheduling.TaskScheduler"))
+            .orShould()
+            .dependOnClassesThat()
+            .haveFullyQualifiedName("org.springframework.scheduling.annotation.Scheduled");
+
+    @ArchTest
+    static final ArchRule THE_ENGINE_READS_NO_CLOCK = noClasses()
+            .that()
+            .resideInAPackage(ENGINE + "..")
+            .should()
+            .dependOnClassesThat(resideInAPackage("java.time..")
+                    .and(nameMatching("java\\.time\\.(Clock|InstantSource|.*Instant|(Local|Offset|Zoned)Date.*)")))
+            .orShould()
+            .accessTargetWhere(ownedBy("java.lang.System").and(targetNamed("nanoTime", "currentTimeMillis")))
+            .orShould()
+            .accessTargetWhere(ownedBy("java.lang.Thread").and(targetNamed("sleep")));
+
+    @ArchTest
+    static final ArchRule NAMES_SAY_WHAT_THINGS_ARE =
+            noClasses().should().haveSimpleNameEndingWith("Impl").orShould().haveNameMatching(VAGUE);
+
+    @ArchTest
+    static final ArchRule CONTROLLERS_AND_CONFIGURATIONS_STAY_IN_THEIR_PACKAGE = classes()
+            .that()
+            .haveSimpleNameEndingWith("Controller")
+            .or()
+            .haveSimpleNameEndingWith("Configuration")
+            .should()
+            .bePackagePrivate()
+            .allowEmptyShould(true);
+
+    @ArchTest
+    static final ArchRule EVERY_PACKAGE_IS_NULL_MARKED = classes()
+            .that(not(DescribedPredicate.describe(
+                    "are package descriptions", c -> c.getSimpleName().equals("package-info"))))
+            .should(resideInANullMarkedPackage());
+
+    private static ArchRule mayUse(String user, String... used) {
+        Set<String> allowed = new HashSet<>(Set.of(used));
+        allowed.add(user);
+        return classes()
+                .that()
+                .resideInAPackage(user)
+                .should()
+                .onlyDependOnClassesThat(
+                        resideInAnyPackage(allowed.toArray(String[]::new)).or(not(resideInAPackage("io.cowslip.."))))
+                .allowEmptyShould(true);
+    }
+
+    private static DescribedPredicate<JavaAccess<?>> ownedBy(String className) {
+        return DescribedPredicate.describe(
+                "belongs to " + className, access -> access.getTargetOwner().isAssignableTo(className));
+    }
+
+    private static DescribedPredicate<JavaAccess<?>> targetNamed(String... names) {
+        Set<String> set = Set.of(names);
+        return DescribedPredicate.describe(
+                "is named " + set, access -> set.contains(access.getTarget().getName()));
+    }
+
+    private static DescribedPredicate<JavaClass> simpleNameOfTopLevel(String... names) {
+        Set<String> set = Set.of(names);
+        return DescribedPredicate.describe("belong to " + set, type -> {
+            JavaClass outermost = type;
+            while (outermost.getEnclosingClass().isPresent()) {
+                outermost = outermost.getEnclosingClass().get();
+            }
+            return set.contains(outermost.getSimpleName());
+        });
+    }
+
+    private static ArchCondition<JavaClass> resideInANullMarkedPackage() {
+        return new ArchCondition<>("reside in a @NullMarked package") {
+            @Override
+            public void check(JavaClass type, ConditionEvents events) {
+                boolean marked = type.getPackage().isAnnotatedWith(NullMarked.class);
+                events.add(new SimpleConditionEvent(type, marked, type.getPackageName() + " is not @NullMarked"));
+            }
+        };
+    }
+}

@@ -1,0 +1,108 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.cache.CacheOptions;
+import io.cowslip.testing.DiskRecipe;
+import io.cowslip.testing.GuestOperations;
+import io.cowslip.testing.GuestSession;
+import io.cowslip.testing.TestImages;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.SplittableRandom;
+
+/** What guests do while the power is cut: each workload leads through other parts of the write path. */
+enum PowerCutWorkload {
+    /** New clusters and new L2 tables only. */
+    ALLOCATION(DiskRecipe.plain(512, 300 << 10, 0), mix(0, 20, 0, 0, 3, 0), 60, 4),
+    ALLOCATION_OF_LARGER_CLUSTERS(DiskRecipe.plain(4096, 2 << 20, 0), mix(0, 20, 0, 0, 3, 1), 50, 4),
+    COPY_ON_WRITE_FROM_RAW(
+            DiskRecipe.plain(2048, 200 << 10, 4).over(new DiskRecipe.Layer(0, 150 << 10, false)),
+            mix(1, 12, 2, 2, 2, 0),
+            50,
+            3),
+    COPY_ON_WRITE_FROM_A_CHAIN(
+            DiskRecipe.plain(1024, 150 << 10, 4)
+                    .over(new DiskRecipe.Layer(4096, 200 << 10, true), new DiskRecipe.Layer(512, 100 << 10, false)),
+            mix(1, 12, 2, 2, 2, 0),
+            50,
+            3),
+    COPY_ON_WRITE_IN_VERSION_2(
+            DiskRecipe.plain(1024, 100 << 10, 4).withVersion(2).over(new DiskRecipe.Layer(0, 64 << 10, false)),
+            mix(1, 12, 3, 3, 2, 0),
+            50,
+            3),
+    /** Overwrites of clusters that are there: whole sectors and parts of them. */
+    IN_PLACE(DiskRecipe.plain(4096, 48 << 10, 60), mix(0, 20, 0, 0, 3, 0), 60, 2),
+    /** One refcount block covers 64 clusters: the file grows through many. */
+    REFCOUNT_BLOCK_GROWTH(DiskRecipe.plain(512, 256 << 10, 0).withRefcountBits(64), mix(0, 20, 0, 1, 2, 0), 70, 12),
+    DISCARD_AND_REUSE(DiskRecipe.plain(512, 64 << 10, 20), mix(0, 10, 0, 10, 3, 0), 120, 6),
+    DISCARD_AND_REUSE_IN_VERSION_2(DiskRecipe.plain(512, 64 << 10, 20).withVersion(2), mix(0, 10, 0, 10, 3, 0), 100, 6),
+    ZEROS(DiskRecipe.plain(1024, 64 << 10, 20), mix(0, 8, 10, 2, 3, 0), 90, 6),
+    /** The image begins full of zeroed and compressed clusters. */
+    ONTO_ZEROS_AND_COMPRESSED(DiskRecipe.plain(2048, 128 << 10, 80), mix(0, 14, 2, 4, 2, 0), 60, 4),
+    REFCOUNTS_OF_ONE_BIT(DiskRecipe.plain(512, 100 << 10, 30).withRefcountBits(1), mix(0, 10, 3, 6, 2, 1), 80, 6),
+    FLUSH_AFTER_EACH(DiskRecipe.plain(512, 100 << 10, 10), mix(0, 6, 2, 3, 12, 0), 80, 4),
+    OPEN_AND_CLOSE(DiskRecipe.plain(512, 100 << 10, 10), mix(0, 6, 2, 3, 1, 6), 60, 4),
+    /** Cold caches, with no dirty slice ever written out early by their size alone. */
+    LARGE_CACHES(DiskRecipe.plain(512, 200 << 10, 10), mix(1, 10, 3, 4, 1, 0), 120, 6) {
+        @Override
+        ImageOptions options() {
+            return TestImages.withCaches(CacheOptions.DEFAULTS, false);
+        }
+    },
+    /** Fills the file up to where the refcount table of one cluster ends, and over it. */
+    REFCOUNT_TABLE_GROWTH(DiskRecipe.plain(512, 3 << 20, 0).withRefcountBits(64), mix(0, 20, 0, 1, 2, 0), 40, 20) {
+        @Override
+        void prepare(DiskRecipe.Made made, SplittableRandom random) throws IOException {
+            // 64 blocks of 64 counts each are 4096 clusters; 3920 of data need about 125 tables and blocks besides.
+            byte[] data = new byte[3920 * 512];
+            random.nextBytes(data);
+            try (DiskImage image = TestImages.open(made.disk().file())) {
+                TestImages.write(image, 1 << 20, data);
+            }
+            made.model().write(1 << 20, data);
+            made.model().flushed();
+        }
+
+        @Override
+        boolean led(byte[] image) {
+            return ByteBuffer.wrap(image).getInt(56) > 1;
+        }
+    };
+
+    private final DiskRecipe recipe;
+    private final GuestOperations.Mix mix;
+    private final int requests;
+    private final int longestClusters;
+
+    PowerCutWorkload(DiskRecipe recipe, GuestOperations.Mix mix, int requests, int longestClusters) {
+        this.recipe = recipe;
+        this.mix = mix;
+        this.requests = requests;
+        this.longestClusters = longestClusters;
+    }
+
+    private static GuestOperations.Mix mix(int reads, int writes, int zeros, int discards, int flushes, int reopens) {
+        return new GuestOperations.Mix(reads, writes, zeros, discards, flushes, reopens);
+    }
+
+    DiskRecipe recipe() {
+        return recipe;
+    }
+
+    /** The smallest caches, so that tables are written out and read back all the time. */
+    ImageOptions options() {
+        return TestImages.smallestCaches(512);
+    }
+
+    void run(GuestSession session, SplittableRandom random) throws IOException {
+        new GuestOperations(session, random, longestClusters * recipe.clusterBytes()).run(requests, mix);
+    }
+
+    /** What comes before the power may be cut. */
+    void prepare(DiskRecipe.Made made, SplittableRandom random) throws IOException {}
+
+    /** Whether {@code image}, as the workload left it, shows that it led where it was meant to. */
+    boolean led(byte[] image) {
+        return true;
+    }
+}

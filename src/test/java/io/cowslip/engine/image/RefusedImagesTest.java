@@ -1,0 +1,183 @@
+package io.cowslip.engine.image;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.testing.ImageAssertions;
+import io.cowslip.testing.ModelDisk;
+import io.cowslip.testing.NeedsQemu;
+import io.cowslip.testing.QemuTools;
+import io.cowslip.testing.TestImages;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Images that QEMU makes and the engine does not open, or opens for reading only; each is refused by name. */
+@NeedsQemu
+final class RefusedImagesTest {
+    private static final int INCOMPATIBLE = 79;
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void refusesExternalDataFiles() throws IOException {
+        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "data_file=data.raw");
+
+        assertRefused(file, true, ImageException.Kind.UNSUPPORTED_FEATURE, "data file");
+        assertRefused(file, false, ImageException.Kind.UNSUPPORTED_FEATURE, "data file");
+    }
+
+    @Test
+    void refusesExtendedL2Entries() throws IOException {
+        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "extended_l2=on,cluster_size=128k");
+
+        assertRefused(file, true, ImageException.Kind.UNSUPPORTED_FEATURE, "extended L2");
+        assertRefused(file, false, ImageException.Kind.UNSUPPORTED_FEATURE, "extended L2");
+    }
+
+    @Test
+    void refusesEncryption() throws IOException {
+        Path file = folder.resolve("image");
+        QemuTools.img(
+                        "create",
+                        "-q",
+                        "-f",
+                        "qcow2",
+                        "--object",
+                        "secret,id=s,data=moo",
+                        "-o",
+                        "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10",
+                        file.toString(),
+                        "1M")
+                .succeeded();
+
+        assertRefused(file, true, ImageException.Kind.UNSUPPORTED_FEATURE, "encrypt");
+        assertRefused(file, false, ImageException.Kind.UNSUPPORTED_FEATURE, "encrypt");
+    }
+
+    @Test
+    void opensImagesWithSnapshotsForReadingOnly() throws IOException {
+        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "");
+        QemuTools.edit(file, "write -P 1 0 64k");
+        QemuTools.img("snapshot", "-c", "before", file.toString()).succeeded();
+        QemuTools.edit(file, "write -P 2 32k 64k");
+        byte[] before = Files.readAllBytes(file);
+
+        assertRefused(file, false, ImageException.Kind.UNSUPPORTED_FEATURE, "snapshot");
+        ModelDisk model = ModelDisk.ofZeros(1 << 20);
+        model.write(0, filled(64 << 10, 1));
+        model.write(32 << 10, filled(64 << 10, 2));
+        try (DiskImage image = TestImages.openReadOnly(file)) {
+            ImageAssertions.assertThat(image).readsAs(model);
+        }
+        assertThat(Files.readAllBytes(file)).isEqualTo(before);
+    }
+
+    @Test
+    void opensDirtyImagesForReadingOnly() throws IOException {
+        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "lazy_refcounts=on");
+        QemuTools.edit(file, "write -P 1 0 64k");
+        setIncompatible(file, 1);
+
+        assertRefusedForWriting(file, "dirty");
+        try (DiskImage image = TestImages.openReadOnly(file)) {
+            assertThat(TestImages.read(image, 0, 1)).containsExactly(1);
+        }
+    }
+
+    @Test
+    void opensCorruptImagesForReadingOnly() throws IOException {
+        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "");
+        QemuTools.edit(file, "write -P 1 0 64k");
+        setIncompatible(file, 2);
+
+        assertRefusedForWriting(file, "corrupt");
+        try (DiskImage image = TestImages.openReadOnly(file)) {
+            assertThat(TestImages.read(image, 0, 1)).containsExactly(1);
+        }
+    }
+
+    @Test
+    void refusesUnknownIncompatibleFeatures() throws IOException {
+        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "");
+        setIncompatible(file, 0x40);
+
+        assertRefused(file, true, ImageException.Kind.UNSUPPORTED_FEATURE, "6");
+    }
+
+    @Test
+    void refusesRawFilesAsQcow2() throws IOException {
+        Path file = Files.write(folder.resolve("raw"), new byte[1 << 20]);
+
+        assertRefused(file, true, ImageException.Kind.INVALID_FORMAT, "qcow2");
+    }
+
+    @Test
+    void refusesBackingFilesWithoutAFormat() throws IOException {
+        Files.write(folder.resolve("raw"), new byte[1 << 20]);
+        Path file = QemuTools.createOver(folder.resolve("image"), "raw", "raw", -1, "compat=0.10");
+        eraseBackingFormat(file);
+
+        assertRefused(file, true, ImageException.Kind.INVALID_OPTION, "format");
+    }
+
+    @Test
+    void refusesChainsThatBiteTheirTail() throws IOException {
+        Path lower = QemuTools.create(folder.resolve("lower"), 1 << 20, "");
+        Path upper = QemuTools.createOver(folder.resolve("upper"), "lower", "qcow2", -1, "");
+        QemuTools.img("rebase", "-u", "-f", "qcow2", "-b", "upper", "-F", "qcow2", lower.toString())
+                .succeeded();
+
+        ImageException refusal = catchThrowableOfType(
+                ImageException.class, () -> TestImages.openReadOnly(upper).close());
+        assertThat(refusal).isNotNull();
+        assertThat(refusal.kind()).isIn(ImageException.Kind.INVALID_FORMAT, ImageException.Kind.BUSY);
+    }
+
+    private static void assertRefusedForWriting(Path file, String name) throws IOException {
+        byte[] before = Files.readAllBytes(file);
+        ImageException refusal = catchThrowableOfType(
+                ImageException.class, () -> TestImages.open(file).close());
+        assertThat(refusal).isNotNull().hasMessageContaining(name);
+        assertThat(Files.readAllBytes(file)).isEqualTo(before);
+    }
+
+    private static void assertRefused(Path file, boolean readOnly, ImageException.Kind kind, String name)
+            throws IOException {
+        byte[] before = Files.readAllBytes(file);
+        ImageException refusal = catchThrowableOfType(
+                ImageException.class, () -> (readOnly ? TestImages.openReadOnly(file) : TestImages.open(file)).close());
+        assertThat(refusal).isNotNull().hasMessageContaining(name);
+        assertThat(refusal.kind()).isEqualTo(kind);
+        assertThat(Files.readAllBytes(file)).isEqualTo(before);
+    }
+
+    private static void setIncompatible(Path file, int bits) throws IOException {
+        try (RandomAccessFile header = new RandomAccessFile(file.toFile(), "rw")) {
+            header.seek(INCOMPATIBLE);
+            header.write(bits);
+        }
+    }
+
+    /** Makes the type of the first header extension one that nobody knows. */
+    private static void eraseBackingFormat(Path file) throws IOException {
+        try (RandomAccessFile header = new RandomAccessFile(file.toFile(), "rw")) {
+            header.seek(72);
+            assertThat(header.readInt()).isEqualTo(0xE279_2ACA);
+            header.seek(72);
+            header.writeInt(0x0BAD_0BAD);
+        }
+    }
+
+    private static byte[] filled(int length, int value) {
+        byte[] bytes = new byte[length];
+        Arrays.fill(bytes, (byte) value);
+        return bytes;
+    }
+}

@@ -1,0 +1,30 @@
+package io.cowslip.testing;
+
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.HostFiles;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** The real files of this machine, with the number of reads so far: each is a wait that the guest feels. */
+public final class CountingHostFiles implements HostFiles {
+    private final AtomicInteger reads = new AtomicInteger();
+
+    @Override
+    public HostFile open(Path path, Mode mode) throws IOException {
+        return new ObservedHostFile(HostFiles.posix().open(path, mode), operation -> {
+            if (operation == ObservedHostFile.Operation.READ) {
+                reads.incrementAndGet();
+            }
+        });
+    }
+
+    @Override
+    public void syncFolder(Path folder) throws IOException {
+        HostFiles.posix().syncFolder(folder);
+    }
+
+    public int reads() {
+        return reads.get();
+    }
+}

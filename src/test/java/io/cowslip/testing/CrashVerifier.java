@@ -1,0 +1,126 @@
+package io.cowslip.testing;
+
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.ImageOptions;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+
+/**
+ * Judges what a power cut left behind. Every state must have no more than leaks, and every sector of the disk must be
+ * what it was at the last flush or what a later request made of it. Some states are also put before {@code qemu-img},
+ * which must come to the same verdict and read the same disk; in some a guest goes on working.
+ */
+public final class CrashVerifier {
+    private static final String CRASH = "cowslip.crash";
+    private static final GuestOperations.Mix SECOND_LIFE = new GuestOperations.Mix(8, 8, 2, 2, 1, 1);
+
+    private final GuestSession.Disk disk;
+    private final CrashStates states;
+    private final GuestHistory.Replay history;
+    private final ImageOptions options;
+    private final int qemuEvery;
+    private final SplittableRandom random;
+
+    /** {@code options} are those that the image is opened with again; each {@code qemuEvery}th state goes to QEMU. */
+    public CrashVerifier(
+            GuestSession session,
+            CrashingHostFiles files,
+            ImageOptions options,
+            int qemuEvery,
+            SplittableRandom random) {
+        this.disk = session.disk();
+        this.states = new CrashStates(files);
+        this.history = session.history().replay();
+        this.options = options;
+        this.qemuEvery = qemuEvery;
+        this.random = random;
+    }
+
+    /** Checks about {@code count} states, or the one of {@code -Dcowslip.crash}; returns how many there were. */
+    public int verify(int count, Path scratch) throws IOException {
+        String replayed = System.getProperty(CRASH);
+        List<CrashState> chosen = replayed == null ? states.choose(count, random) : List.of(CrashState.parse(replayed));
+        int number = 0;
+        for (CrashState state : chosen) {
+            Map<Path, byte[]> files = states.files(state);
+            try {
+                boolean askQemu = replayed != null || ++number % qemuEvery == 0;
+                verifyState(state, files, askQemu, scratch);
+            } catch (IOException | RuntimeException | AssertionError e) {
+                throw new AssertionError(
+                        e.getMessage() + "; -D" + CRASH + "=" + state + " after" + states.around(state.point()), e);
+            }
+        }
+        return chosen.size();
+    }
+
+    private void verifyState(CrashState state, Map<Path, byte[]> files, boolean askQemu, Path scratch)
+            throws IOException {
+        RefcountAudit.Report audit = RefcountAudit.of(image(files));
+        if (askQemu) {
+            compareVerdicts(audit, write(files, scratch));
+        }
+        if (!audit.leaksAtMost()) {
+            throw new AssertionError("corrupt: " + audit.corruptions());
+        }
+        byte[] found = readAll(files);
+        history.at(state.point()).whatCrashForbids(0, found).ifPresent(fault -> {
+            throw new AssertionError(fault);
+        });
+        if (askQemu) {
+            ImageAssertions.assertThat(scratch.resolve(disk.file().getFileName()))
+                    .holdsForQemu(ModelDisk.of(found));
+        }
+        if (random.nextInt(8) == 0) {
+            liveOn(files, found);
+        }
+    }
+
+    private byte[] image(Map<Path, byte[]> files) {
+        byte[] image = files.get(disk.file());
+        if (image == null) {
+            throw new IllegalStateException("the log knows no " + disk.file());
+        }
+        return image;
+    }
+
+    private byte[] readAll(Map<Path, byte[]> files) throws IOException {
+        ImageEnvironment environment = TestImages.environment(new CrashingHostFiles(files));
+        try (DiskImage image = DiskImage.open(disk.file(), options, environment)) {
+            return TestImages.read(image, 0, Math.toIntExact(image.virtualSizeBytes()));
+        }
+    }
+
+    /** What the crash left must be good enough to work on: leaks stay leaks. */
+    private void liveOn(Map<Path, byte[]> files, byte[] found) throws IOException {
+        CrashingHostFiles afterwards = new CrashingHostFiles(files);
+        try (GuestSession guest = GuestSession.open(disk, options, afterwards, ModelDisk.of(found))) {
+            new GuestOperations(guest, random, 8 * disk.clusterBytes()).run(20, SECOND_LIFE);
+            guest.reopen();
+            guest.read(0, guest.sizeBytes());
+        }
+        RefcountAudit.Report audit = RefcountAudit.of(afterwards.contentOf(disk.file()));
+        if (!audit.leaksAtMost()) {
+            throw new AssertionError("corrupt after going on: " + audit.corruptions());
+        }
+    }
+
+    private static Path write(Map<Path, byte[]> files, Path scratch) throws IOException {
+        for (Map.Entry<Path, byte[]> file : files.entrySet()) {
+            Files.write(scratch.resolve(file.getKey().getFileName()), file.getValue());
+        }
+        return scratch;
+    }
+
+    private void compareVerdicts(RefcountAudit.Report audit, Path scratch) {
+        QemuTools.CheckResult qemu = QemuTools.check(scratch.resolve(disk.file().getFileName()));
+        if (qemu.leaksAtMost() != audit.leaksAtMost() || audit.leaksAtMost() && qemu.leaks() != audit.leaks()) {
+            throw new AssertionError("the audit says " + audit + ", but qemu-img " + qemu);
+        }
+    }
+}

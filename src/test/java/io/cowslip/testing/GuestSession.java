@@ -1,0 +1,183 @@
+package io.cowslip.testing;
+
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.ImageOptions;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.function.IntSupplier;
+
+/**
+ * A guest at work on an image of the engine and on a {@link ModelDisk} alike. Each read is compared. Changes go into a
+ * {@link GuestHistory} with their place in the host's log. One thread.
+ */
+public final class GuestSession implements AutoCloseable {
+    private final Disk disk;
+    private final ImageEnvironment environment;
+    private final ModelDisk model;
+    private final GuestHistory history;
+    private final IntSupplier logLength;
+    private DiskImage image;
+    private ImageOptions options;
+
+    /**
+     * What the guest's disk is.
+     *
+     * @param discardKeepsData whether discards change nothing: a version 2 image over a backing file has no way to say
+     *     that a cluster reads as zeros
+     */
+    public record Disk(Path file, int clusterBytes, boolean discardKeepsData) {}
+
+    private GuestSession(
+            Disk disk, ImageOptions options, ImageEnvironment environment, ModelDisk model, IntSupplier logLength)
+            throws IOException {
+        this.disk = disk;
+        this.environment = environment;
+        this.model = model;
+        this.history = new GuestHistory(model);
+        this.logLength = logLength;
+        this.options = options;
+        image = DiskImage.open(disk.file(), options, environment);
+    }
+
+    /** Opens the disk, which holds what {@code model} holds. */
+    public static GuestSession open(Disk disk, ImageOptions options, ImageEnvironment environment, ModelDisk model)
+            throws IOException {
+        return new GuestSession(disk, options, environment, model, () -> 0);
+    }
+
+    /** The same on files that record what happens to them. */
+    public static GuestSession open(Disk disk, ImageOptions options, CrashingHostFiles files, ModelDisk model)
+            throws IOException {
+        return new GuestSession(disk, options, TestImages.environment(files), model, files::logLength);
+    }
+
+    public Disk disk() {
+        return disk;
+    }
+
+    public int sizeBytes() {
+        return model.sizeBytes();
+    }
+
+    public ModelDisk model() {
+        return model;
+    }
+
+    public GuestHistory history() {
+        return history;
+    }
+
+    public DiskImage image() {
+        return image;
+    }
+
+    /** Reads a range and insists on what was last written there. */
+    public void read(int offset, int length) throws IOException {
+        model.difference(offset, TestImages.read(image, offset, length)).ifPresent(difference -> {
+            throw new AssertionError("read " + offset + "+" + length + ": " + difference);
+        });
+    }
+
+    public void write(int offset, byte[] bytes) throws IOException {
+        changing(offset, bytes, () -> TestImages.write(image, offset, bytes));
+    }
+
+    public void zero(int offset, int length) throws IOException {
+        changing(offset, new byte[length], () -> image.zero(offset, length));
+    }
+
+    /** Discards a range: its whole clusters read as zeros from now on, unless this disk's discards change nothing. */
+    public void discard(int offset, int length) throws IOException {
+        int from = Math.ceilDiv(offset, disk.clusterBytes()) * disk.clusterBytes();
+        int end = offset + length;
+        int to = end == sizeBytes() ? end : end / disk.clusterBytes() * disk.clusterBytes();
+        boolean keeps = disk.discardKeepsData() || options.discard() == ImageOptions.DiscardMode.IGNORE;
+        byte[] zeros = new byte[keeps ? 0 : Math.max(0, to - from)];
+        changing(zeros.length == 0 ? 0 : from, zeros, () -> image.discard(offset, length));
+    }
+
+    private void changing(int offset, byte[] bytes, Request request) throws IOException {
+        history.changed(offset, bytes, logLength.getAsInt());
+        model.write(offset, bytes);
+        try {
+            request.run();
+        } catch (IOException e) {
+            throw new ChangeFailed(offset, bytes.length, e);
+        }
+    }
+
+    /** A change of this range failed: any part of it may have been done. See {@link #settle}. */
+    public static final class ChangeFailed extends IOException {
+        private static final long serialVersionUID = 1;
+        private final IOException failure;
+        private final int offset;
+        private final int length;
+
+        ChangeFailed(int offset, int length, IOException cause) {
+            super(cause);
+            this.failure = cause;
+            this.offset = offset;
+            this.length = length;
+        }
+
+        /** What the engine said. */
+        public IOException failure() {
+            return failure;
+        }
+    }
+
+    /** After a failed change: takes what the range holds now for true, if it may be there. */
+    public void settle(ChangeFailed failed) throws IOException {
+        byte[] found = TestImages.read(image, failed.offset, failed.length);
+        model.adopt(failed.offset, found);
+        history.changed(failed.offset, found, logLength.getAsInt());
+    }
+
+    public void flush() throws IOException {
+        image.flush();
+        flushed();
+    }
+
+    public void reconfigure(ImageOptions newOptions) throws IOException {
+        image.reconfigure(newOptions);
+        options = newOptions;
+    }
+
+    public ImageOptions options() {
+        return options;
+    }
+
+    public void cleanCaches() {
+        image.cleanCaches();
+    }
+
+    public void reopen() throws IOException {
+        close();
+        image = DiskImage.open(disk.file(), options, environment);
+    }
+
+    /** Opens the image after a close; one that failed may have lost what was not flushed. */
+    public void reopenAfterClose(boolean succeeded) throws IOException {
+        image = DiskImage.open(disk.file(), options, environment);
+        if (!succeeded) {
+            model.adopt(0, TestImages.read(image, 0, sizeBytes()));
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        image.close();
+        flushed();
+    }
+
+    private void flushed() {
+        model.flushed();
+        history.flushed(logLength.getAsInt());
+    }
+
+    @FunctionalInterface
+    private interface Request {
+        void run() throws IOException;
+    }
+}

@@ -1,0 +1,201 @@
+package io.cowslip.testing;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The consistency check of {@code qemu-img check}, without a process: each host cluster's count against the references
+ * to it, and each COPIED flag against the count. Reads the file by itself, with nothing of the engine. Knows plain and
+ * compressed clusters; neither snapshots nor bitmaps nor subclusters.
+ */
+public final class RefcountAudit {
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+    private static final long OFFSET_MASK = 0x00ff_ffff_ffff_fe00L;
+    private static final long COPIED = 1L << 63;
+    private static final long COMPRESSED = 1L << 62;
+
+    private final MemorySegment file;
+    private final int clusterBits;
+    private final long clusterBytes;
+    private final int refcountOrder;
+    private final long refcountTable;
+    private final long refcountTableEntries;
+    private final int[] references;
+    private final List<String> corruptions = new ArrayList<>();
+
+    /** What the audit found; {@code leaks} counts clusters. */
+    public record Report(List<String> corruptions, long leaks) {
+
+        public boolean clean() {
+            return corruptions.isEmpty() && leaks == 0;
+        }
+
+        public boolean leaksAtMost() {
+            return corruptions.isEmpty();
+        }
+    }
+
+    private RefcountAudit(MemorySegment file) {
+        this.file = file;
+        clusterBits = file.get(INT, 20);
+        clusterBytes = 1L << clusterBits;
+        refcountOrder = file.get(INT, 4) == 2 ? 4 : file.get(INT, 96);
+        refcountTable = file.get(LONG, 48);
+        refcountTableEntries = file.get(INT, 56) * clusterBytes / Long.BYTES;
+        references = new int[Math.toIntExact((file.byteSize() + clusterBytes - 1) >> clusterBits)];
+    }
+
+    public static Report of(byte[] image) {
+        return new RefcountAudit(MemorySegment.ofArray(image)).audit();
+    }
+
+    public static Report of(Path image) throws IOException {
+        try (Arena arena = Arena.ofConfined();
+                FileChannel channel = FileChannel.open(image, StandardOpenOption.READ)) {
+            return new RefcountAudit(channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena)).audit();
+        }
+    }
+
+    private Report audit() {
+        if (file.get(INT, 60) != 0) {
+            throw new IllegalArgumentException("the audit knows no snapshots");
+        }
+        refer("header", 0, clusterBytes);
+        referRefcounts();
+        referGuest(file.get(LONG, 40), file.get(INT, 36));
+        return new Report(corruptions, compareCounts());
+    }
+
+    private void referRefcounts() {
+        refer("refcount table", refcountTable, refcountTableEntries * Long.BYTES);
+        for (long i = 0; i < refcountTableEntries; i++) {
+            long block = tableEntry(refcountTable, i) & -512L;
+            if (block != 0) {
+                refer("refcount block " + i, block, clusterBytes);
+            }
+        }
+    }
+
+    private void referGuest(long l1Table, long l1Entries) {
+        refer("L1 table", l1Table, l1Entries * Long.BYTES);
+        for (long i = 0; i < l1Entries; i++) {
+            long entry = tableEntry(l1Table, i);
+            long table = entry & OFFSET_MASK;
+            if (table != 0) {
+                refer("L2 table " + i, table, clusterBytes);
+                checkCopied("L1 entry " + i, entry, table);
+                referTable(i, table);
+            }
+        }
+    }
+
+    private void referTable(long l1Index, long table) {
+        for (long i = 0; i < clusterBytes / Long.BYTES; i++) {
+            long entry = tableEntry(table, i);
+            if (entry != 0) {
+                referEntry("L2 entry " + l1Index + "/" + i, entry);
+            }
+        }
+    }
+
+    private void referEntry(String name, long entry) {
+        if ((entry & COMPRESSED) != 0) {
+            if ((entry & COPIED) != 0) {
+                corruptions.add(name + " is compressed and COPIED");
+            }
+            int offsetBits = 62 - (clusterBits - 8);
+            long start = entry & ((1L << offsetBits) - 1) & -512L;
+            long sectors = ((entry & ~(COPIED | COMPRESSED)) >>> offsetBits) + 1;
+            refer(name, start, sectors * 512);
+            return;
+        }
+        long cluster = entry & OFFSET_MASK;
+        if (cluster != 0) {
+            refer(name, cluster, clusterBytes);
+            checkCopied(name, entry, cluster);
+            if ((cluster & (clusterBytes - 1)) != 0) {
+                corruptions.add(name + " points to " + cluster + ", which is no cluster's start");
+            }
+        }
+    }
+
+    private void checkCopied(String name, long entry, long cluster) {
+        long count = count(cluster >> clusterBits);
+        if ((count == 1) != ((entry & COPIED) != 0)) {
+            corruptions.add(name + " is " + Long.toHexString(entry) + ", but its cluster's count is " + count);
+        }
+    }
+
+    /** Counts a reference to each cluster of the range. The file's last cluster may be cut short, but must have begun. */
+    private void refer(String name, long offset, long length) {
+        if (length == 0) {
+            return;
+        }
+        for (long cluster = offset >> clusterBits; cluster <= (offset + length - 1) >> clusterBits; cluster++) {
+            if (cluster < references.length) {
+                references[(int) cluster]++;
+            } else {
+                corruptions.add(name + " reaches cluster " + cluster + " of " + references.length);
+            }
+        }
+    }
+
+    private long compareCounts() {
+        long leaks = 0;
+        for (int cluster = 0; cluster < references.length; cluster++) {
+            long count = count(cluster);
+            if (Long.compareUnsigned(count, references[cluster]) < 0) {
+                corruptions.add(
+                        "cluster " + cluster + " has count " + count + " and " + references[cluster] + " references");
+            } else if (count != references[cluster]) {
+                leaks++;
+            }
+        }
+        return leaks;
+    }
+
+    private long count(long cluster) {
+        int perBlockBits = clusterBits + 3 - refcountOrder;
+        long blockIndex = cluster >> perBlockBits;
+        if (blockIndex >= refcountTableEntries) {
+            return 0;
+        }
+        long block = tableEntry(refcountTable, blockIndex) & -512L;
+        if (block == 0 || block + clusterBytes > file.byteSize()) {
+            return 0;
+        }
+        long index = cluster & ((1L << perBlockBits) - 1);
+        return switch (refcountOrder) {
+            case 3 -> file.get(ValueLayout.JAVA_BYTE, block + index) & 0xff;
+            case 4 ->
+                file.get(ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN), block + 2 * index) & 0xffff;
+            case 5 -> Integer.toUnsignedLong(file.get(INT, block + 4 * index));
+            case 6 -> file.get(LONG, block + 8 * index);
+            default -> subByteCount(block, index);
+        };
+    }
+
+    private long subByteCount(long block, long index) {
+        long bit = index << refcountOrder;
+        int value = file.get(ValueLayout.JAVA_BYTE, block + (bit >> 3)) & 0xff;
+        return (value >> (bit & 7)) & ((1 << (1 << refcountOrder)) - 1);
+    }
+
+    private long tableEntry(long table, long index) {
+        long at = table + index * Long.BYTES;
+        if (at + Long.BYTES > file.byteSize()) {
+            corruptions.add("the table at " + table + " reaches beyond the file's end");
+            return 0;
+        }
+        return file.get(LONG, at);
+    }
+}

@@ -1,0 +1,38 @@
+package io.cowslip.testing;
+
+import java.util.SplittableRandom;
+import java.util.stream.LongStream;
+
+/**
+ * Where the seeds of randomised tests come from. A plain build uses the same seeds each time, so that a red build means
+ * a changed engine; {@code -Plong} draws new ones. {@code -Dcowslip.seed=N} runs a test with that one seed: each test's
+ * name and each failure shows the seed it used.
+ */
+public final class Seeds {
+    private static final String SEED = "cowslip.seed";
+    private static final boolean LONG = Boolean.getBoolean("cowslip.long");
+
+    private Seeds() {}
+
+    /** Whether this is the long profile: more seeds, more states. */
+    public static boolean longRun() {
+        return LONG;
+    }
+
+    /** {@code inBuild} seeds, or {@code inLongRun} in the long profile, or the one that is to be replayed. */
+    public static LongStream seeds(int inBuild, int inLongRun) {
+        Long replayed = Long.getLong(SEED);
+        if (replayed != null) {
+            return LongStream.of(replayed);
+        }
+        if (!LONG) {
+            return LongStream.rangeClosed(1, inBuild);
+        }
+        return new SplittableRandom().longs(inLongRun, 1, Long.MAX_VALUE);
+    }
+
+    /** How to run {@code test} again with {@code seed}. */
+    public static String replay(Class<?> test, long seed) {
+        return "replay with: mvn test -Dtest=" + test.getSimpleName() + " -D" + SEED + "=" + seed;
+    }
+}
