@@ -7,6 +7,9 @@ import static org.hamcrest.Matchers.equalTo;
 
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
+import io.restassured.RestAssured;
+import io.restassured.config.EncoderConfig;
+import io.restassured.http.ContentType;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.Base64;
@@ -67,8 +70,11 @@ class DataWriteContractTest extends RunningService {
 
     @Test
     void aFormIsWrittenAsItComes() {
-        given().contentType("application/x-www-form-urlencoded")
-                .body("flush=n&x=1".getBytes(java.nio.charset.StandardCharsets.US_ASCII))
+        EncoderConfig asText = EncoderConfig.encoderConfig()
+                .encodeContentTypeAs("application/x-www-form-urlencoded", ContentType.TEXT);
+        given().config(RestAssured.config().encoderConfig(asText))
+                .contentType("application/x-www-form-urlencoded")
+                .body("flush=n&x=1")
                 .put(DATA)
                 .then()
                 .statusCode(200);
