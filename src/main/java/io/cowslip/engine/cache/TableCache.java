@@ -86,6 +86,7 @@ final class TableCache implements AutoCloseable {
 
     /** The long at {@code byteOffset} of the piece {@code key}, loading it where needed. Any thread. */
     long read(long key, int byteOffset) throws IOException {
+        boolean waited = false;
         while (true) {
             int slot = directory.slotOf(key);
             if (slot != SliceDirectory.ABSENT) {
@@ -93,18 +94,19 @@ final class TableCache implements AutoCloseable {
                 if ((before & 1) == 0 && (long) OWNER.getOpaque(owner, slot) == key) {
                     long value = (long) ENTRY.getAcquire(memory, address(slot) + byteOffset);
                     if (unchanged(slot, before)) {
-                        touch(slot);
-                        counters.hits.increment();
+                        countAnswer(slot, waited);
                         return value;
                     }
                 }
             }
+            waited = true;
             load(key);
         }
     }
 
     /** Copies {@code count} longs from {@code byteOffset} of the piece {@code key}; as {@link #read}. */
     void read(long key, int byteOffset, int count, long[] into) throws IOException {
+        boolean waited = false;
         while (true) {
             int slot = directory.slotOf(key);
             if (slot != SliceDirectory.ABSENT) {
@@ -115,12 +117,12 @@ final class TableCache implements AutoCloseable {
                         into[index] = (long) ENTRY.getAcquire(memory, from + index * 8L);
                     }
                     if (unchanged(slot, before)) {
-                        touch(slot);
-                        counters.hits.increment();
+                        countAnswer(slot, waited);
                         return;
                     }
                 }
             }
+            waited = true;
             load(key);
         }
     }
