@@ -23,7 +23,6 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Scope;
 import org.springframework.core.env.Environment;
 import org.springframework.scheduling.TaskScheduler;
-import org.springframework.scheduling.concurrent.SimpleAsyncTaskScheduler;
 
 /** Wires the service layer. */
 @Configuration(proxyBeanMethods = false)
@@ -91,9 +90,7 @@ class DriveConfiguration {
 
     @Bean
     TaskScheduler cacheCleaningScheduler() {
-        var scheduler = new SimpleAsyncTaskScheduler();
-        scheduler.setThreadNamePrefix("cache-cleaning-");
-        return scheduler;
+        return CacheCleaner.threadPerRun();
     }
 
     @Bean

@@ -32,6 +32,8 @@ import org.junit.jupiter.api.io.TempDir;
 class DriveRegistryTest {
     private static final DriveId A = new DriveId("a");
 
+    private static final CacheOptions SMALL = new CacheOptions(65536L, null, null, null);
+
     @TempDir
     private Path folder;
 
@@ -136,6 +138,21 @@ class DriveRegistryTest {
 
         ImageOptions raw = new ImageOptions(ImageFormat.RAW, false, CacheOptions.DEFAULTS, 0, DiscardMode.UNMAP, null);
         assertThat(registry.open(A, "disk.raw", raw).virtualSizeBytes()).isEqualTo(1 << 20);
+    }
+
+    @Test
+    void nothingIsBelowWhatIsOpenedAsRaw() throws IOException {
+        bench.createOn("three.qcow2", "one.qcow2");
+        try (Bench other = new Bench(folder, caches(ImageOptions.defaults(), SMALL), DriveObserver.NONE)) {
+            ImageOptions raw =
+                    new ImageOptions(ImageFormat.RAW, true, CacheOptions.DEFAULTS, 0, DiscardMode.UNMAP, null);
+            ImageOptions asked = new ImageOptions(null, true, CacheOptions.DEFAULTS, 0, DiscardMode.UNMAP, raw);
+
+            DriveView drive = other.registry.open(A, "three.qcow2", asked);
+
+            assertThat(drive.layerFiles()).containsExactly("three.qcow2", "one.qcow2");
+            assertThat(drive.options().caches()).isEqualTo(SMALL);
+        }
     }
 
     @Test
