@@ -99,7 +99,7 @@ final class TableCache implements AutoCloseable {
                     }
                 }
             }
-            waited = true;
+            waited = missed(waited);
             load(key);
         }
     }
@@ -122,7 +122,7 @@ final class TableCache implements AutoCloseable {
                     }
                 }
             }
-            waited = true;
+            waited = missed(waited);
             load(key);
         }
     }
@@ -132,6 +132,7 @@ final class TableCache implements AutoCloseable {
      * image's metadata lock.
      */
     MemorySegment pieceForChange(long key) throws IOException {
+        boolean waited = false;
         while (true) {
             int slot = directory.slotOf(key);
             if (slot != SliceDirectory.ABSENT) {
@@ -145,7 +146,8 @@ final class TableCache implements AutoCloseable {
                     evictionLock.unlock();
                 }
             }
-            load(key);
+            waited = missed(waited);
+            waited = miss(key, waited);
         }
     }
 
@@ -156,12 +158,12 @@ final class TableCache implements AutoCloseable {
     MemorySegment pieceForReading(long key) throws IOException {
         int slot = directory.slotOf(key);
         if (slot == SliceDirectory.ABSENT) {
-            load(key);
+            counters.misses.increment();
+            miss(key, false);
             slot = directory.slotOf(key);
         } else {
-            counters.hits.increment();
+            countAnswer(slot, false);
         }
-        touch(slot);
         return piece(slot);
     }
 
@@ -271,6 +273,39 @@ final class TableCache implements AutoCloseable {
         }
     }
 
+    /** Counts a look-up that has to wait, its own load or another's, as one miss. */
+    private boolean missed(boolean waited) {
+        if (!waited) {
+            counters.misses.increment();
+        }
+        return true;
+    }
+
+    /** A look-up that had to wait is no hit, and not yet the use that earns a second chance. */
+    private void countAnswer(int slot, boolean waited) {
+        if (!waited) {
+            touch(slot);
+            counters.hits.increment();
+        }
+    }
+
+    /** What a load answered is neither a hit nor a use: the slice has yet to earn its second chance. */
+    private void countAnswer(int slot, boolean waited) {
+        if (!waited) {
+            touch(slot);
+            counters.hits.increment();
+        }
+    }
+
+    /** Loads for a lookup, which is one miss however often it waits for one. */
+    private boolean miss(long key, boolean waited) throws IOException {
+        if (!waited) {
+            counters.misses.increment();
+        }
+        load(key);
+        return true;
+    }
+
     /** Makes {@code key} resident, one thread per piece at a time and different pieces in parallel. */
     private void load(long key) throws IOException {
         ReentrantLock stripe = loadStripes[(int) (key ^ key >>> 6) & (STRIPES - 1)];
@@ -280,7 +315,6 @@ final class TableCache implements AutoCloseable {
             if (resident != SliceDirectory.ABSENT && (long) OWNER.getVolatile(owner, resident) == key) {
                 return;
             }
-            counters.misses.increment();
             int slot = takeSlot();
             boolean loaded = false;
             try {
