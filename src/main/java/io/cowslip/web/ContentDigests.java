@@ -103,7 +103,7 @@ final class ContentDigests {
             image.read(window.start(), bytes);
             String digest = base64(digest(wanted.get(), bytes.asByteBuffer()));
             response.setHeader(CONTENT_DIGEST, wanted.get().wireName() + "=:" + digest + ":");
-            response.getOutputStream().write(bytes.asByteBuffer());
+            DirectOutput.of(response).write(bytes.asByteBuffer());
         } finally {
             held.release();
         }

@@ -63,7 +63,7 @@ final class DataReads {
         }
         describeOne(window, response);
         if (!digests.sendVerifiable(image, window, request, response)) {
-            sendWindow(image, window, response.getOutputStream());
+            sendWindow(image, window, DirectOutput.of(response));
         }
         return window.length();
     }
@@ -85,7 +85,7 @@ final class DataReads {
         response.setStatus(HttpServletResponse.SC_PARTIAL_CONTENT);
         response.setContentType(parts.contentType());
         response.setContentLengthLong(parts.contentLength());
-        ServletOutputStream out = response.getOutputStream();
+        ServletOutputStream out = DirectOutput.of(response);
         for (ByteWindow window : windows) {
             out.write(parts.head(window).getBytes(StandardCharsets.US_ASCII));
             sendWindow(image, window, out);

@@ -149,10 +149,10 @@ class DriveMapController {
             throws IOException {
         if (prefersLines(request)) {
             response.setContentType(MediaType.APPLICATION_NDJSON_VALUE);
-            ExtentListing.writeLines(source, response.getOutputStream());
+            ExtentListing.writeLines(source, DirectOutput.of(response));
         } else {
             response.setContentType(MediaType.APPLICATION_JSON_VALUE);
-            ExtentListing.writeArray(source, response.getOutputStream());
+            ExtentListing.writeArray(source, DirectOutput.of(response));
         }
     }
 

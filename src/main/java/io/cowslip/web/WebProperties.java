@@ -8,7 +8,8 @@ import org.springframework.util.unit.DataSize;
  * How data goes over HTTP.
  *
  * @param transferBuffer memory that one transfer moves its bytes through
- * @param socketBuffer memory of each connection for reading, and the same for writing
+ * @param socketBuffer memory of each connection for reading, and as much for writing; a cluster of 64 KiB and its headers
+ *     fit, so that they go out in one call
  * @param verifyLimit longest body that is held back until its Content-Digest is verified, and longest answer that gets
  *     one
  * @param verifications how many bodies may be held back at once
@@ -18,7 +19,7 @@ import org.springframework.util.unit.DataSize;
 @ConfigurationProperties("cowslip.web")
 record WebProperties(
         @DefaultValue("256KB") DataSize transferBuffer,
-        @DefaultValue("64KB") DataSize socketBuffer,
+        @DefaultValue("128KB") DataSize socketBuffer,
         @DefaultValue("8MB") DataSize verifyLimit,
         @DefaultValue("8") int verifications,
         @DefaultValue("8") int maxReaders,
