@@ -61,6 +61,7 @@ class ActuatorTest {
 
     @BeforeEach
     void openDrive(@LocalServerPort int port) throws IOException {
+        RestAssured.reset();
         RestAssured.port = port;
         volumes.create("vm/root.qcow2", CreateOptions.qcow2(64 << 20));
         registry.open(A, "vm/root.qcow2", registry.defaults());

@@ -62,7 +62,6 @@ class OpenApiExamplesTest extends RunningService {
 
     private void run(Example example, Map<String, Object> document) throws IOException {
         closeDrives();
-        pointToService();
         prepare(example.operation);
         Response response =
                 request(example, document).request(example.operation.method(), example.operation.examplePath());

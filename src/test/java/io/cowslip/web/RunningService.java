@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.springframework.boot.test.context.SpringBootTest;
@@ -66,6 +67,12 @@ abstract class RunningService {
     void closeDrives() {
         List<String> ids = given().get("/drives").jsonPath().getList("id", String.class);
         ids.forEach(id -> given().delete("/drives/" + id));
+    }
+
+    /** What RestAssured is told here would send other tests' requests to this service. */
+    @AfterAll
+    static void forgetService() {
+        RestAssured.reset();
     }
 
     int port() {
