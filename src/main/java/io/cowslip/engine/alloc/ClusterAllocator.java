@@ -4,6 +4,8 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Deque;
 
 /**
  * Decides where the next cluster goes: the first free ones from where the last search ended, in runs as long as wanted
@@ -72,27 +74,52 @@ public final class ClusterAllocator {
         quarantine.add(first, last - first + 1, punch);
     }
 
-    /** Lets clusters be used again whose quarantine is over. */
+    /** Lets clusters be used again whose quarantine is over. Those whose counts cannot be lowered now stay for later. */
     public void reclaim() throws IOException {
-        for (Quarantine.Freed freed : quarantine.takeReusable()) {
-            long end = freed.firstCluster() + freed.clusters();
-            long unusedFrom = freed.firstCluster();
-            for (long cluster = freed.firstCluster(); cluster < end; cluster++) {
+        Deque<Quarantine.Freed> left = new ArrayDeque<>(quarantine.takeReusable());
+        try {
+            while (!left.isEmpty()) {
+                reclaimFirst(left);
+            }
+        } finally {
+            quarantine.putBack(left);
+        }
+    }
+
+    private void reclaimFirst(Deque<Quarantine.Freed> left) throws IOException {
+        Quarantine.Freed freed = left.removeFirst();
+        long end = freed.firstCluster() + freed.clusters();
+        long cluster = freed.firstCluster();
+        long unusedFrom = cluster;
+        try {
+            for (; cluster < end; cluster++) {
                 if (refcounts.lower(cluster) > 0) {
                     reuse(unusedFrom, cluster, freed.punch());
                     unusedFrom = cluster + 1;
                 }
             }
-            reuse(unusedFrom, end, freed.punch());
+        } finally {
+            reuse(unusedFrom, cluster, freed.punch());
+            if (cluster < end) {
+                left.addFirst(new Quarantine.Freed(cluster, end - cluster, freed.punch()));
+            }
         }
     }
 
-    private void reuse(long firstCluster, long endCluster, boolean punch) throws IOException {
+    private void reuse(long firstCluster, long endCluster, boolean punch) {
         if (endCluster > firstCluster) {
             searchFrom = Math.min(searchFrom, firstCluster);
             if (punch) {
-                file.punch(firstCluster << geometry.clusterBits(), endCluster - firstCluster << geometry.clusterBits());
+                punch(firstCluster << geometry.clusterBits(), endCluster - firstCluster << geometry.clusterBits());
             }
+        }
+    }
+
+    private void punch(long hostOffset, long lengthBytes) {
+        try {
+            file.punch(hostOffset, lengthBytes);
+        } catch (IOException refused) {
+            // The clusters are free all the same, and will be written over; no guest's write is to fail for a hint.
         }
     }
 

@@ -2,6 +2,7 @@ package io.cowslip.engine.alloc;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
 
@@ -55,6 +56,13 @@ public final class Quarantine {
             reusable.addAll(waitingForRequests.removeFirst().freed);
         }
         return reusable;
+    }
+
+    /** Takes back what could not be handled: its time here is over, and it is the first to be taken out again. */
+    void putBack(Collection<Freed> freed) {
+        if (!freed.isEmpty()) {
+            waitingForRequests.addFirst(new Batch(requests.mark(), List.copyOf(freed)));
+        }
     }
 
     /** Whether nothing waits here at all. */

@@ -52,8 +52,11 @@ final class ClusterWriter {
         long entry = map.entry(cluster);
         if (isOwnData(entry)) {
             MemorySegment part = withinClusters(guestOffset, from, 1);
-            file.write(L2Entry.hostOffset(entry) + geometry.offsetInCluster(guestOffset), part);
-            barrier.dataWritten();
+            try {
+                file.write(L2Entry.hostOffset(entry) + geometry.offsetInCluster(guestOffset), part);
+            } finally {
+                barrier.dataWritten();
+            }
             return part.byteSize();
         }
         if (isOwnReserved(entry)) {

@@ -170,8 +170,12 @@ final class Qcow2Layer implements ImageLayer {
         while (done < from.byteSize()
                 && map.extentAt(guestOffset + done, from.byteSize() - done) instanceof Extent.Data data
                 && data.copied()) {
-            file.write(data.hostOffset(), from.asSlice(done, data.lengthBytes()));
-            barrier.dataWritten();
+            try {
+                file.write(data.hostOffset(), from.asSlice(done, data.lengthBytes()));
+            } finally {
+                // A write that fails may have reached the file in part, and what is read must be what a flush keeps.
+                barrier.dataWritten();
+            }
             done += data.lengthBytes();
         }
         return done;

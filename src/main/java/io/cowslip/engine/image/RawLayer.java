@@ -67,8 +67,11 @@ final class RawLayer implements ImageLayer {
     @Override
     public long writeInPlace(long guestOffset, MemorySegment from) throws IOException {
         unsynced.requireSound();
-        file.write(guestOffset, from);
-        unsynced.written();
+        try {
+            file.write(guestOffset, from);
+        } finally {
+            unsynced.written();
+        }
         return from.byteSize();
     }
 
@@ -80,15 +83,21 @@ final class RawLayer implements ImageLayer {
     @Override
     public void zero(long guestOffset, long lengthBytes) throws IOException {
         unsynced.requireSound();
-        file.zero(guestOffset, lengthBytes);
-        unsynced.written();
+        try {
+            file.zero(guestOffset, lengthBytes);
+        } finally {
+            unsynced.written();
+        }
     }
 
     @Override
     public void discard(long guestOffset, long lengthBytes) throws IOException {
         unsynced.requireSound();
-        file.punch(guestOffset, lengthBytes);
-        unsynced.written();
+        try {
+            file.punch(guestOffset, lengthBytes);
+        } finally {
+            unsynced.written();
+        }
     }
 
     @Override

@@ -11,7 +11,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class UnsyncedData {
     private final HostFile file;
-    private volatile boolean unsynced;
+
+    /** True from the start: who had the file before may have been killed with writes that no sync covers. */
+    private volatile boolean unsynced = true;
+
     private volatile @Nullable ImageException failure;
 
     UnsyncedData(HostFile file) {
