@@ -168,7 +168,8 @@ final class ArchitectureTest {
     static final ArchRule SCHEDULING_IS_THE_CACHE_CLEANERS = noClasses()
             .that(not(simpleNameOfTopLevel("CacheCleaner")))
             .should()
-            .accessTargetWhere(ownedBy("org.springframework.scheduling.TaskScheduler"))
+            .accessTargetWhere(ownedBy("org.springframework.scheduling.TaskScheduler")
+                    .and(targetNamed("schedule", "scheduleAtFixedRate", "scheduleWithFixedDelay")))
             .orShould()
             .dependOnClassesThat()
             .haveFullyQualifiedName("org.springframework.scheduling.annotation.Scheduled");
