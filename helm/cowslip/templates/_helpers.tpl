@@ -41,27 +41,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* A tree of values with its whole numbers as such: Helm reads 8388608 as a float, and would print 8.388608e+06. */}}
-{{- define "cowslip.tree" -}}
-{{- if kindIs "map" . }}
-{{- $pairs := list }}
-{{- range $key, $value := . }}
-{{- $pairs = append $pairs (printf "%s:%s" (toJson $key) (include "cowslip.tree" $value)) }}
-{{- end }}
-{{- printf "{%s}" (join "," $pairs) }}
-{{- else if kindIs "slice" . }}
-{{- $items := list }}
-{{- range . }}
-{{- $items = append $items (include "cowslip.tree" .) }}
-{{- end }}
-{{- printf "[%s]" (join "," $items) }}
-{{- else if and (kindIs "float64" .) (eq (floor .) .) }}
-{{- int64 . }}
-{{- else }}
-{{- toJson . }}
-{{- end }}
-{{- end }}
-
 {{/* What the chart alone decides of the service's configuration. */}}
 {{- define "cowslip.ownConfig" -}}
 server:
@@ -83,12 +62,12 @@ management:
     web:
       exposure:
         include: {{ .Values.management.endpoints | toJson }}
-cowslip: {{ include "cowslip.tree" .Values.config }}
+cowslip:
+  {{- toYaml .Values.config | nindent 2 }}
 {{- end }}
 
 {{- define "cowslip.config" -}}
-{{- $own := include "cowslip.ownConfig" . | fromYaml }}
-{{- include "cowslip.tree" (mergeOverwrite (deepCopy .Values.springConfig) $own) | fromJson | toYaml }}
+{{- toYaml (mergeOverwrite (deepCopy .Values.springConfig) (include "cowslip.ownConfig" . | fromYaml)) }}
 {{- end }}
 
 {{/* What the schema cannot say: how one value stands to another. */}}

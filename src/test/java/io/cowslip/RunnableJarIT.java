@@ -47,6 +47,8 @@ final class RunnableJarIT {
                 assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
             }
 
+            assertThat(Files.readString(output)).doesNotContain("WARNING:", "VM warning");
+
             process.destroy();
 
             assertThat(process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
@@ -54,7 +56,6 @@ final class RunnableJarIT {
         } finally {
             process.destroyForcibly();
         }
-        assertThat(Files.readString(output)).doesNotContain("WARNING:", "VM warning");
     }
 
     private static Path theJar() throws IOException {

@@ -11,6 +11,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.springframework.scheduling.TaskScheduler;
+import org.springframework.scheduling.concurrent.SimpleAsyncTaskScheduler;
 
 /**
  * Drops idle cache entries by QEMU's {@code cache-clean-interval}, each drive on its own schedule and by the clock on
@@ -27,6 +28,13 @@ public final class CacheCleaner {
         this.scheduler = scheduler;
         this.clock = clock;
         this.observer = observer;
+    }
+
+    /** What runs are scheduled on: each gets a thread of its own. */
+    static TaskScheduler threadPerRun() {
+        var scheduler = new SimpleAsyncTaskScheduler();
+        scheduler.setThreadNamePrefix("cache-cleaning-");
+        return scheduler;
     }
 
     /**

@@ -4,6 +4,7 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.cache.CacheBudget;
 import io.cowslip.engine.cache.CacheCounters;
 import io.cowslip.engine.cache.CacheFactory;
+import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.cache.L2SliceCache;
 import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.ImageGeometry;
@@ -17,12 +18,11 @@ import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.config.ConfigurableBeanFactory;
 import org.springframework.boot.context.properties.ConfigurationPropertiesBinding;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
-import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Scope;
+import org.springframework.core.env.Environment;
 import org.springframework.scheduling.TaskScheduler;
-import org.springframework.scheduling.concurrent.SimpleAsyncTaskScheduler;
 
 /** Wires the service layer. */
 @Configuration(proxyBeanMethods = false)
@@ -36,8 +36,12 @@ class DriveConfiguration {
     }
 
     @Bean
-    ImageRoot imageRoot(DriveProperties properties) throws IOException {
-        return ImageRoot.at(properties.imageRoot());
+    ImageRoot imageRoot(DriveProperties properties, BadProperty badProperty) {
+        try {
+            return ImageRoot.at(properties.imageRoot());
+        } catch (IOException e) {
+            throw badProperty.of("cowslip.", "image-root", new IOException("it cannot be made or used as a folder", e));
+        }
     }
 
     /** The L2 cache of one layer of one open image, sized for that image; see {@link CacheBeans}. */
@@ -59,22 +63,24 @@ class DriveConfiguration {
     }
 
     @Bean
-    DriveDefaults driveDefaults(DriveProperties properties) {
-        return checked(new DriveDefaults(properties.driveDefaults().over(ImageOptions.defaults(), null)));
+    BadProperty badProperty(Environment environment) {
+        return new BadProperty(environment);
     }
 
-    /** Refuses at start what no image could be opened with. The image it is tried on is large in every way. */
-    private static DriveDefaults checked(DriveDefaults defaults) {
+    @Bean
+    DriveDefaults driveDefaults(DriveProperties properties, BadProperty badProperty) {
+        var defaults = new DriveDefaults(properties.driveDefaults().over(ImageOptions.defaults(), null));
         try {
-            CacheBudget.of(
-                    defaults.unasked().caches(), new ImageGeometry(ImageGeometry.MAX_CLUSTER_BITS, 1L << 50, 4, false));
-            return defaults;
+            requirePossible(defaults.unasked().caches());
         } catch (ImageException e) {
-            var failure = new InvalidConfigurationPropertyValueException(
-                    "cowslip.drive-defaults." + e.option(), defaults.unasked().caches(), e.getMessage());
-            failure.initCause(e);
-            throw failure;
+            throw badProperty.of("cowslip.drive-defaults.", "cache-size", e);
         }
+        return defaults;
+    }
+
+    /** Refuses at start what no image could be opened with. The one that it is tried on is large in every way. */
+    private static void requirePossible(CacheOptions caches) throws ImageException {
+        CacheBudget.of(caches, new ImageGeometry(ImageGeometry.MAX_CLUSTER_BITS, 1L << 50, 4, false));
     }
 
     @Bean
@@ -84,9 +90,7 @@ class DriveConfiguration {
 
     @Bean
     TaskScheduler cacheCleaningScheduler() {
-        var scheduler = new SimpleAsyncTaskScheduler();
-        scheduler.setThreadNamePrefix("cache-cleaning-");
-        return scheduler;
+        return CacheCleaner.threadPerRun();
     }
 
     @Bean
@@ -121,8 +125,9 @@ class DriveConfiguration {
     }
 
     @Bean
-    DriveLifecycle driveLifecycle(DriveRegistry registry, DriveProperties properties, DemoImage demo) {
-        return new DriveLifecycle(registry, properties, demo);
+    DriveLifecycle driveLifecycle(
+            DriveRegistry registry, DriveProperties properties, DemoImage demo, BadProperty badProperty) {
+        return new DriveLifecycle(registry, properties, demo, badProperty);
     }
 
     @Bean

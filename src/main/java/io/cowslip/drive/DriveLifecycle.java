@@ -1,13 +1,11 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.ImageException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.context.SmartLifecycle;
 
 /**
@@ -26,12 +24,14 @@ final class DriveLifecycle implements SmartLifecycle {
     private final DriveRegistry registry;
     private final DriveProperties properties;
     private final DemoImage demo;
+    private final BadProperty badProperty;
     private volatile boolean running;
 
-    DriveLifecycle(DriveRegistry registry, DriveProperties properties, DemoImage demo) {
+    DriveLifecycle(DriveRegistry registry, DriveProperties properties, DemoImage demo, BadProperty badProperty) {
         this.registry = registry;
         this.properties = properties;
         this.demo = demo;
+        this.badProperty = badProperty;
     }
 
     @Override
@@ -55,13 +55,7 @@ final class DriveLifecycle implements SmartLifecycle {
             registry.open(id, drive.file(), drive.over(registry.defaults()));
             log.info("Opened drive {} on {}", id, drive.file());
         } catch (IOException | DriveException e) {
-            String option = e instanceof ImageException image && image.option() != null ? image.option() : "file";
-            String value = option.equals("file") ? drive.file() : "";
-            String reason = "the drive cannot be opened: " + e.getMessage();
-            var failure = new InvalidConfigurationPropertyValueException(
-                    "cowslip.drives." + id + "." + option, value, reason);
-            failure.initCause(e);
-            throw failure;
+            throw badProperty.of("cowslip.drives." + id + ".", "file", e);
         }
     }
 

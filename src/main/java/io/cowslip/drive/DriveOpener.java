@@ -14,6 +14,7 @@ import java.util.List;
 
 /** Opens images below the root, in two steps: the chain is known, and can be claimed, before anything is opened. */
 record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults defaults) {
+    private static final DriveDefaults.Layer RAW = new DriveDefaults.Layer(ImageFormat.RAW, 0);
 
     /** A chain as its headers describe it, from the top down. */
     record Chain(List<Path> files, List<DriveDefaults.Layer> layers) {
@@ -27,22 +28,27 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
     Chain chain(String name, ImageOptions asked) throws IOException {
         Path top = root.existing(name);
         if (asked.format() == ImageFormat.RAW) {
-            return new Chain(List.of(top), List.of(new DriveDefaults.Layer(ImageFormat.RAW, 0)));
+            return new Chain(List.of(top), List.of(RAW));
         }
         List<Path> files = new ArrayList<>();
         List<DriveDefaults.Layer> layers = new ArrayList<>();
+        ImageOptions wish = asked;
         for (ImageInfo info : ImageInfo.chain(top, environment)) {
+            boolean raw = wish != null && wish.format() == ImageFormat.RAW;
             files.add(info.file());
-            layers.add(layer(info));
+            layers.add(raw ? RAW : layer(info));
+            if (raw) {
+                // Whatever its content looks like, nothing is below what is opened as raw.
+                break;
+            }
+            wish = wish == null ? null : wish.backing();
         }
         return new Chain(files, layers);
     }
 
     private static DriveDefaults.Layer layer(ImageInfo info) {
         ImageInfo.Qcow2Facts facts = info.qcow2();
-        return facts == null
-                ? new DriveDefaults.Layer(ImageFormat.RAW, 0)
-                : new DriveDefaults.Layer(ImageFormat.QCOW2, facts.clusterSizeBytes());
+        return facts == null ? RAW : new DriveDefaults.Layer(ImageFormat.QCOW2, facts.clusterSizeBytes());
     }
 
     /** What the drive takes for itself: its own file, written unless read-only, and all files below as a reader. */

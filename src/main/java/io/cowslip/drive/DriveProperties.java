@@ -83,7 +83,8 @@ public record DriveProperties(
     }
 
     /**
-     * A drive that is opened at start.
+     * A drive that is opened at start. The options stand here once more because properties bind to a record's own
+     * components only.
      *
      * @param file The image, relative to the image root.
      * @param format What the image is: qcow2 where not given, never guessed.

@@ -17,16 +17,16 @@ record StartNotice(DemoImage demo) implements ApplicationListener<ApplicationRea
               Try next:
 
               # open the demo image as a drive, with a cache option of QEMU's
-              curl {url}/drives -H 'Content-Type: application/json' -d '{"id": "demo", "file": "demo.qcow2", "l2-cache-size": "64K"}'
+              curl {url}/drives -H 'Content-Type: application/json' -d '{"id": "demo", "file": "demo.qcow2", "l2-cache-entry-size": 512}'
 
               # read the first bytes of its disk
               curl {url}/drives/demo/data -H 'Range: bytes=0-77'
 
-              # write into it, and read again
+              # write over some of them; the answer comes when they are on stable storage
               curl -X PATCH '{url}/drives/demo/data?flush=y' -H 'Content-Type: application/octet-stream' -H 'Content-Range: bytes 0-4/*' -d 'HELLO'
 
-              # give its L2 cache another size while it is open
-              curl -X PATCH {url}/drives/demo -H 'Content-Type: application/merge-patch+json' -d '{"l2-cache-size": "1M"}'
+              # make its L2 cache so small, while it is open, that it maps half of the disk
+              curl -X PATCH {url}/drives/demo -H 'Content-Type: application/merge-patch+json' -d '{"l2-cache-size": "4K"}'
 
               # see what its caches did
               curl {url}/actuator/drivecaches/demo

@@ -3,6 +3,7 @@ package io.cowslip.observe;
 import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.DriveView;
 import io.cowslip.drive.Volumes;
+import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageInfo;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -45,6 +46,10 @@ final class DrivesHealth extends AbstractHealthIndicator {
     }
 
     private boolean isCorrupt(DriveView drive) throws IOException {
+        if (drive.layers().getFirst().format() == ImageFormat.RAW) {
+            // Its content is the guest's, and may look like anything.
+            return false;
+        }
         ImageInfo.Qcow2Facts facts = volumes.facts(drive.file()).getFirst().qcow2();
         return facts != null && facts.corrupt();
     }

@@ -7,6 +7,12 @@ import io.cowslip.engine.ImageException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.function.Function;
+import org.apache.catalina.connector.ClientAbortException;
+import org.apache.tomcat.util.http.InvalidParameterException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,20 +53,24 @@ class ApiProblems extends ResponseEntityExceptionHandler {
         if (response.isCommitted()) {
             throw failure;
         }
-        Refusal problem = problem(failure);
+        Refusal problem = problem(failure, volumes::relativeName);
         note(problem.type(), failure, request);
         startOver(response);
         return entity(problem);
     }
 
-    /** From failure to problem: the switch. */
-    Refusal problem(Exception failure) {
+    /** From failure to problem: the switch. Files are named as {@code relativeName} does. */
+    static Refusal problem(Exception failure, Function<Path, String> relativeName) {
         return switch (failure) {
             case Refusal refusal -> refusal;
-            case ImageException image -> Refusal.of(type(image.kind()), image.option(), detail(image));
+            case ImageException image -> Refusal.of(type(image.kind()), image.option(), detail(image, relativeName));
             case DriveException drive -> Refusal.of(type(drive.reason()), String.valueOf(drive.getMessage()));
             case JacksonException malformed -> JsonFaults.problem(malformed);
-            case IOException broken -> Refusal.of(ProblemType.INCOMPLETE_BODY, "the connection broke within the body");
+            case UncheckedIOException wrapped -> problem(Objects.requireNonNull(wrapped.getCause()), relativeName);
+            case ClientAbortException broken -> WriteBody.brokenOff(broken);
+            case InvalidParameterException malformed ->
+                Refusal.of(ProblemType.INVALID_REQUEST, "the query cannot be decoded");
+            case IOException host -> Refusal.of(ProblemType.HOST_IO, "the host refused; the service's log says why");
             default -> Refusal.of(ProblemType.INTERNAL, "the service failed; its log says why");
         };
     }
@@ -93,9 +103,9 @@ class ApiProblems extends ResponseEntityExceptionHandler {
         };
     }
 
-    private String detail(ImageException failure) {
+    private static String detail(ImageException failure, Function<Path, String> relativeName) {
         String message = String.valueOf(failure.getMessage());
-        return failure.path() == null ? message : volumes.relativeName(failure.path()) + ": " + message;
+        return failure.path() == null ? message : relativeName.apply(failure.path()) + ": " + message;
     }
 
     private static void note(ProblemType type, Exception failure, HttpServletRequest request) {

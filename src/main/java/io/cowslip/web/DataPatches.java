@@ -3,6 +3,7 @@ package io.cowslip.web;
 import io.cowslip.drive.DriveLease;
 import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;
+import java.io.InputStream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.InvalidMediaTypeException;
@@ -49,7 +50,7 @@ final class DataPatches {
         Query.of(request);
         DataWrites.refuseReadOnly(lease.image());
         Preconditions.checkChange(request, lease.dataVersion());
-        byte[] body = request.getInputStream().readNBytes(MAX_JSON_BYTES + 1);
+        byte[] body = read(request);
         if (body.length > MAX_JSON_BYTES) {
             throw Refusal.of(ProblemType.BODY_TOO_LARGE, "an operation takes at most " + MAX_JSON_BYTES + " bytes");
         }
@@ -61,6 +62,15 @@ final class DataPatches {
             throw Refusal.of(ProblemType.UNREADABLE_JSON, "the body is null; it takes {\"op\": \"zero\", ...}");
         }
         writes.apply(operation.on(lease.image().virtualSizeBytes()), lease);
+    }
+
+    private static byte[] read(HttpServletRequest request) throws IOException {
+        InputStream in = request.getInputStream();
+        try {
+            return in.readNBytes(MAX_JSON_BYTES + 1);
+        } catch (IOException broken) {
+            throw WriteBody.brokenOff(broken);
+        }
     }
 
     private static MediaType type(@Nullable String header) {

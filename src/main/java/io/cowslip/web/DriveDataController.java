@@ -221,7 +221,7 @@ class DriveDataController {
         try (DriveLease lease = registry.lease(id)) {
             writes.write(lease, request, flush);
         }
-        response.setContentLength(0);
+        acknowledge(response);
     }
 
     @Operation(
@@ -291,6 +291,12 @@ class DriveDataController {
         try (DriveLease lease = registry.lease(id)) {
             patches.apply(lease, request);
         }
+        acknowledge(response);
+    }
+
+    /** Sends the answer now: a service that is stopping counts a request as done once its handler has returned. */
+    private static void acknowledge(HttpServletResponse response) throws IOException {
         response.setContentLength(0);
+        response.flushBuffer();
     }
 }

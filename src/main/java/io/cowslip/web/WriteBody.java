@@ -122,7 +122,8 @@ final class WriteBody {
         return window;
     }
 
-    private static Refusal brokenOff(IOException cause) {
+    /** The problem of a body that its sender did not finish. */
+    static Refusal brokenOff(IOException cause) {
         Refusal refusal = incomplete("the connection broke within the body");
         refusal.initCause(cause);
         return refusal;

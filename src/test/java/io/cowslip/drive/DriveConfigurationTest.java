@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.ImageOptions.DiscardMode;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -121,6 +123,12 @@ class DriveConfigurationTest {
     @Test
     void aDriveWithoutItsFileStopsTheStartAndIsNamed() {
         assertFailsAt("cowslip.drives.root.file", "cowslip.drives.root.file=none.qcow2");
+    }
+
+    @Test
+    void aRootThatIsNoFolderStopsTheStartAndIsNamed() throws IOException {
+        Path file = Files.createFile(temporary.resolve("file"));
+        assertFailsAt("cowslip.image-root", "cowslip.image-root=" + file);
     }
 
     private void assertFailsAt(String property, String... values) {

@@ -86,6 +86,7 @@ final class TableCache implements AutoCloseable {
 
     /** The long at {@code byteOffset} of the piece {@code key}, loading it where needed. Any thread. */
     long read(long key, int byteOffset) throws IOException {
+        boolean waited = false;
         while (true) {
             int slot = directory.slotOf(key);
             if (slot != SliceDirectory.ABSENT) {
@@ -93,18 +94,19 @@ final class TableCache implements AutoCloseable {
                 if ((before & 1) == 0 && (long) OWNER.getOpaque(owner, slot) == key) {
                     long value = (long) ENTRY.getAcquire(memory, address(slot) + byteOffset);
                     if (unchanged(slot, before)) {
-                        touch(slot);
-                        counters.hits.increment();
+                        countAnswer(slot, waited);
                         return value;
                     }
                 }
             }
+            waited = missed(waited);
             load(key);
         }
     }
 
     /** Copies {@code count} longs from {@code byteOffset} of the piece {@code key}; as {@link #read}. */
     void read(long key, int byteOffset, int count, long[] into) throws IOException {
+        boolean waited = false;
         while (true) {
             int slot = directory.slotOf(key);
             if (slot != SliceDirectory.ABSENT) {
@@ -115,12 +117,12 @@ final class TableCache implements AutoCloseable {
                         into[index] = (long) ENTRY.getAcquire(memory, from + index * 8L);
                     }
                     if (unchanged(slot, before)) {
-                        touch(slot);
-                        counters.hits.increment();
+                        countAnswer(slot, waited);
                         return;
                     }
                 }
             }
+            waited = missed(waited);
             load(key);
         }
     }
@@ -130,6 +132,7 @@ final class TableCache implements AutoCloseable {
      * image's metadata lock.
      */
     MemorySegment pieceForChange(long key) throws IOException {
+        boolean waited = false;
         while (true) {
             int slot = directory.slotOf(key);
             if (slot != SliceDirectory.ABSENT) {
@@ -143,7 +146,8 @@ final class TableCache implements AutoCloseable {
                     evictionLock.unlock();
                 }
             }
-            load(key);
+            waited = missed(waited);
+            waited = miss(key, waited);
         }
     }
 
@@ -154,12 +158,12 @@ final class TableCache implements AutoCloseable {
     MemorySegment pieceForReading(long key) throws IOException {
         int slot = directory.slotOf(key);
         if (slot == SliceDirectory.ABSENT) {
-            load(key);
+            counters.misses.increment();
+            miss(key, false);
             slot = directory.slotOf(key);
         } else {
-            counters.hits.increment();
+            countAnswer(slot, false);
         }
-        touch(slot);
         return piece(slot);
     }
 
@@ -269,6 +273,39 @@ final class TableCache implements AutoCloseable {
         }
     }
 
+    /** Counts a look-up that has to wait, its own load or another's, as one miss. */
+    private boolean missed(boolean waited) {
+        if (!waited) {
+            counters.misses.increment();
+        }
+        return true;
+    }
+
+    /** A look-up that had to wait is no hit, and not yet the use that earns a second chance. */
+    private void countAnswer(int slot, boolean waited) {
+        if (!waited) {
+            touch(slot);
+            counters.hits.increment();
+        }
+    }
+
+    /** What a load answered is neither a hit nor a use: the slice has yet to earn its second chance. */
+    private void countAnswer(int slot, boolean waited) {
+        if (!waited) {
+            touch(slot);
+            counters.hits.increment();
+        }
+    }
+
+    /** Loads for a lookup, which is one miss however often it waits for one. */
+    private boolean miss(long key, boolean waited) throws IOException {
+        if (!waited) {
+            counters.misses.increment();
+        }
+        load(key);
+        return true;
+    }
+
     /** Makes {@code key} resident, one thread per piece at a time and different pieces in parallel. */
     private void load(long key) throws IOException {
         ReentrantLock stripe = loadStripes[(int) (key ^ key >>> 6) & (STRIPES - 1)];
@@ -278,7 +315,6 @@ final class TableCache implements AutoCloseable {
             if (resident != SliceDirectory.ABSENT && (long) OWNER.getVolatile(owner, resident) == key) {
                 return;
             }
-            counters.misses.increment();
             int slot = takeSlot();
             boolean loaded = false;
             try {

@@ -94,12 +94,12 @@ final class ClusterEraser {
     }
 
     private void discardCluster(long cluster) throws IOException {
-        boolean backed = isBacked(cluster);
         if (version == 2) {
-            if (!backed) {
+            // As in QEMU, not even past the end of the backing file, which may grow.
+            if (backing == null) {
                 replaceUnlessSame(cluster, 0);
             }
-        } else if (backed || map.entry(cluster) != 0) {
+        } else if (isBacked(cluster) || map.entry(cluster) != 0) {
             replaceUnlessSame(cluster, L2Entry.ZERO);
         }
     }

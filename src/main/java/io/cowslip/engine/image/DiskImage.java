@@ -162,7 +162,7 @@ public final class DiskImage implements AutoCloseable {
      *     writable
      */
     public synchronized void reconfigure(ImageOptions wanted) throws IOException {
-        if (wanted.format() != options.format()) {
+        if (formatOf(wanted) != formatOf(options)) {
             throw ImageException.invalidOption("format", "format cannot change while the image is open");
         }
         if (!wanted.readOnly() && !top.isWritable()) {
@@ -182,6 +182,10 @@ public final class DiskImage implements AutoCloseable {
         } finally {
             prepared.forEach(CacheChange::finish);
         }
+    }
+
+    private static ImageFormat formatOf(ImageOptions options) {
+        return options.format() == null ? ImageFormat.QCOW2 : options.format();
     }
 
     private List<CacheChange> prepareCaches(ImageOptions wanted) throws IOException {

@@ -50,7 +50,7 @@ final class PowerCutTest {
             GuestSession session = run(workload, made, files, random);
             assertThat(workload.led(files.contentOf(made.disk().file()))).isTrue();
             CrashVerifier verifier = new CrashVerifier(session, files, workload.options(), 40, random);
-            int states = verifier.verify(Seeds.longRun() ? 1200 : 120, Files.createDirectory(folder.resolve("state")));
+            int states = verifier.verify(Seeds.longRun() ? 2000 : 200, Files.createDirectory(folder.resolve("state")));
             reporter.publishEntry("states", Integer.toString(states));
             assertThat(states).isPositive();
         } catch (IOException | RuntimeException | AssertionError e) {

@@ -1,0 +1,92 @@
+package io.cowslip.drive;
+
+import io.cowslip.engine.cache.CacheFactory;
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.CreateOptions;
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.engine.image.ImageCreator;
+import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.ImageFormat;
+import io.cowslip.engine.image.ImageOptions;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Random;
+
+/** The service layer without Spring, on a folder of its own. */
+final class Bench implements AutoCloseable {
+    static final long DISK_BYTES = 4 << 20;
+
+    final ImageRoot root;
+    final ImageEnvironment environment;
+    final HandScheduler scheduler = new HandScheduler();
+    final CacheCleaner cleaner;
+    final Volumes volumes;
+    final DriveRegistry registry;
+
+    Bench(Path folder) throws IOException {
+        this(folder, ImageOptions.defaults(), DriveObserver.NONE);
+    }
+
+    Bench(Path folder, ImageOptions defaults, DriveObserver observer) throws IOException {
+        root = ImageRoot.at(folder);
+        environment = new ImageEnvironment(HostFiles.posix(), root, CacheFactory.plain());
+        cleaner = new CacheCleaner(scheduler, () -> Instant.EPOCH, observer);
+        DriveClaims claims = new DriveClaims(8);
+        volumes = new Volumes(root, environment, claims);
+        DriveOpener opener = new DriveOpener(root, environment, new DriveDefaults(defaults));
+        registry = new DriveRegistry(opener, claims, cleaner, observer, new Random(1));
+    }
+
+    /** A new qcow2 volume. */
+    void create(String name) throws IOException {
+        ImageCreator.create(root.newEntry(name), CreateOptions.qcow2(DISK_BYTES), environment);
+    }
+
+    /** A new qcow2 volume that backs on another in the same folder. */
+    void createOn(String name, String backing) throws IOException {
+        volumes.create(name, backedBy(backing));
+    }
+
+    static CreateOptions backedBy(String backing) {
+        CreateOptions plain = CreateOptions.qcow2(DISK_BYTES);
+        return new CreateOptions(
+                plain.format(),
+                null,
+                plain.clusterSizeBytes(),
+                backing,
+                ImageFormat.QCOW2,
+                plain.refcountBits(),
+                plain.compressionType(),
+                plain.version());
+    }
+
+    DriveView open(String id, String file) throws IOException {
+        return registry.open(new DriveId(id), file, registry.defaults());
+    }
+
+    static void write(DiskImage image, long offset, String text) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = arena.allocateFrom(text, StandardCharsets.US_ASCII);
+            image.write(offset, bytes.asSlice(0, text.length()));
+        }
+    }
+
+    static String read(DiskImage image, long offset, int length) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = arena.allocate(length);
+            image.read(offset, bytes);
+            return new String(bytes.toArray(ValueLayout.JAVA_BYTE), StandardCharsets.US_ASCII);
+        }
+    }
+
+    @Override
+    public void close() {
+        registry.end(Duration.ofSeconds(1));
+    }
+}

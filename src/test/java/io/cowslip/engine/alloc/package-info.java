@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.engine.alloc;
+
+import org.jspecify.annotations.NullMarked;

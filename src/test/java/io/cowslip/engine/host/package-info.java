@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.engine.host;
+
+import org.jspecify.annotations.NullMarked;

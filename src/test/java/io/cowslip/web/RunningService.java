@@ -1,0 +1,139 @@
+package io.cowslip.web;
+
+import static io.restassured.RestAssured.given;
+
+import io.restassured.RestAssured;
+import io.restassured.builder.RequestSpecBuilder;
+import io.restassured.config.DecoderConfig;
+import io.restassured.config.EncoderConfig;
+import io.restassured.config.RestAssuredConfig;
+import io.restassured.http.ContentType;
+import io.restassured.specification.RequestSpecification;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.springframework.boot.test.context.SpringBootTest;
+import org.springframework.boot.test.web.server.LocalServerPort;
+import org.springframework.test.context.DynamicPropertyRegistry;
+import org.springframework.test.context.DynamicPropertySource;
+
+/** The whole service on a port of its own, with an image root that tests put files in. Drives end with each test. */
+@SpringBootTest(
+        webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
+        properties = {"cowslip.demo-image=false", "cowslip.web.verify-limit=1MB"})
+abstract class RunningService {
+    static final int KIB = 1024;
+    static final int MIB = 1024 * KIB;
+    static final String OCTETS = "application/octet-stream";
+
+    private static final Path ROOT = newRoot();
+
+    @LocalServerPort
+    private int port;
+
+    private static Path newRoot() {
+        try {
+            return Files.createTempDirectory("cowslip-web").toRealPath();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @DynamicPropertySource
+    static void imageRoot(DynamicPropertyRegistry registry) {
+        registry.add("cowslip.image-root", ROOT::toString);
+    }
+
+    @BeforeEach
+    void pointToService() {
+        RestAssured.requestSpecification = new RequestSpecBuilder()
+                .setBaseUri("http://127.0.0.1")
+                .setPort(port)
+                .setConfig(RestAssuredConfig.config()
+                        .decoderConfig(DecoderConfig.decoderConfig().noContentDecoders())
+                        .encoderConfig(EncoderConfig.encoderConfig()
+                                .appendDefaultContentCharsetToContentTypeIfUndefined(false)))
+                .setUrlEncodingEnabled(true)
+                .build();
+    }
+
+    @AfterEach
+    void closeDrives() {
+        List<String> ids = given().get("/drives").jsonPath().getList("id", String.class);
+        ids.forEach(id -> given().delete("/drives/" + id));
+        RestAssured.requestSpecification = null;
+    }
+
+    int port() {
+        return port;
+    }
+
+    /** Where a volume is on the host. */
+    static Path file(String volume) {
+        Path file = ROOT.resolve(volume);
+        try {
+            Files.createDirectories(file.getParent());
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return file;
+    }
+
+    static Path root() {
+        return ROOT;
+    }
+
+    static RequestSpecification json(String body) {
+        return given().contentType(ContentType.JSON).body(body);
+    }
+
+    static RequestSpecification octets(byte[] body) {
+        return given().contentType(OCTETS).body(body);
+    }
+
+    /** Creates a qcow2 volume through the API and opens it as a drive. */
+    static void createAndOpen(String id, String volume, String size) {
+        file(volume);
+        json("{\"virtual-size\": \"" + size + "\"}")
+                .put("/volumes/" + volume)
+                .then()
+                .statusCode(201);
+        open(id, volume);
+    }
+
+    static void open(String id, String volume) {
+        json("{\"id\": \"" + id + "\", \"file\": \"" + volume + "\"}")
+                .post("/drives")
+                .then()
+                .statusCode(201);
+    }
+
+    static void write(String id, long offset, byte[] bytes) {
+        octets(bytes)
+                .header("Content-Range", "bytes " + offset + "-" + (offset + bytes.length - 1) + "/*")
+                .put("/drives/" + id + "/data?flush=n")
+                .then()
+                .statusCode(200);
+    }
+
+    static byte[] filled(int length, int value) {
+        byte[] bytes = new byte[length];
+        Arrays.fill(bytes, (byte) value);
+        return bytes;
+    }
+
+    static byte[] read(String id, long offset, int length) {
+        return given().header("Range", "bytes=" + offset + "-" + (offset + length - 1))
+                .get("/drives/" + id + "/data")
+                .then()
+                .statusCode(206)
+                .extract()
+                .asByteArray();
+    }
+}

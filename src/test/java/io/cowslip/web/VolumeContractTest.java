@@ -1,0 +1,191 @@
+package io.cowslip.web;
+
+import static io.cowslip.web.Problems.problem;
+import static io.restassured.RestAssured.given;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.endsWith;
+import static org.hamcrest.Matchers.equalTo;
+import static org.hamcrest.Matchers.hasKey;
+import static org.hamcrest.Matchers.hasSize;
+import static org.hamcrest.Matchers.not;
+import static org.hamcrest.Matchers.nullValue;
+
+import io.cowslip.testing.NeedsQemu;
+import io.cowslip.testing.QemuTools;
+import io.restassured.path.json.JsonPath;
+import io.restassured.response.Response;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+
+class VolumeContractTest extends RunningService {
+
+    @Test
+    void aVolumeIsCreatedAndShown() {
+        file("v/new.qcow2");
+        json("""
+                {"format": "qcow2", "virtual-size": "1.5G", "cluster-size": "128K", "refcount-bits": 8,
+                 "compression-type": "zstd", "compat": "1.1", "preallocation": "off", "extended-l2": false}""")
+                .put("/volumes/v/new.qcow2")
+                .then()
+                .statusCode(201)
+                .header("Location", endsWith("/volumes/v/new.qcow2"))
+                .body("$", hasSize(1))
+                .body("[0].filename", equalTo("v/new.qcow2"))
+                .body("[0].format", equalTo("qcow2"))
+                .body("[0].virtual-size", equalTo(1536 * MIB))
+                .body("[0].cluster-size", equalTo(131_072))
+                .body("[0].format-specific.type", equalTo("qcow2"))
+                .body("[0].format-specific.data.compat", equalTo("1.1"))
+                .body("[0].format-specific.data.compression-type", equalTo("zstd"))
+                .body("[0].format-specific.data.refcount-bits", equalTo(8))
+                .body("[0].format-specific.data.extended-l2", equalTo(false));
+    }
+
+    @Test
+    @NeedsQemu
+    void factsAreThoseOfQemuImg() {
+        QemuTools.create(file("v/base.qcow2"), 8L * MIB, "compat=0.10");
+        Path top = QemuTools.createOver(file("v/top.qcow2"), "base.qcow2", "qcow2", 16L * MIB, "cluster_size=4k");
+        JsonPath facts = given().get("/volumes/v/top.qcow2")
+                .then()
+                .statusCode(200)
+                .extract()
+                .jsonPath();
+        JsonNode info = QemuTools.info(top);
+        assertThat(facts.getList("$")).hasSize(2);
+        assertThat(facts.getLong("[0].virtual-size"))
+                .isEqualTo(info.get("virtual-size").asLong());
+        assertThat(facts.getLong("[0].actual-size"))
+                .isEqualTo(info.get("actual-size").asLong());
+        assertThat(facts.getInt("[0].cluster-size"))
+                .isEqualTo(info.get("cluster-size").asInt());
+        assertThat(facts.getString("[0].backing-filename"))
+                .isEqualTo(info.get("backing-filename").asString());
+        assertThat(facts.getString("[0].backing-filename-format"))
+                .isEqualTo(info.get("backing-filename-format").asString());
+        assertThat(facts.getString("[0].full-backing-filename")).isEqualTo("v/base.qcow2");
+        assertThat(facts.getBoolean("[0].dirty-flag"))
+                .isEqualTo(info.get("dirty-flag").asBoolean());
+        assertThat(facts.getString("[1].format-specific.data.compat")).isEqualTo("0.10");
+    }
+
+    @Test
+    void rawVolumesHaveNothingSpecific() {
+        file("v/plain.raw");
+        json("{\"format\": \"raw\", \"virtual-size\": 1048576}")
+                .put("/volumes/v/plain.raw")
+                .then()
+                .statusCode(201)
+                .body("[0].format", equalTo("raw"))
+                .body("[0]", not(hasKey("cluster-size")))
+                .body("[0]", not(hasKey("format-specific")));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "{\"virtual-size\":\"1M\",\"cluster-sise\":1}        | 400 | unknown-key        | cluster-sise",
+                "{\"virtual-size\":\"1M\",\"cluster-size\":3000}     | 400 | invalid-option     | cluster-size",
+                "{\"virtual-size\":\"1M\",\"cluster-size\":\"8E\"}   | 400 | invalid-option     | cluster-size",
+                "{\"virtual-size\":\"1M\",\"refcount-bits\":3}       | 400 | invalid-option     | refcount-bits",
+                "{\"virtual-size\":\"1M\",\"compat\":\"2.0\"}        | 400 | invalid-option     | compat",
+                "{\"virtual-size\":\"1M\",\"format\":\"vdi\"}        | 400 | invalid-option     | format",
+                "{\"virtual-size\":\"1M\",\"compression-type\":\"xz\"} | 400 | invalid-option   | compression-type",
+                "{\"virtual-size\":\"1M\",\"extended-l2\":true}      | 400 | unsupported-option | extended-l2",
+                "{\"virtual-size\":\"1M\",\"preallocation\":\"full\"} | 400 | unsupported-option | preallocation",
+                "{\"virtual-size\":\"1M\",\"data-file\":\"x\"}       | 400 | unsupported-option | data-file",
+                "{\"virtual-size\":\"1M\",\"backing-file\":\"b\"}    | 400 | invalid-option     | backing-format",
+                "{}                                                  | 400 | invalid-option     | virtual-size"
+            })
+    void optionsThatCannotBeAreRefusedAndLeaveNoFile(String body, int status, String type, String option) {
+        Path file = file("v/refused.qcow2");
+        problem(json(body).put("/volumes/v/refused.qcow2"), status, type).body("option", equalTo(option));
+        assertThat(file).doesNotExist();
+    }
+
+    @Test
+    void anExistingFileIsNeverReplaced() throws IOException {
+        Path file = file("v/kept.qcow2");
+        Files.writeString(file, "precious");
+        problem(json("{\"virtual-size\": \"1M\"}").put("/volumes/v/kept.qcow2"), 409, "already-exists");
+        assertThat(file).hasContent("precious");
+    }
+
+    @Test
+    void listsArePaged() {
+        for (String name : new String[] {"l/a.qcow2", "l/b c.qcow2", "l/d&e.qcow2"}) {
+            file(name);
+            json("{\"virtual-size\": \"1M\"}").put("/volumes/{name}", name);
+            assertThat(root().resolve(name)).exists();
+        }
+        Response first = given().get("/volumes?prefix=l/&limit=2");
+        first.then().statusCode(200).body("name", contains("l/a.qcow2", "l/b c.qcow2"));
+        String link = first.header("Link");
+        assertThat(link).startsWith("<").endsWith(">; rel=\"next\"");
+        given().urlEncodingEnabled(false)
+                .get(link.substring(1, link.indexOf('>')))
+                .then()
+                .statusCode(200)
+                .header("Link", nullValue())
+                .body("name", contains("l/d&e.qcow2"));
+        problem(given().get("/volumes?limit=0"), 400, "invalid-option").body("option", equalTo("limit"));
+        problem(given().get("/volumes?prefx=l"), 400, "invalid-option").body("option", equalTo("prefx"));
+    }
+
+    @Test
+    void aVolumeInUseIsNotDeleted() {
+        createAndOpen("user", "v/used.qcow2", "1M");
+        problem(given().delete("/volumes/v/used.qcow2"), 409, "in-use");
+        given().delete("/drives/user").then().statusCode(204);
+        file("v/over.qcow2");
+        json("{\"backing-file\": \"used.qcow2\", \"backing-format\": \"qcow2\"}")
+                .put("/volumes/v/over.qcow2")
+                .then()
+                .statusCode(201);
+        problem(given().delete("/volumes/v/used.qcow2"), 409, "in-use");
+        given().delete("/volumes/v/over.qcow2").then().statusCode(204);
+        given().delete("/volumes/v/used.qcow2").then().statusCode(204);
+        problem(given().delete("/volumes/v/used.qcow2"), 404, "not-found");
+        problem(given().get("/volumes/v/used.qcow2"), 404, "not-found");
+    }
+
+    @Test
+    void backingFilesOutsideTheRootAreForbidden() {
+        file("v/leaky.qcow2");
+        problem(
+                json("{\"backing-file\": \"../../etc/passwd\", \"backing-format\": \"raw\"}")
+                        .put("/volumes/v/leaky.qcow2"),
+                403,
+                "forbidden-path");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"/volumes/v/../../../etc/passwd", "/volumes/%2e%2e/%2e%2e/etc/passwd", "/volumes/a%2F..%2Fb"})
+    void pathsThatClimbNeverReachAFile(String path) throws IOException {
+        try (RawConnection connection = new RawConnection(port())) {
+            connection.head("GET " + path + " HTTP/1.1");
+            RawConnection.Head head = connection.receiveHead();
+            assertThat(head.status()).isIn(400, 403, 404);
+            assertThat(head.headers()).containsEntry("content-type", "application/problem+json");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"//etc/passwd", "/.hidden", "/nbd:x"})
+    void namesThatAreNoVolumesAreForbidden(String name) throws IOException {
+        try (RawConnection connection = new RawConnection(port())) {
+            connection.head("GET /volumes" + name + " HTTP/1.1");
+            assertThat(connection.receiveHead().status()).isIn(403, 404);
+        }
+    }
+}
