@@ -147,7 +147,7 @@ final class TableCache implements AutoCloseable {
                 }
             }
             waited = missed(waited);
-            waited = miss(key, waited);
+            load(key);
         }
     }
 
@@ -158,8 +158,8 @@ final class TableCache implements AutoCloseable {
     MemorySegment pieceForReading(long key) throws IOException {
         int slot = directory.slotOf(key);
         if (slot == SliceDirectory.ABSENT) {
-            counters.misses.increment();
-            miss(key, false);
+            missed(false);
+            load(key);
             slot = directory.slotOf(key);
         } else {
             countAnswer(slot, false);
@@ -287,23 +287,6 @@ final class TableCache implements AutoCloseable {
             touch(slot);
             counters.hits.increment();
         }
-    }
-
-    /** What a load answered is neither a hit nor a use: the slice has yet to earn its second chance. */
-    private void countAnswer(int slot, boolean waited) {
-        if (!waited) {
-            touch(slot);
-            counters.hits.increment();
-        }
-    }
-
-    /** Loads for a lookup, which is one miss however often it waits for one. */
-    private boolean miss(long key, boolean waited) throws IOException {
-        if (!waited) {
-            counters.misses.increment();
-        }
-        load(key);
-        return true;
     }
 
     /** Makes {@code key} resident, one thread per piece at a time and different pieces in parallel. */
