@@ -51,6 +51,10 @@ class ApiProblems extends ResponseEntityExceptionHandler {
     ResponseEntity<Object> answer(Exception failure, HttpServletRequest request, HttpServletResponse response)
             throws Exception {
         if (response.isCommitted()) {
+            // The container answers a body that it cannot parse by itself, and says committed before it has done so.
+            if (failure instanceof Refusal) {
+                return null;
+            }
             throw failure;
         }
         Refusal problem = problem(failure, volumes::relativeName);
@@ -122,7 +126,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
         SecurityHeaders.put(response);
     }
 
-    private static ResponseEntity<Object> entity(Refusal problem) {
+    static ResponseEntity<Object> entity(Refusal problem) {
         ProblemDetail body =
                 ProblemDetail.forStatusAndDetail(problem.type().status(), String.valueOf(problem.getMessage()));
         body.setType(problem.type().uri());

@@ -70,8 +70,10 @@ class OpenApiConfiguration {
                                         + " may be given in the API-Version header.")
                         .license(new License().name("Apache-2.0")))
                 .servers(List.of(new Server().url("/")))
-                .components(
-                        new Components().addSchemas(PROBLEM, problemSchema()).parameters(parameters()));
+                .components(new Components()
+                        .addSchemas(PROBLEM, problemSchema())
+                        .parameters(parameters())
+                        .examples(examples()));
     }
 
     /** The naming of {@link WebConfiguration#strictKebabCase} once more, for a describer that brings its own mapper. */

@@ -44,7 +44,7 @@ final class Preconditions {
         if (header != null
                 && tags(header).stream()
                         .noneMatch(tag ->
-                                tag.isWildcard() || !tag.weak() && tag.tag().equals(version))) {
+                                tag.isWildcard() || (!tag.weak() && tag.tag().equals(version)))) {
             throw failed(HttpHeaders.IF_MATCH, version);
         }
     }

@@ -61,7 +61,7 @@ record VolumeFacts(
                 image.actualSizeBytes(),
                 qcow2 == null ? null : qcow2.clusterSizeBytes(),
                 qcow2 == null ? null : qcow2.dirty(),
-                qcow2 != null && qcow2.encrypted() ? true : null,
+                (qcow2 != null && qcow2.encrypted()) ? true : null,
                 shownName(image.backingName()),
                 image.backingFile() == null ? null : volumes.relativeName(image.backingFile()),
                 image.backingFormat(),

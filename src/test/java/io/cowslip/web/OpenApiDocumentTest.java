@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -69,6 +70,25 @@ class OpenApiDocumentTest extends RunningService {
             });
         });
         assertThat(lacking).isEmpty();
+    }
+
+    @Test
+    void everyReferenceLeadsSomewhere() {
+        String generated = generated();
+        Map<String, Object> document = map(new Yaml().load(generated));
+        List<String> references = Pattern.compile("\\$ref: \"#/([^\"]+)\"")
+                .matcher(generated)
+                .results()
+                .map(match -> match.group(1))
+                .distinct()
+                .toList();
+        assertThat(references).isNotEmpty().allSatisfy(reference -> {
+            Map<String, Object> place = document;
+            for (String step : List.of(reference.split("/", -1))) {
+                assertThat(place).containsKey(step);
+                place = map(place.get(step));
+            }
+        });
     }
 
     private static String generated() {

@@ -66,7 +66,6 @@ abstract class RunningService {
     void closeDrives() {
         List<String> ids = given().get("/drives").jsonPath().getList("id", String.class);
         ids.forEach(id -> given().delete("/drives/" + id));
-        RestAssured.requestSpecification = null;
     }
 
     int port() {

@@ -16,6 +16,8 @@ import io.cowslip.testing.QemuTools;
 import io.restassured.path.json.JsonPath;
 import io.restassured.response.Response;
 import java.io.IOException;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -122,10 +124,14 @@ class VolumeContractTest extends RunningService {
 
     @Test
     void listsArePaged() {
-        for (String name : new String[] {"l/a.qcow2", "l/b c.qcow2", "l/d&e.qcow2"}) {
-            file(name);
-            json("{\"virtual-size\": \"1M\"}").put("/volumes/{name}", name);
-            assertThat(root().resolve(name)).exists();
+        for (String name : new String[] {"l/a.qcow2", "l/b%20c.qcow2", "l/d%26e.qcow2"}) {
+            file(URLDecoder.decode(name, StandardCharsets.UTF_8));
+            json("{\"virtual-size\": \"1M\"}")
+                    .urlEncodingEnabled(false)
+                    .put("/volumes/" + name)
+                    .then()
+                    .statusCode(201)
+                    .header("Location", endsWith("/volumes/" + name.replace("%26", "&")));
         }
         Response first = given().get("/volumes?prefix=l/&limit=2");
         first.then().statusCode(200).body("name", contains("l/a.qcow2", "l/b c.qcow2"));

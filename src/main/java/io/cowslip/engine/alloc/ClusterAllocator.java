@@ -44,6 +44,7 @@ public final class ClusterAllocator {
         boolean counted = false;
         try {
             while (clusters < wanted && isFreeWithBlock(first + clusters)) {
+                refcounts.requireNoTableIn(first + clusters);
                 refcounts.raise(first + clusters);
                 clusters++;
             }

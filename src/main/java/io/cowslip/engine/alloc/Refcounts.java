@@ -23,6 +23,7 @@ public final class Refcounts {
 
     private final HostFile file;
     private final ImageGeometry geometry;
+    private final ResidentTable l1;
     private final Quarantine quarantine;
     private final RefcountWriteBack writeBack;
     private final long countsPerBlock;
@@ -34,11 +35,13 @@ public final class Refcounts {
     public Refcounts(
             HostFile file,
             ImageGeometry geometry,
+            ResidentTable l1,
             ResidentTable table,
             Quarantine quarantine,
             RefcountWriteBack writeBack) {
         this.file = file;
         this.geometry = geometry;
+        this.l1 = l1;
         this.table = table;
         this.quarantine = quarantine;
         this.writeBack = writeBack;
@@ -140,7 +143,32 @@ public final class Refcounts {
         makeBlockAt(blockIndex, blockIndex * countsPerBlock);
     }
 
+    /**
+     * Refuses to give out clusters that hold the header or a table that is always there, whatever their counts say.
+     *
+     * @throws ImageException CORRUPT: the counts are wrong
+     */
+    void requireNoTableIn(long cluster) throws ImageException {
+        String holder = cluster == 0
+                ? "header"
+                : holds(l1, cluster) ? "L1 table" : holds(table, cluster) ? "refcount table" : "";
+        if (!holder.isEmpty()) {
+            throw ImageException.of(
+                    ImageException.Kind.CORRUPT,
+                    file.path(),
+                    "cluster " + cluster + " holds the " + holder
+                            + " but has a refcount of 0; \"qemu-img check -r all\" repairs that");
+        }
+    }
+
+    private boolean holds(ResidentTable resident, long cluster) {
+        long start = cluster << geometry.clusterBits();
+        return start < resident.hostOffset() + resident.lengthBytes()
+                && resident.hostOffset() < start + geometry.clusterBytes();
+    }
+
     private void makeBlockAt(long blockIndex, long cluster) throws IOException {
+        requireNoTableIn(cluster);
         long hostOffset = cluster << geometry.clusterBits();
         file.zero(hostOffset, geometry.clusterBytes());
         table.set((int) blockIndex, hostOffset);

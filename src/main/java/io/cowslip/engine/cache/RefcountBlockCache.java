@@ -19,7 +19,7 @@ public final class RefcountBlockCache implements AutoCloseable {
     private final CacheCounters counters;
     private final TableCache blocks;
     private final int refcountOrder;
-    private final long coversBytes;
+    private final long mappableBytes;
 
     /** An empty cache; the source's keys are indexes in the refcount table. */
     public RefcountBlockCache(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters)
@@ -34,18 +34,28 @@ public final class RefcountBlockCache implements AutoCloseable {
                 ROW_BITS,
                 source,
                 counters);
-        this.coversBytes = coversBytes(budget, geometry);
+        this.mappableBytes = mappableBytes(budget, geometry);
     }
 
-    private static long coversBytes(CacheBudget budget, ImageGeometry geometry) {
+    private static long mappableBytes(CacheBudget budget, ImageGeometry geometry) {
         return (long) budget.refcountEntries() << (geometry.refcountsPerBlockBits() + geometry.clusterBits());
     }
 
     /** What an image shows that has no refcount cache because it is not written: the sizes, and that nothing is in it. */
-    public static CacheStats statsWithoutCache(CacheBudget budget, ImageGeometry geometry) {
-        return new CacheCounters()
-                .snapshot(
-                        0, 0, budget.refcountEntryBytes(), budget.refcountEntries(), coversBytes(budget, geometry), 1);
+    public static CacheStats statsWithoutCache(CacheBudget budget, ImageGeometry geometry, long fileBytes) {
+        return snapshot(new CacheCounters(), 0, 0, budget, mappableBytes(budget, geometry), fileBytes);
+    }
+
+    private static CacheStats snapshot(
+            CacheCounters counters, int resident, int dirty, CacheBudget budget, long mappableBytes, long fileBytes) {
+        long coversBytes = Math.min(mappableBytes, fileBytes);
+        return counters.snapshot(
+                resident,
+                dirty,
+                budget.refcountEntryBytes(),
+                budget.refcountEntries(),
+                coversBytes,
+                fileBytes == 0 ? 1 : (double) coversBytes / fileBytes);
     }
 
     /** The count at {@code index} of a block. */
@@ -91,13 +101,7 @@ public final class RefcountBlockCache implements AutoCloseable {
      * @param fileBytes size of the image file, for the coverage
      */
     public CacheStats stats(long fileBytes) {
-        return counters.snapshot(
-                blocks.residentCount(),
-                blocks.dirtyCount(),
-                budget.refcountEntryBytes(),
-                budget.refcountEntries(),
-                coversBytes,
-                fileBytes == 0 ? 1 : Math.min(1, (double) coversBytes / fileBytes));
+        return snapshot(counters, blocks.residentCount(), blocks.dirtyCount(), budget, mappableBytes, fileBytes);
     }
 
     /** Gives the memory back. By the owner, once nobody uses the cache; what is dirty is lost. */

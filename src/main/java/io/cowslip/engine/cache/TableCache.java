@@ -334,7 +334,10 @@ final class TableCache implements AutoCloseable {
         }
     }
 
-    /** CLOCK with a second chance: two rounds suffice, since the first one takes every chance away. */
+    /**
+     * CLOCK with a second chance. One round takes every chance away. Hits take no lock and may hand chances out again
+     * behind the hand, so the second round takes what comes first: else a miss could wait on others' hits for ever.
+     */
     private int findVictim() {
         for (int step = 0; step < 2 * entries; step++) {
             int slot = hand;
@@ -342,7 +345,7 @@ final class TableCache implements AutoCloseable {
             if (!isEvictable(slot)) {
                 continue;
             }
-            if ((touched[slot] & 1) == 0) {
+            if (step >= entries || (touched[slot] & 1) == 0) {
                 return slot;
             }
             touched[slot] &= ~1;

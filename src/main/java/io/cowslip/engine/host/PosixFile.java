@@ -34,7 +34,8 @@ final class PosixFile implements HostFile {
             case READ_WRITE -> Posix.O_RDWR;
             case CREATE_NEW -> Posix.O_RDWR | Posix.O_CREAT | Posix.O_EXCL;
         };
-        int descriptor = Posix.open(path.toString(), flags, NEW_FILE_MODE);
+        // A pipe would keep the opening waiting for its other end; on regular files the flag means nothing.
+        int descriptor = Posix.open(path.toString(), flags | Posix.O_NONBLOCK, NEW_FILE_MODE);
         if (descriptor < 0) {
             throw openFailure(path, -descriptor);
         }

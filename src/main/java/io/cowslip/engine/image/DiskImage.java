@@ -178,8 +178,8 @@ public final class DiskImage implements AutoCloseable {
                 change.putInForce();
             }
             options = wanted;
-            requests.awaitThoseBegun();
         } finally {
+            requests.awaitThoseBegun();
             prepared.forEach(CacheChange::finish);
         }
     }
@@ -208,13 +208,23 @@ public final class DiskImage implements AutoCloseable {
 
     private void changeReadOnly(boolean readOnly) throws IOException {
         if (readOnly) {
-            options = options.withReadOnly(true);
-            changes.awaitThoseBegun();
-            top.flush();
-            top.file().lock(ImageLock.READER);
+            becomeReadOnly();
         } else {
             top.file().lock(ImageLock.WRITER);
             options = options.withReadOnly(false);
+        }
+    }
+
+    private void becomeReadOnly() throws IOException {
+        ImageOptions writable = options;
+        options = writable.withReadOnly(true);
+        try {
+            changes.awaitThoseBegun();
+            top.flush();
+            top.file().lock(ImageLock.READER);
+        } catch (IOException refused) {
+            options = writable;
+            throw refused;
         }
     }
 
@@ -249,6 +259,9 @@ public final class DiskImage implements AutoCloseable {
     /** Flushes a writable image and closes all files of the chain. The image is closed even when the flush failed. */
     @Override
     public synchronized void close() throws IOException {
+        if (closed) {
+            return;
+        }
         closed = true;
         IOException first = null;
         for (ImageLayer layer = top; layer != null; layer = layer.backing()) {

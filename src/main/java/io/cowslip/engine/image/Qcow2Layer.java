@@ -208,7 +208,7 @@ final class Qcow2Layer implements ImageLayer {
     public LayerStats stats() throws IOException {
         CacheBudget inForce = budget;
         CacheStats refcounts = writing == null
-                ? RefcountBlockCache.statsWithoutCache(inForce, geometry)
+                ? RefcountBlockCache.statsWithoutCache(inForce, geometry, file.sizeBytes())
                 : writing.refcountCache().stats(file.sizeBytes());
         return new LayerStats(
                 file.path(),

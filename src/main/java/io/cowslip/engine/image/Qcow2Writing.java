@@ -46,7 +46,7 @@ final class Qcow2Writing {
                 header.refcountTableOffset(),
                 (header.refcountTableClusters() << header.clusterBits()) / Long.BYTES);
         this.barrier = new WriteBarrier(file, geometry, l1, map, quarantine);
-        this.refcounts = new Refcounts(file, geometry, refcountTable, quarantine, this::writeBackRefcounts);
+        this.refcounts = new Refcounts(file, geometry, l1, refcountTable, quarantine, this::writeBackRefcounts);
         refcounts.useCache(caches.create(this::loadRefcountBlock));
         this.allocator = new ClusterAllocator(file, geometry, refcounts, quarantine);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, barrier);

@@ -1,0 +1,77 @@
+package io.cowslip.engine.image;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.testing.TestImages;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Images whose refcounts call clusters free that hold the header or a table: nothing may be written over those. */
+final class WrongRefcountsTest {
+    private static final int REFCOUNT_TABLE_OFFSET = 48;
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void aMissingFirstBlockDoesNotCostTheHeader() throws IOException {
+        Path file = create();
+        long table = number(file, REFCOUNT_TABLE_OFFSET);
+        overwrite(file, table, ByteBuffer.allocate(8));
+
+        assertWriteIsRefusedAndChangesNothing(file, "header");
+    }
+
+    @Test
+    void aZeroedBlockDoesNotCostTheTables() throws IOException {
+        Path file = create();
+        long block = number(file, number(file, REFCOUNT_TABLE_OFFSET));
+        overwrite(file, block, ByteBuffer.allocate(512));
+
+        assertWriteIsRefusedAndChangesNothing(file, "refcount of 0");
+    }
+
+    private Path create() throws IOException {
+        Path file = folder.resolve("image.qcow2");
+        ImageCreator.create(file, CreateOptions.qcow2(1 << 20), TestEnvironments.plain());
+        return file;
+    }
+
+    private static void assertWriteIsRefusedAndChangesNothing(Path file, String saying) throws IOException {
+        byte[] before = Files.readAllBytes(file);
+        try (DiskImage image = TestImages.open(file)) {
+            assertThatThrownBy(() -> TestImages.write(image, 0, new byte[] {1}))
+                    .isInstanceOfSatisfying(ImageException.class, refusal -> {
+                        assertThat(refusal.kind()).isEqualTo(ImageException.Kind.CORRUPT);
+                        assertThat(refusal).hasMessageContaining(saying);
+                    });
+            assertThatThrownBy(() -> TestImages.write(image, 0, new byte[] {1}))
+                    .hasMessageContaining("takes no writes since an earlier failure");
+            assertThat(TestImages.read(image, 0, 1)).containsExactly(0);
+            assertThatThrownBy(image::close).hasMessageContaining("takes no writes since an earlier failure");
+        }
+        assertThat(Files.readAllBytes(file)).startsWith(before);
+    }
+
+    private static long number(Path file, long offset) throws IOException {
+        try (FileChannel channel = FileChannel.open(file)) {
+            ByteBuffer bytes = ByteBuffer.allocate(8);
+            channel.read(bytes, offset);
+            return bytes.getLong(0);
+        }
+    }
+
+    private static void overwrite(Path file, long offset, ByteBuffer bytes) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            channel.write(bytes, offset);
+        }
+    }
+}
