@@ -2,10 +2,12 @@ package io.cowslip.testing;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /**
  * Makes the files of crash states from a log, each state further along the log than the one before. What a sync covers
@@ -24,19 +26,47 @@ public final class CrashStates {
         files.initialContents().forEach((path, bytes) -> durable.put(path, new FileContent(bytes)));
     }
 
-    /** States of this log: its every point with all and with none of what is pending, the rest random choices. */
+    /**
+     * About {@code count} states of this log. Most lie right before a sync, where the most is pending: what may be lost
+     * there includes all that may be lost since the sync before. There, each operation in turn is the only one lost or
+     * the only one kept, as far as {@code count} goes.
+     */
     public List<CrashState> choose(int count, SplittableRandom random) {
+        List<CrashState> each = eachOperation();
         List<CrashState> states = new ArrayList<>();
-        int stride = Math.max(1, 2 * (log.size() + 1) / Math.max(1, count / 2));
-        for (int point = 0; point <= log.size(); point += stride) {
-            states.add(new CrashState(point, CrashState.ALL));
-            states.add(new CrashState(point, CrashState.NONE));
+        if (each.size() <= count / 2) {
+            states.addAll(each);
+        } else {
+            random.ints(count / 2, 0, each.size()).distinct().forEach(index -> states.add(each.get(index)));
         }
+        int[] ends = pointsBeforeSyncs();
         while (states.size() < count) {
-            states.add(new CrashState(random.nextInt(log.size() + 1), random.nextLong(2, Long.MAX_VALUE)));
+            boolean anywhere = random.nextInt(3) == 0;
+            int point = anywhere ? random.nextInt(log.size() + 1) : ends[random.nextInt(ends.length)];
+            CrashState.Loss[] losses = CrashState.Loss.values();
+            states.add(new CrashState(point, losses[random.nextInt(losses.length)], random.nextInt(1 << 20)));
         }
-        states.sort((a, b) -> Integer.compare(a.point(), b.point()));
+        states.sort(Comparator.comparingInt(CrashState::point));
         return states;
+    }
+
+    private List<CrashState> eachOperation() {
+        List<CrashState> states = new ArrayList<>();
+        int pendingSince = 0;
+        for (int point : pointsBeforeSyncs()) {
+            for (int number = 0; number < point - pendingSince; number++) {
+                states.add(new CrashState(point, CrashState.Loss.ONE, number));
+                states.add(new CrashState(point, CrashState.Loss.ALL_BUT_ONE, number));
+            }
+            pendingSince = point + 1;
+        }
+        return states;
+    }
+
+    private int[] pointsBeforeSyncs() {
+        return IntStream.rangeClosed(0, log.size())
+                .filter(point -> point == log.size() || log.get(point) instanceof HostOperation.Sync)
+                .toArray();
     }
 
     /** The files as {@code state} leaves them. States come in the order of their points. */
@@ -44,7 +74,7 @@ public final class CrashStates {
         advanceTo(state.point());
         Map<Path, FileContent> files = new HashMap<>();
         durable.forEach((path, content) -> files.put(path, new FileContent(content)));
-        keepSome(state.pick(), files);
+        keepSome(state, files);
         Map<Path, byte[]> bytes = new HashMap<>();
         files.forEach((path, content) -> bytes.put(path, content.toBytes()));
         return bytes;
@@ -77,20 +107,27 @@ public final class CrashStates {
         return true;
     }
 
-    private void keepSome(long pick, Map<Path, FileContent> files) {
-        if (pick == CrashState.NONE) {
-            return;
-        }
-        SplittableRandom random = new SplittableRandom(pick);
-        double share = pick == CrashState.ALL ? 1.1 : random.nextDouble(0.05, 0.95);
-        boolean torn = pick != CrashState.ALL && random.nextBoolean();
-        for (HostOperation operation : pending) {
+    private void keepSome(CrashState state, Map<Path, FileContent> files) {
+        SplittableRandom random = new SplittableRandom(state.number());
+        double share = random.nextDouble(0.05, 0.95);
+        for (int index = 0; index < pending.size(); index++) {
+            HostOperation operation = pending.get(index);
             FileContent content = content(files, operation.file());
-            if (torn) {
-                keepSectors(operation, content, random, share);
-            } else if (random.nextDouble() < share) {
-                operation.apply(content);
+            boolean chosen = index == state.number() % pending.size();
+            switch (state.loss()) {
+                case NOTHING -> operation.apply(content);
+                case ALL -> {}
+                case ONE -> applyIf(!chosen, operation, content);
+                case ALL_BUT_ONE -> applyIf(chosen, operation, content);
+                case OPERATIONS -> applyIf(random.nextDouble() < share, operation, content);
+                case SECTORS -> keepSectors(operation, content, random, share);
             }
+        }
+    }
+
+    private static void applyIf(boolean kept, HostOperation operation, FileContent content) {
+        if (kept) {
+            operation.apply(content);
         }
     }
 

@@ -72,7 +72,8 @@ public final class GuestOperations {
 
     private Range range() {
         int size = guest.sizeBytes();
-        int cluster = guest.disk().clusterBytes();
+        // Raw disks have no clusters; pages will do.
+        int cluster = Math.max(512, guest.disk().clusterBytes());
         int unit = switch (random.nextInt(4)) {
             case 0 -> 1;
             case 1 -> 512;

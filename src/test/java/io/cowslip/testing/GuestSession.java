@@ -49,7 +49,14 @@ public final class GuestSession implements AutoCloseable {
     /** The same on files that record what happens to them. */
     public static GuestSession open(Disk disk, ImageOptions options, CrashingHostFiles files, ModelDisk model)
             throws IOException {
-        return new GuestSession(disk, options, TestImages.environment(files), model, files::logLength);
+        return open(disk, options, TestImages.environment(files), model, files);
+    }
+
+    /** The same through an environment whose files end in {@code recording}. */
+    public static GuestSession open(
+            Disk disk, ImageOptions options, ImageEnvironment environment, ModelDisk model, CrashingHostFiles recording)
+            throws IOException {
+        return new GuestSession(disk, options, environment, model, recording::logLength);
     }
 
     public Disk disk() {
@@ -129,9 +136,13 @@ public final class GuestSession implements AutoCloseable {
 
     /** After a failed change: takes what the range holds now for true, if it may be there. */
     public void settle(ChangeFailed failed) throws IOException {
-        byte[] found = TestImages.read(image, failed.offset, failed.length);
-        model.adopt(failed.offset, found);
-        history.changed(failed.offset, found, logLength.getAsInt());
+        adopt(failed.offset, failed.length);
+    }
+
+    private void adopt(int offset, int length) throws IOException {
+        byte[] found = TestImages.read(image, offset, length);
+        model.adopt(offset, found);
+        history.changed(offset, found, logLength.getAsInt());
     }
 
     public void flush() throws IOException {
@@ -161,7 +172,7 @@ public final class GuestSession implements AutoCloseable {
     public void reopenAfterClose(boolean succeeded) throws IOException {
         image = DiskImage.open(disk.file(), options, environment);
         if (!succeeded) {
-            model.adopt(0, TestImages.read(image, 0, sizeBytes()));
+            adopt(0, sizeBytes());
         }
     }
 

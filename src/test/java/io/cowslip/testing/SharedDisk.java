@@ -36,10 +36,10 @@ public final class SharedDisk {
         }
     }
 
-    /** A disk of zeros. */
-    public SharedDisk(int sizeBytes) {
+    /** A disk that holds {@code initialValue} all over. */
+    public SharedDisk(int sizeBytes, long initialValue) {
         for (int sector = 0; sector < sizeBytes / SECTOR; sector++) {
-            Change initial = new Change(0, sector, 1, 0);
+            Change initial = new Change(initialValue, sector, 1, 0);
             initial.end = 0;
             sectors.add(new ArrayList<>(List.of(initial)));
         }

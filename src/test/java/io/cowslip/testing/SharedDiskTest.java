@@ -6,7 +6,7 @@ import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
 final class SharedDiskTest {
-    private final SharedDisk disk = new SharedDisk(1024);
+    private final SharedDisk disk = new SharedDisk(1024, 0);
 
     @Test
     void allowsOldAndNewWhileAWriteIsUnderWay() {

@@ -4,17 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.testing.CrashVerifier;
 import io.cowslip.testing.CrashingHostFiles;
 import io.cowslip.testing.DiskRecipe;
 import io.cowslip.testing.FaultyHostFiles;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
-import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.RefcountAudit;
 import io.cowslip.testing.Seeds;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
@@ -30,13 +31,14 @@ import org.junit.jupiter.params.provider.MethodSource;
 @NeedsQemu
 @Tag("long")
 final class HostFailureTest {
+    private static final ImageOptions OPTIONS = TestImages.smallestCaches(512);
     private static final GuestOperations.Mix MIX = new GuestOperations.Mix(10, 30, 8, 8, 8, 0);
 
     @TempDir
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(150, 4000);
+        return Seeds.seeds(100, 600);
     }
 
     @ParameterizedTest(name = "seed {0}")
@@ -48,10 +50,21 @@ final class HostFailureTest {
             DiskRecipe.Made made = recipe.make(folder, random);
             CrashingHostFiles memory = new CrashingHostFiles();
             FaultyHostFiles files = new FaultyHostFiles(memory);
-            work(made, files, random);
+            GuestSession guest =
+                    GuestSession.open(made.disk(), OPTIONS, TestImages.environment(files), made.model(), memory);
+            boolean lostTrack;
+            try (guest) {
+                lostTrack = work(guest, files, random);
+            }
             RefcountAudit.Report audit =
                     RefcountAudit.of(memory.contentOf(made.disk().file()));
             assertThat(audit.corruptions()).isEmpty();
+            if (!lostTrack) {
+                assertThat(audit.leaks()).isZero();
+            }
+            // The power may fail besides, before, between and after the failures.
+            new CrashVerifier(guest, memory, OPTIONS, 100, random)
+                    .verify(Seeds.longRun() ? 60 : 20, Files.createDirectory(folder.resolve("state")));
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(recipe + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
         }
@@ -66,24 +79,18 @@ final class HostFailureTest {
     }
 
     /** Whether the image had to be closed without its last changes, which leaks as a crash does. */
-    private static boolean work(DiskRecipe.Made made, FaultyHostFiles files, SplittableRandom random)
-            throws IOException {
+    private static boolean work(GuestSession guest, FaultyHostFiles files, SplittableRandom random) throws IOException {
         boolean lostTrack = false;
-        ImageEnvironment environment = TestImages.environment(files);
-        ImageOptions options = TestImages.smallestCaches(512);
-        ModelDisk model = made.model();
-        try (GuestSession guest = GuestSession.open(made.disk(), options, environment, model)) {
-            GuestOperations operations =
-                    new GuestOperations(guest, random, 16 * made.disk().clusterBytes());
-            for (int round = 0; round < 12; round++) {
-                lostTrack |= failOnce(guest, operations, files, random);
-                operations.run(random.nextInt(12), MIX);
-            }
-            if (random.nextBoolean()) {
-                lostTrack |= failToClose(guest, files, random);
-            }
-            guest.read(0, guest.sizeBytes());
+        GuestOperations operations =
+                new GuestOperations(guest, random, 16 * guest.disk().clusterBytes());
+        for (int round = 0; round < 12; round++) {
+            lostTrack |= failOnce(guest, operations, files, random);
+            operations.run(random.nextInt(12), MIX);
         }
+        if (random.nextBoolean()) {
+            lostTrack |= failToClose(guest, files, random);
+        }
+        guest.read(0, guest.sizeBytes());
         return lostTrack;
     }
 

@@ -36,7 +36,7 @@ final class PowerCutTest {
         String only = System.getProperty(WORKLOAD);
         return Stream.of(PowerCutWorkload.values())
                 .filter(workload -> only == null || workload.name().equals(only))
-                .flatMap(workload -> Seeds.seeds(2, 12).mapToObj(seed -> Arguments.of(workload, seed)));
+                .flatMap(workload -> Seeds.seeds(2, 5).mapToObj(seed -> Arguments.of(workload, seed)));
     }
 
     @ParameterizedTest(name = "{0}, seed {1}")
@@ -50,7 +50,7 @@ final class PowerCutTest {
             GuestSession session = run(workload, made, files, random);
             assertThat(workload.led(files.contentOf(made.disk().file()))).isTrue();
             CrashVerifier verifier = new CrashVerifier(session, files, workload.options(), 40, random);
-            int states = verifier.verify(Seeds.longRun() ? 1200 : 120, Files.createDirectory(folder.resolve("state")));
+            int states = verifier.verify(Seeds.longRun() ? 1000 : 200, Files.createDirectory(folder.resolve("state")));
             reporter.publishEntry("states", Integer.toString(states));
             assertThat(states).isPositive();
         } catch (IOException | RuntimeException | AssertionError e) {

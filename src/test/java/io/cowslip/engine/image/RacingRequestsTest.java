@@ -14,8 +14,10 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
@@ -38,11 +40,14 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class RacingRequestsTest {
     private static final int DISK_BYTES = 512 << 10;
 
+    /** Eight bytes of ones. */
+    private static final long FULL = -1;
+
     @TempDir
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(12, 150);
+        return Seeds.seeds(12, 60);
     }
 
     @ParameterizedTest(name = "seed {0}")
@@ -50,8 +55,9 @@ final class RacingRequestsTest {
     void readsOnlyWhatWasWritten(long seed) throws Exception {
         SplittableRandom random = new SplittableRandom(seed);
         int clusterBytes = 512 << random.nextInt(5);
-        Path file = QemuTools.create(folder.resolve("disk.qcow2"), DISK_BYTES, "cluster_size=" + clusterBytes);
-        SharedDisk disk = new SharedDisk(DISK_BYTES);
+        boolean empty = random.nextBoolean();
+        Path file = empty ? makeEmpty(clusterBytes) : makeFull(clusterBytes, random.nextBoolean());
+        SharedDisk disk = new SharedDisk(DISK_BYTES, empty ? 0 : FULL);
         try {
             race(file, clusterBytes, disk, random);
             ImageAssertions.assertThat(file).passesQemuCheck().passesAudit();
@@ -62,6 +68,22 @@ final class RacingRequestsTest {
             throw new AssertionError(
                     Seeds.replay(getClass(), seed) + " (a race may need several): " + e.getMessage(), e);
         }
+    }
+
+    private Path makeEmpty(int clusterBytes) {
+        return QemuTools.create(folder.resolve("disk.qcow2"), DISK_BYTES, "cluster_size=" + clusterBytes);
+    }
+
+    /** A disk of one long, compressed or over a raw file. */
+    private Path makeFull(int clusterBytes, boolean compressed) throws IOException {
+        byte[] content = new byte[DISK_BYTES];
+        Arrays.fill(content, (byte) FULL);
+        Path raw = Files.write(folder.resolve("full.raw"), content);
+        Path file = folder.resolve("disk.qcow2");
+        String options = "cluster_size=" + clusterBytes;
+        return compressed
+                ? QemuTools.convert(raw, "raw", file, "qcow2", "-c", "-o", options)
+                : QemuTools.createOver(file, "full.raw", "raw", DISK_BYTES, options);
     }
 
     private static void race(Path file, int clusterBytes, SharedDisk disk, SplittableRandom random) throws Exception {

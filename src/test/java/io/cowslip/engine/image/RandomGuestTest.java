@@ -7,13 +7,17 @@ import io.cowslip.engine.host.HostFiles;
 import io.cowslip.testing.DiskRecipe;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
+import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.NeedsQemu;
+import io.cowslip.testing.RandomData;
 import io.cowslip.testing.Seeds;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
+import org.assertj.core.api.Assertions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,7 +37,11 @@ final class RandomGuestTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(80, 1500);
+        return Seeds.seeds(80, 500);
+    }
+
+    static LongStream rawSeeds() {
+        return Seeds.seeds(8, 100);
     }
 
     @ParameterizedTest(name = "seed {0}")
@@ -51,6 +59,31 @@ final class RandomGuestTest {
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(recipe + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
         }
+    }
+
+    @ParameterizedTest(name = "seed {0}")
+    @MethodSource("rawSeeds")
+    void readsWhatItWroteToRaw(long seed) throws IOException {
+        SplittableRandom random = new SplittableRandom(seed);
+        byte[] content = RandomData.disk(random, random.nextInt(1, 800) * 512);
+        Path file = Files.write(folder.resolve("disk.raw"), content);
+        // A discard of a raw disk reaches every byte.
+        GuestSession.Disk disk = new GuestSession.Disk(file, 1, false);
+        ImageOptions defaults = ImageOptions.defaults();
+        ImageOptions raw = new ImageOptions(
+                ImageFormat.RAW,
+                false,
+                defaults.caches(),
+                defaults.cacheCleanIntervalSeconds(),
+                defaults.discard(),
+                null);
+        ModelDisk model = ModelDisk.of(content);
+        try (GuestSession guest = GuestSession.open(disk, raw, TestImages.environment(HostFiles.posix()), model)) {
+            new GuestOperations(guest, random, 64 << 10).run(300, MIX);
+        } catch (IOException | AssertionError e) {
+            throw new AssertionError(e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
+        }
+        Assertions.assertThat(Files.readAllBytes(file)).isEqualTo(model.read(0, model.sizeBytes()));
     }
 
     private static void work(DiskRecipe.Made made, DiskRecipe recipe, SplittableRandom random) throws IOException {
@@ -72,7 +105,7 @@ final class RandomGuestTest {
 
     private static ImageOptions options(DiskRecipe recipe, SplittableRandom random) {
         return new ImageOptions(
-                ImageFormat.QCOW2,
+                random.nextBoolean() ? ImageFormat.QCOW2 : null,
                 false,
                 caches(recipe.clusterBytes(), random),
                 random.nextInt(3) * 10L,
