@@ -4,6 +4,8 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Deque;
 
 /**
  * Decides where the next cluster goes: the first free ones from where the last search ended, in runs as long as wanted
@@ -38,7 +40,7 @@ public final class ClusterAllocator {
      * @throws ImageException NO_SPACE when the format's limits are reached
      */
     public Run allocate(int wanted) throws IOException {
-        reclaim();
+        reclaimWherePossible();
         long first = findFree();
         int clusters = 0;
         boolean counted = false;
@@ -71,18 +73,47 @@ public final class ClusterAllocator {
         quarantine.add(first, last - first + 1, punch);
     }
 
-    /** Lets clusters be used again whose quarantine is over. */
+    /** Lets clusters be used again whose quarantine is over. Those that the host refuses wait for the next time. */
     public void reclaim() throws IOException {
-        for (Quarantine.Freed freed : quarantine.takeReusable()) {
-            long end = freed.firstCluster() + freed.clusters();
-            long unusedFrom = freed.firstCluster();
-            for (long cluster = freed.firstCluster(); cluster < end; cluster++) {
-                if (refcounts.lower(cluster) > 0) {
-                    reuse(unusedFrom, cluster, freed.punch());
-                    unusedFrom = cluster + 1;
-                }
+        Deque<Quarantine.Freed> waiting = new ArrayDeque<>(quarantine.takeReusable());
+        try {
+            while (!waiting.isEmpty()) {
+                reclaimFirst(waiting);
             }
-            reuse(unusedFrom, end, freed.punch());
+        } finally {
+            quarantine.putBack(waiting);
+        }
+    }
+
+    /** The same where nothing depends on it: a host that refuses to take clusters back does not stop other work. */
+    public void reclaimWherePossible() throws IOException {
+        try {
+            reclaim();
+        } catch (ImageException refused) {
+            if (refused.kind() == ImageException.Kind.CORRUPT) {
+                throw refused;
+            }
+        }
+    }
+
+    /** The first run's clusters up to one that has another reference; what is behind it stays {@code waiting}. */
+    private void reclaimFirst(Deque<Quarantine.Freed> waiting) throws IOException {
+        Quarantine.Freed freed = waiting.removeFirst();
+        long end = freed.firstCluster() + freed.clusters();
+        long unusedEnd = freed.firstCluster();
+        long counted = freed.firstCluster();
+        try {
+            while (counted < end && counted == unusedEnd) {
+                if (refcounts.lower(counted) == 0) {
+                    unusedEnd++;
+                }
+                counted++;
+            }
+        } finally {
+            if (counted < end) {
+                waiting.addFirst(new Quarantine.Freed(counted, end - counted, freed.punch()));
+            }
+            reuse(freed.firstCluster(), unusedEnd, freed.punch());
         }
     }
 

@@ -2,6 +2,7 @@ package io.cowslip.engine.alloc;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
 
@@ -18,6 +19,8 @@ public final class Quarantine {
      * @param punch whether the host is to have their space back once nothing else uses them
      */
     record Freed(long firstCluster, long clusters, boolean punch) {}
+
+    private static final long LONG_AGO = Long.MIN_VALUE;
 
     private record Batch(long mark, List<Freed> freed) {}
 
@@ -55,6 +58,13 @@ public final class Quarantine {
             reusable.addAll(waitingForRequests.removeFirst().freed);
         }
         return reusable;
+    }
+
+    /** Takes in again what was taken out and not used: it may be taken out at any time. */
+    void putBack(Collection<Freed> unused) {
+        if (!unused.isEmpty()) {
+            waitingForRequests.addFirst(new Batch(LONG_AGO, List.copyOf(unused)));
+        }
     }
 
     /** Whether nothing waits here at all. */
