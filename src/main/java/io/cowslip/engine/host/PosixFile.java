@@ -25,7 +25,8 @@ final class PosixFile implements HostFile {
         this.path = path;
         this.descriptor = descriptor;
         this.identity = identity;
-        this.locks = new HeldLocks(descriptor, path);
+        this.locks = new HeldLocks(
+                (command, type, byteOffset) -> Posix.lockByte(descriptor, command, type, byteOffset), path);
     }
 
     static HostFile open(Path path, HostFiles.Mode mode) throws IOException {
