@@ -23,6 +23,7 @@ final class Posix {
     static final int ENOENT = 2;
     static final int EACCES = 13;
     static final int EEXIST = 17;
+    static final int ENOTDIR = 20;
     static final int EISDIR = 21;
     static final int EINVAL = 22;
     static final int EFBIG = 27;
@@ -39,6 +40,7 @@ final class Posix {
     static final int O_RDWR = 2;
     static final int O_CREAT = 0x40;
     static final int O_EXCL = 0x80;
+    static final int O_NONBLOCK = 0x800;
     static final int O_CLOEXEC = 0x80000;
 
     static final int SEEK_END = 2;
