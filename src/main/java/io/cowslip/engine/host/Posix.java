@@ -80,6 +80,7 @@ final class Posix {
     private static final MethodHandle PREAD = bind("pread", FunctionDescriptor.of(LONG, INT, POINTER, LONG, LONG));
     private static final MethodHandle PWRITE = bind("pwrite", FunctionDescriptor.of(LONG, INT, POINTER, LONG, LONG));
     private static final MethodHandle FDATASYNC = bind("fdatasync", FunctionDescriptor.of(INT, INT));
+    private static final MethodHandle FSYNC = bind("fsync", FunctionDescriptor.of(INT, INT));
     private static final MethodHandle FALLOCATE = bind("fallocate", FunctionDescriptor.of(INT, INT, INT, LONG, LONG));
     private static final MethodHandle FTRUNCATE = bind("ftruncate", FunctionDescriptor.of(INT, INT, LONG));
     private static final MethodHandle LSEEK = bind("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT));
@@ -157,6 +158,16 @@ final class Posix {
         MemorySegment errno = CAPTURED.get();
         try {
             int result = (int) FDATASYNC.invokeExact(errno, descriptor);
+            return result < 0 ? -errno(errno) : result;
+        } catch (Throwable impossible) {
+            throw unexpected(impossible);
+        }
+    }
+
+    static int fsync(int descriptor) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            int result = (int) FSYNC.invokeExact(errno, descriptor);
             return result < 0 ? -errno(errno) : result;
         } catch (Throwable impossible) {
             throw unexpected(impossible);
