@@ -40,7 +40,7 @@ public final class ClusterAllocator {
      * @throws ImageException NO_SPACE when the format's limits are reached
      */
     public Run allocate(int wanted) throws IOException {
-        reclaim();
+        reclaimWherePossible();
         long first = findFree();
         int clusters = 0;
         boolean counted = false;
@@ -74,35 +74,47 @@ public final class ClusterAllocator {
         quarantine.add(first, last - first + 1, punch);
     }
 
-    /** Lets clusters be used again whose quarantine is over. Those whose counts cannot be lowered now stay for later. */
+    /** Lets clusters be used again whose quarantine is over. Those that the host refuses wait for the next time. */
     public void reclaim() throws IOException {
-        Deque<Quarantine.Freed> left = new ArrayDeque<>(quarantine.takeReusable());
+        Deque<Quarantine.Freed> waiting = new ArrayDeque<>(quarantine.takeReusable());
         try {
-            while (!left.isEmpty()) {
-                reclaimFirst(left);
+            while (!waiting.isEmpty()) {
+                reclaimFirst(waiting);
             }
         } finally {
-            quarantine.putBack(left);
+            quarantine.putBack(waiting);
         }
     }
 
-    private void reclaimFirst(Deque<Quarantine.Freed> left) throws IOException {
-        Quarantine.Freed freed = left.removeFirst();
-        long end = freed.firstCluster() + freed.clusters();
-        long cluster = freed.firstCluster();
-        long unusedFrom = cluster;
+    /** The same where nothing depends on it: a host that refuses to take clusters back does not stop other work. */
+    public void reclaimWherePossible() throws IOException {
         try {
-            for (; cluster < end; cluster++) {
-                if (refcounts.lower(cluster) > 0) {
-                    reuse(unusedFrom, cluster, freed.punch());
-                    unusedFrom = cluster + 1;
+            reclaim();
+        } catch (ImageException refused) {
+            if (refused.kind() == ImageException.Kind.CORRUPT) {
+                throw refused;
+            }
+        }
+    }
+
+    /** The first run's clusters up to one that has another reference; what is behind it stays {@code waiting}. */
+    private void reclaimFirst(Deque<Quarantine.Freed> waiting) throws IOException {
+        Quarantine.Freed freed = waiting.removeFirst();
+        long end = freed.firstCluster() + freed.clusters();
+        long unusedEnd = freed.firstCluster();
+        long counted = freed.firstCluster();
+        try {
+            while (counted < end && counted == unusedEnd) {
+                if (refcounts.lower(counted) == 0) {
+                    unusedEnd++;
                 }
+                counted++;
             }
         } finally {
-            reuse(unusedFrom, cluster, freed.punch());
-            if (cluster < end) {
-                left.addFirst(new Quarantine.Freed(cluster, end - cluster, freed.punch()));
+            if (counted < end) {
+                waiting.addFirst(new Quarantine.Freed(counted, end - counted, freed.punch()));
             }
+            reuse(freed.firstCluster(), unusedEnd, freed.punch());
         }
     }
 

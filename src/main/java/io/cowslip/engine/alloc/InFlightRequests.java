@@ -34,8 +34,11 @@ public final class InFlightRequests {
         left[parity].increment();
     }
 
-    /** A name for the present moment, to ask {@link #areOverSince} about. */
-    public long mark() {
+    /**
+     * A name for the present moment, to ask {@link #areOverSince} about. Not while somebody asks: a generation must not
+     * end on the strength of sums that were taken before the mark.
+     */
+    public synchronized long mark() {
         VarHandle.fullFence();
         return generation;
     }

@@ -20,6 +20,8 @@ public final class Quarantine {
      */
     record Freed(long firstCluster, long clusters, boolean punch) {}
 
+    private static final long LONG_AGO = Long.MIN_VALUE;
+
     private record Batch(long mark, List<Freed> freed) {}
 
     private final InFlightRequests requests;
@@ -58,10 +60,10 @@ public final class Quarantine {
         return reusable;
     }
 
-    /** Takes back what could not be handled: its time here is over, and it is the first to be taken out again. */
-    void putBack(Collection<Freed> freed) {
-        if (!freed.isEmpty()) {
-            waitingForRequests.addFirst(new Batch(requests.mark(), List.copyOf(freed)));
+    /** Takes in again what was taken out and not used: it may be taken out at any time. */
+    void putBack(Collection<Freed> unused) {
+        if (!unused.isEmpty()) {
+            waitingForRequests.addFirst(new Batch(LONG_AGO, List.copyOf(unused)));
         }
     }
 

@@ -192,7 +192,8 @@ public final class Refcounts {
     private void growTable(long neededBlockIndex) throws IOException {
         int oldEntries = table.entryCount();
         long firstCluster = oldEntries * countsPerBlock;
-        long wanted = Math.max(neededBlockIndex + 1, oldEntries + oldEntries / 2);
+        long roomy = Math.min(oldEntries + oldEntries / 2L, ImageGeometry.MAX_REFCOUNT_TABLE_BYTES / Long.BYTES);
+        long wanted = Math.max(neededBlockIndex + 1, roomy);
         long tableClusters = 0;
         long newBlocks = 0;
         long newEntries = 0;

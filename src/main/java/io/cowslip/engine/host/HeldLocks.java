@@ -10,35 +10,55 @@ import org.jspecify.annotations.Nullable;
  * file by this very process is a stranger to them, as it should be.
  */
 final class HeldLocks {
-    private final int descriptor;
+    private final LockCalls calls;
     private final Path path;
     private @Nullable ImageLock held;
 
-    HeldLocks(int descriptor, Path path) {
-        this.descriptor = descriptor;
+    /** {@link Posix#lockByte} of the descriptor. */
+    @FunctionalInterface
+    interface LockCalls {
+        int lockByte(int command, short type, long byteOffset);
+    }
+
+    HeldLocks(LockCalls calls, Path path) {
+        this.calls = calls;
         this.path = path;
     }
 
     /** Goes from what is held to {@code wanted}; on refusal what was held still is. */
     synchronized void change(ImageLock wanted) throws ImageException {
+        if (held == null && hostHasNone(wanted.heldBytes()[0])) {
+            return;
+        }
+        boolean changed = false;
+        try {
+            take(wanted);
+            test(wanted);
+            held = wanted;
+            changed = true;
+        } finally {
+            dropAllBut(changed ? wanted : held);
+        }
+    }
+
+    private void take(ImageLock wanted) throws ImageException {
         for (int lockByte : wanted.heldBytes()) {
-            int result = Posix.lockByte(descriptor, Posix.F_OFD_SETLK, Posix.F_RDLCK, lockByte);
-            if (unsupported(result)) {
-                return;
-            }
-            if (result < 0) {
-                dropAllBut(held);
+            int result = calls.lockByte(Posix.F_OFD_SETLK, Posix.F_RDLCK, lockByte);
+            if (result == -Posix.EAGAIN || result == -Posix.EACCES) {
                 throw refused(lockByte);
             }
+            requireDone(result);
         }
+    }
+
+    private void test(ImageLock wanted) throws ImageException {
         for (int lockByte : wanted.conflictingBytes()) {
-            if (Posix.lockByte(descriptor, Posix.F_OFD_GETLK, Posix.F_WRLCK, lockByte) != Posix.F_UNLCK) {
-                dropAllBut(held);
+            int result = calls.lockByte(Posix.F_OFD_GETLK, Posix.F_WRLCK, lockByte);
+            requireDone(result);
+            if (result != Posix.F_UNLCK) {
                 throw refused(lockByte);
             }
         }
-        held = wanted;
-        dropAllBut(wanted);
     }
 
     synchronized void drop() {
@@ -49,14 +69,25 @@ final class HeldLocks {
     private void dropAllBut(@Nullable ImageLock kept) {
         for (int lockByte : ImageLock.WRITER.heldBytes()) {
             if (kept == null || !kept.holds(lockByte)) {
-                Posix.lockByte(descriptor, Posix.F_OFD_SETLK, Posix.F_UNLCK, lockByte);
+                calls.lockByte(Posix.F_OFD_SETLK, Posix.F_UNLCK, lockByte);
             }
         }
     }
 
-    /** Some network file systems have no such locks; QEMU's {@code locking=auto} goes on without them, and so do we. */
-    private static boolean unsupported(int result) {
+    /**
+     * Some network file systems have no such locks; QEMU's {@code locking=auto} goes on without them, and so do we. Asked
+     * of the first lock alone: a host that gives one and then no more is in trouble, and half a set protects nobody.
+     */
+    private boolean hostHasNone(int lockByte) {
+        int result = calls.lockByte(Posix.F_OFD_SETLK, Posix.F_RDLCK, lockByte);
         return result == -Posix.EINVAL || result == -Posix.ENOLCK || result == -Posix.EOPNOTSUPP;
+    }
+
+    private void requireDone(int result) throws ImageException {
+        if (result < 0) {
+            throw ImageException.of(
+                    ImageException.Kind.IO, path, "the host cannot lock the image (errno " + -result + ")");
+        }
     }
 
     private ImageException refused(int lockByte) {

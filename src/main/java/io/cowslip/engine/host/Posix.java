@@ -23,6 +23,7 @@ final class Posix {
     static final int ENOENT = 2;
     static final int EACCES = 13;
     static final int EEXIST = 17;
+    static final int ENOTDIR = 20;
     static final int EISDIR = 21;
     static final int EINVAL = 22;
     static final int EFBIG = 27;
@@ -79,6 +80,7 @@ final class Posix {
     private static final MethodHandle PREAD = bind("pread", FunctionDescriptor.of(LONG, INT, POINTER, LONG, LONG));
     private static final MethodHandle PWRITE = bind("pwrite", FunctionDescriptor.of(LONG, INT, POINTER, LONG, LONG));
     private static final MethodHandle FDATASYNC = bind("fdatasync", FunctionDescriptor.of(INT, INT));
+    private static final MethodHandle FSYNC = bind("fsync", FunctionDescriptor.of(INT, INT));
     private static final MethodHandle FALLOCATE = bind("fallocate", FunctionDescriptor.of(INT, INT, INT, LONG, LONG));
     private static final MethodHandle FTRUNCATE = bind("ftruncate", FunctionDescriptor.of(INT, INT, LONG));
     private static final MethodHandle LSEEK = bind("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT));
@@ -156,6 +158,16 @@ final class Posix {
         MemorySegment errno = CAPTURED.get();
         try {
             int result = (int) FDATASYNC.invokeExact(errno, descriptor);
+            return result < 0 ? -errno(errno) : result;
+        } catch (Throwable impossible) {
+            throw unexpected(impossible);
+        }
+    }
+
+    static int fsync(int descriptor) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            int result = (int) FSYNC.invokeExact(errno, descriptor);
             return result < 0 ? -errno(errno) : result;
         } catch (Throwable impossible) {
             throw unexpected(impossible);

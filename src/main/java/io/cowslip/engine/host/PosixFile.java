@@ -25,7 +25,8 @@ final class PosixFile implements HostFile {
         this.path = path;
         this.descriptor = descriptor;
         this.identity = identity;
-        this.locks = new HeldLocks(descriptor, path);
+        this.locks = new HeldLocks(
+                (command, type, byteOffset) -> Posix.lockByte(descriptor, command, type, byteOffset), path);
     }
 
     static HostFile open(Path path, HostFiles.Mode mode) throws IOException {
@@ -34,7 +35,7 @@ final class PosixFile implements HostFile {
             case READ_WRITE -> Posix.O_RDWR;
             case CREATE_NEW -> Posix.O_RDWR | Posix.O_CREAT | Posix.O_EXCL;
         };
-        // A pipe would keep the opening waiting for its other end; on regular files the flag means nothing.
+        // Without O_NONBLOCK a FIFO would keep us waiting for its other end; regular files do not care.
         int descriptor = Posix.open(path.toString(), flags | Posix.O_NONBLOCK, NEW_FILE_MODE);
         if (descriptor < 0) {
             throw openFailure(path, -descriptor);
@@ -49,7 +50,7 @@ final class PosixFile implements HostFile {
 
     private static ImageException openFailure(Path path, int errno) {
         return switch (errno) {
-            case Posix.ENOENT -> ImageException.of(Kind.NOT_FOUND, path, "there is no such file");
+            case Posix.ENOENT, Posix.ENOTDIR -> ImageException.of(Kind.NOT_FOUND, path, "there is no such file");
             case Posix.EEXIST -> ImageException.of(Kind.ALREADY_EXISTS, path, "there is a file of that name already");
             case Posix.EISDIR, Posix.ENXIO -> ImageException.of(Kind.INVALID_FORMAT, path, "not a regular file");
             case Posix.EACCES, Posix.EROFS ->

@@ -18,7 +18,8 @@ final class PosixFiles implements HostFiles {
         if (descriptor < 0) {
             throw ImageException.of(Kind.IO, folder, "the folder does not open (errno " + -descriptor + ")");
         }
-        int result = Posix.fdatasync(descriptor);
+        // Not fdatasync: a new entry that leaves the folder's size as it was need not count as its data.
+        int result = Posix.fsync(descriptor);
         Posix.close(descriptor);
         // Some file systems cannot sync a folder, and say so with EINVAL; they have nothing to lose then.
         if (result < 0 && result != -Posix.EINVAL) {

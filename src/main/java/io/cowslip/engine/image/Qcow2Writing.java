@@ -94,7 +94,7 @@ final class Qcow2Writing {
     void flush() throws IOException {
         changing(() -> {
             barrier.commit(refcounts);
-            allocator.reclaim();
+            allocator.reclaimWherePossible();
         });
     }
 
