@@ -10,6 +10,8 @@ import org.springframework.core.env.Environment;
 record StartNotice(DemoImage demo) implements ApplicationListener<ApplicationReadyEvent> {
     private static final Logger log = LoggerFactory.getLogger(StartNotice.class);
 
+    private static final String LOOPBACK = "127.0.0.1";
+
     private static final String TEXT = """
 
 
@@ -27,9 +29,12 @@ record StartNotice(DemoImage demo) implements ApplicationListener<ApplicationRea
 
               # make its L2 cache so small, while it is open, that it maps half of the disk
               curl -X PATCH {url}/drives/demo -H 'Content-Type: application/merge-patch+json' -d '{"l2-cache-size": "4K"}'
+            """;
+
+    private static final String ACTUATOR_TEXT = """
 
               # see what its caches did
-              curl {url}/actuator/drivecaches/demo
+              curl {url}/drivecaches/demo
             """;
 
     @Override
@@ -37,12 +42,25 @@ record StartNotice(DemoImage demo) implements ApplicationListener<ApplicationRea
         Environment environment = event.getApplicationContext().getEnvironment();
         String port = environment.getProperty("local.server.port");
         if (port != null && demo.present()) {
-            log.info(TEXT.replace("{url}", url(environment, port)));
+            String address = environment.getProperty("server.address", LOOPBACK);
+            log.info(TEXT.replace("{url}", url(address, port)) + actuatorText(environment, address, port));
         }
     }
 
-    private static String url(Environment environment, String port) {
-        String address = environment.getProperty("server.address", "127.0.0.1");
+    /** Actuator is under the API's port, under one of its own (and then on all addresses by default), or nowhere. */
+    private static String actuatorText(Environment environment, String apiAddress, String apiPort) {
+        String port = environment.getProperty("local.management.port");
+        if (port == null) {
+            return "";
+        }
+        String address =
+                port.equals(apiPort) ? apiAddress : environment.getProperty("management.server.address", LOOPBACK);
+        String basePath = port.equals(apiPort) ? "" : environment.getProperty("management.server.base-path", "");
+        String actuator = environment.getProperty("management.endpoints.web.base-path", "/actuator");
+        return ACTUATOR_TEXT.replace("{url}", url(address, port) + basePath + actuator);
+    }
+
+    private static String url(String address, String port) {
         return "http://" + (address.contains(":") ? "[" + address + "]" : address) + ":" + port;
     }
 }

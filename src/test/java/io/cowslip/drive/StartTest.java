@@ -108,13 +108,41 @@ class StartTest {
     @Test
     @ExtendWith(OutputCaptureExtension.class)
     void theLogSaysWhatToTryNext(CapturedOutput output) {
-        service.withPropertyValues("local.server.port=4711", "server.address=127.0.0.2")
-                .run(context -> context.publishEvent(new ApplicationReadyEvent(
-                        new SpringApplication(), new String[0], context.getSourceApplicationContext(), Duration.ZERO)));
+        becomeReady("local.server.port=4711", "local.management.port=4711", "server.address=127.0.0.2");
 
         assertThat(output)
                 .contains("curl http://127.0.0.2:4711/drives -H")
                 .contains("curl http://127.0.0.2:4711/actuator/drivecaches/demo")
                 .doesNotContain("{url}");
+    }
+
+    @Test
+    @ExtendWith(OutputCaptureExtension.class)
+    void theLogKnowsThatActuatorHasAPortOfItsOwn(CapturedOutput output) {
+        becomeReady(
+                "local.server.port=4711",
+                "server.address=::1",
+                "local.management.port=4712",
+                "management.server.base-path=/manage",
+                "management.endpoints.web.base-path=/insights");
+
+        assertThat(output)
+                .contains("curl http://[::1]:4711/drives -H")
+                .contains("curl http://127.0.0.1:4712/manage/insights/drivecaches/demo")
+                .doesNotContain("4711/actuator");
+    }
+
+    @Test
+    @ExtendWith(OutputCaptureExtension.class)
+    void theLogDoesNotSpeakOfAnActuatorThatIsOff(CapturedOutput output) {
+        becomeReady("local.server.port=4711", "management.server.port=-1");
+
+        assertThat(output).contains("4711/drives").doesNotContain("drivecaches");
+    }
+
+    private void becomeReady(String... properties) {
+        service.withPropertyValues(properties)
+                .run(context -> context.publishEvent(new ApplicationReadyEvent(
+                        new SpringApplication(), new String[0], context.getSourceApplicationContext(), Duration.ZERO)));
     }
 }
