@@ -2,6 +2,9 @@ package io.cowslip.drive;
 
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.host.FileIdentity;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.host.ImageLock;
 import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.ImageCreator;
 import io.cowslip.engine.image.ImageEnvironment;
@@ -75,7 +78,7 @@ public final class Volumes {
         }
     }
 
-    /** Deletes a volume that no drive has open and no other volume backs on. */
+    /** Deletes a volume that no drive and no other program has open and no other volume backs on. */
     public void delete(String name) throws IOException {
         Lock change = claims.filesChange();
         change.lock();
@@ -85,10 +88,18 @@ public final class Volumes {
             FileIdentity identity = ImageRoot.identity(file);
             requireNotOpen(name, identity);
             requireNotBacking(name, identity);
-            Files.delete(entry);
+            deleteUnlessHeld(entry, file);
             root.removeEmptyFolders(entry);
         } finally {
             change.unlock();
+        }
+    }
+
+    /** Other programs say by QEMU's locks that they have the file: nothing is taken from under them. */
+    private void deleteUnlessHeld(Path entry, Path file) throws IOException {
+        try (HostFile held = environment.files().open(file, HostFiles.Mode.READ)) {
+            held.lock(ImageLock.WRITER);
+            Files.delete(entry);
         }
     }
 

@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
+import static io.cowslip.web.ProblemType.BUSY;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
 import static io.cowslip.web.ProblemType.INSUFFICIENT_STORAGE;
 import static io.cowslip.web.ProblemType.INVALID_IMAGE;
@@ -164,7 +165,7 @@ class VolumeController {
             summary = "Delete a volume",
             description = "Refused while the volume is open as a drive or another volume backs on it.")
     @ApiResponse(responseCode = "204", description = "The file is gone")
-    @Fails({FORBIDDEN_PATH, NOT_FOUND, IN_USE})
+    @Fails({FORBIDDEN_PATH, NOT_FOUND, IN_USE, BUSY})
     @DeleteMapping("/{*path}")
     ResponseEntity<Void> delete(@PathVariable @Parameter(description = VOLUME, example = "spare.qcow2") String path)
             throws IOException {

@@ -11,6 +11,7 @@ import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.nullValue;
 
+import io.cowslip.testing.HeldImage;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.restassured.path.json.JsonPath;
@@ -145,6 +146,17 @@ class VolumeContractTest extends RunningService {
                 .body("name", contains("l/d&e.qcow2"));
         problem(given().get("/volumes?limit=0"), 400, "invalid-option").body("option", equalTo("limit"));
         problem(given().get("/volumes?prefx=l"), 400, "invalid-option").body("option", equalTo("prefx"));
+    }
+
+    @Test
+    @NeedsQemu
+    void whatAnotherProgramHasOpenIsNotDeleted() throws IOException {
+        Path image = QemuTools.create(file("v/held.qcow2"), MIB, "");
+        try (HeldImage held = QemuTools.hold("qcow2", image)) {
+            problem(given().delete("/volumes/v/held.qcow2"), 409, "busy");
+            assertThat(image).exists();
+        }
+        given().delete("/volumes/v/held.qcow2").then().statusCode(204);
     }
 
     @Test

@@ -30,7 +30,7 @@ final class RefusedImagesTest {
 
     @Test
     void refusesExternalDataFiles() throws IOException {
-        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "data_file=data.raw");
+        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "data_file=" + folder.resolve("data.raw"));
 
         assertRefused(file, true, ImageException.Kind.UNSUPPORTED_FEATURE, "data file");
         assertRefused(file, false, ImageException.Kind.UNSUPPORTED_FEATURE, "data file");
