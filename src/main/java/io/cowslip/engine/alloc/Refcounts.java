@@ -7,6 +7,7 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.RefcountBits;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -113,14 +114,46 @@ public final class Refcounts {
     /** Counts one reference less, and returns what is left. */
     long lower(long cluster) throws IOException {
         long count = count(cluster);
-        if (count == 0) {
+        if (count <= 0) {
             throw ImageException.of(
                     ImageException.Kind.CORRUPT,
                     file.path(),
-                    "cluster " + cluster + " was in use with a refcount of 0; \"qemu-img check -r all\" repairs that");
+                    "cluster " + cluster + " was in use with a refcount of " + Long.toUnsignedString(count)
+                            + "; \"qemu-img check -r all\" repairs that");
+        }
+        if (count == 1) {
+            requireNoTableIn(cluster);
         }
         set(cluster, count - 1);
         return count - 1;
+    }
+
+    /**
+     * Refuses a table that names a block twice or outside of the file. So what a search for free clusters can look at is
+     * bounded by the file's own size, and no count has two places.
+     *
+     * @throws ImageException CORRUPT
+     */
+    public void requireSoundTable(long fileBytes) throws ImageException {
+        long[] offsets = new long[table.entryCount()];
+        int blocks = 0;
+        for (int index = 0; index < offsets.length; index++) {
+            if (table.entry(index) != 0) {
+                offsets[blocks++] = blockOffset(index);
+            }
+        }
+        Arrays.sort(offsets, 0, blocks);
+        for (int index = 0; index < blocks; index++) {
+            boolean twice = index > 0 && offsets[index] == offsets[index - 1];
+            if (twice || offsets[index] > fileBytes - geometry.clusterBytes()) {
+                throw ImageException.of(
+                        ImageException.Kind.CORRUPT,
+                        file.path(),
+                        "the refcount table names the block at " + offsets[index]
+                                + (twice ? " twice" : ", which does not lie in the file")
+                                + "; \"qemu-img check -r all\" repairs that");
+            }
+        }
     }
 
     private void set(long cluster, long count) throws IOException {
@@ -157,7 +190,7 @@ public final class Refcounts {
                     ImageException.Kind.CORRUPT,
                     file.path(),
                     "cluster " + cluster + " holds the " + holder
-                            + " but has a refcount of 0; \"qemu-img check -r all\" repairs that");
+                            + " but its refcount calls it free; \"qemu-img check -r all\" repairs that");
         }
     }
 

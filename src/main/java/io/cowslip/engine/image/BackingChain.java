@@ -147,7 +147,7 @@ final class BackingChain {
     }
 
     private ImageLayer newLayer(OpenedFile next, @Nullable ImageLayer backing) throws IOException {
-        boolean top = next == opened.getFirst() || opened.isEmpty();
+        boolean top = opened.isEmpty() || next == opened.getFirst();
         boolean writable = top && !next.options.readOnly();
         if (next.header == null) {
             return new RawLayer(next.file, writable);
@@ -178,7 +178,7 @@ final class BackingChain {
     private static void close(Closing closing, Throwable failure) {
         try {
             closing.close();
-        } catch (IOException second) {
+        } catch (IOException | RuntimeException second) {
             failure.addSuppressed(second);
         }
     }

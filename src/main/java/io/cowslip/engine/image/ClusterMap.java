@@ -140,7 +140,8 @@ final class ClusterMap {
         return (int) Math.min(count, ENTRIES_AT_ONCE);
     }
 
-    private void requireSound(long entry, long cluster) throws ImageException {
+    /** Refuses an entry that no cluster of this image can have: what it leads to must be neither read nor let go. */
+    void requireSound(long entry, long cluster) throws ImageException {
         if (L2Entry.isCompressed(entry)) {
             return;
         }

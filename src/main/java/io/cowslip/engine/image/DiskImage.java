@@ -115,7 +115,7 @@ public final class DiskImage implements AutoCloseable {
     /** Returns after every write that finished before the call is on stable storage. */
     public void flush() throws IOException {
         ImageLayer layer = top;
-        if (layer.isWritable()) {
+        if (layer.isWritable() && !options.readOnly()) {
             layer.flush();
         }
     }
@@ -142,8 +142,13 @@ public final class DiskImage implements AutoCloseable {
     /** The layers from the top down, with their caches as they are now. */
     public List<LayerStats> layers() throws IOException {
         List<LayerStats> layers = new ArrayList<>();
-        for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
-            layers.add(layer.stats());
+        int request = requests.enter();
+        try {
+            for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
+                layers.add(layer.stats());
+            }
+        } finally {
+            requests.leave(request);
         }
         return layers;
     }
@@ -179,9 +184,15 @@ public final class DiskImage implements AutoCloseable {
             }
             options = wanted;
         } finally {
-            requests.awaitThoseBegun();
+            awaitAllBegun();
             prepared.forEach(CacheChange::finish);
         }
+    }
+
+    /** Changes copy from the layers below outside of the requests that they consist of, so both are waited for. */
+    private void awaitAllBegun() {
+        changes.awaitThoseBegun();
+        requests.awaitThoseBegun();
     }
 
     private static ImageFormat formatOf(ImageOptions options) {
@@ -218,13 +229,16 @@ public final class DiskImage implements AutoCloseable {
     private void becomeReadOnly() throws IOException {
         ImageOptions writable = options;
         options = writable.withReadOnly(true);
+        boolean done = false;
         try {
-            changes.awaitThoseBegun();
-            top.flush();
+            awaitAllBegun();
+            top.settle();
             top.file().lock(ImageLock.READER);
-        } catch (IOException refused) {
-            options = writable;
-            throw refused;
+            done = true;
+        } finally {
+            if (!done) {
+                options = writable;
+            }
         }
     }
 
@@ -232,18 +246,34 @@ public final class DiskImage implements AutoCloseable {
     private void reopenForWriting(ImageOptions wanted) throws IOException {
         ImageLayer old = top;
         HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE);
-        old.file().unlock();
         try {
-            file.lock(ImageLock.WRITER);
-            top = BackingChain.openTop(file, wanted, old.backing(), environment, requests);
-        } catch (IOException refused) {
-            file.close();
-            old.file().lock(ImageLock.READER);
+            top = openSameForWriting(file, wanted, old);
+        } catch (IOException | RuntimeException refused) {
+            relock(old, file, refused);
             throw refused;
         }
         options = options.withReadOnly(false);
         requests.awaitThoseBegun();
         old.close();
+    }
+
+    private ImageLayer openSameForWriting(HostFile file, ImageOptions wanted, ImageLayer old) throws IOException {
+        if (!file.identity().equals(old.file().identity())) {
+            throw ImageException.of(Kind.BUSY, path, "the file was replaced since the image was opened; open it anew");
+        }
+        old.file().unlock();
+        file.lock(ImageLock.WRITER);
+        return BackingChain.openTop(file, wanted, old.backing(), environment, requests);
+    }
+
+    /** Our own lock on the refused descriptor would be in the way of the old one's, so that goes first. */
+    private static void relock(ImageLayer old, HostFile refusedFile, Exception refused) {
+        try {
+            refusedFile.close();
+            old.file().lock(ImageLock.READER);
+        } catch (IOException second) {
+            refused.addSuppressed(second);
+        }
     }
 
     /** Drops the entries of all caches in the chain that were not used since the last call, and gives their memory back. */
@@ -291,6 +321,9 @@ public final class DiskImage implements AutoCloseable {
         try {
             if (options.readOnly()) {
                 throw ImageException.of(Kind.READ_ONLY, path, "the image is open read-only");
+            }
+            if (lengthBytes == 0) {
+                return;
             }
             changeCount.incrementAndGet();
             try {

@@ -40,6 +40,9 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     void flush() throws IOException;
 
+    /** Writes all that is not written yet, so that the file changes no more by itself. No request is in flight. */
+    void settle() throws IOException;
+
     /** Whether the layer was opened for writing. */
     boolean isWritable();
 

@@ -53,13 +53,13 @@ final class Qcow2Layer implements ImageLayer {
         this.caches = caches;
         this.budget = CacheBudget.of(cacheOptions, geometry);
         ResidentTable l1 = ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries());
-        this.codec = ClusterCodec.of(header.compressionType());
         this.map = new ClusterMap(file, geometry, header.version(), l1, source -> newL2Cache(budget, source));
+        this.codec = ClusterCodec.of(header.compressionType());
         try {
             this.writing = writable
                     ? new Qcow2Writing(this, header, l1, map, requests, source -> newRefcountCache(budget, source))
                     : null;
-        } catch (IOException refused) {
+        } catch (IOException | RuntimeException | Error refused) {
             caches.destroy(map.slices());
             codec.close();
             throw refused;
@@ -199,6 +199,11 @@ final class Qcow2Layer implements ImageLayer {
     @Override
     public void flush() throws IOException {
         writable().flush();
+    }
+
+    @Override
+    public void settle() throws IOException {
+        writable().settle();
     }
 
     private Qcow2Writing writable() {

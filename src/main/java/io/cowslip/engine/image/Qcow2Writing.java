@@ -47,12 +47,18 @@ final class Qcow2Writing {
                 (header.refcountTableClusters() << header.clusterBits()) / Long.BYTES);
         this.barrier = new WriteBarrier(file, geometry, l1, map, quarantine);
         this.refcounts = new Refcounts(file, geometry, l1, refcountTable, quarantine, this::writeBackRefcounts);
+        refcounts.requireSoundTable(file.sizeBytes());
         refcounts.useCache(caches.create(this::loadRefcountBlock));
         this.allocator = new ClusterAllocator(file, geometry, refcounts, quarantine);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, barrier);
         this.writer = new ClusterWriter(file, geometry, layer, writableMap, allocator, barrier);
         this.eraser = new ClusterEraser(geometry, header.version(), layer, layer.backing(), writableMap, writer);
-        barrier.beginWriting(header);
+        try {
+            barrier.beginWriting(header);
+        } catch (IOException | RuntimeException | Error refused) {
+            refcounts.cache().close();
+            throw refused;
+        }
     }
 
     /** Makes a refcount cache, given where it loads from. */

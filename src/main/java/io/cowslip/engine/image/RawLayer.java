@@ -106,6 +106,11 @@ final class RawLayer implements ImageLayer {
     }
 
     @Override
+    public void settle() throws IOException {
+        flush();
+    }
+
+    @Override
     public boolean isWritable() {
         return writable;
     }

@@ -44,7 +44,12 @@ final class WritableMap {
 
     /** The entry of {@code guestCluster} as it stands; 0 where there is no table. */
     long entry(long guestCluster) throws IOException {
-        return hasTable(guestCluster) ? map.slices().entry(guestCluster) : 0;
+        if (!hasTable(guestCluster)) {
+            return 0;
+        }
+        long entry = map.slices().entry(guestCluster);
+        map.requireSound(entry, guestCluster);
+        return entry;
     }
 
     boolean hasTable(long guestCluster) {

@@ -36,7 +36,63 @@ final class WrongRefcountsTest {
         long block = number(file, number(file, REFCOUNT_TABLE_OFFSET));
         overwrite(file, block, ByteBuffer.allocate(512));
 
-        assertWriteIsRefusedAndChangesNothing(file, "refcount of 0");
+        assertWriteIsRefusedAndChangesNothing(file, "calls it free");
+    }
+
+    /** Or else one write would look through as many counts as the table claims to have. */
+    @Test
+    void aBlockThatIsNamedTwiceIsRefusedForWriting() throws IOException {
+        Path file = create();
+        long table = number(file, REFCOUNT_TABLE_OFFSET);
+        overwrite(file, table + 8, ByteBuffer.allocate(8).putLong(0, number(file, table)));
+
+        assertThatThrownBy(() -> TestImages.open(file)).hasMessageContaining("twice");
+        try (DiskImage image = TestImages.openReadOnly(file)) {
+            assertThat(TestImages.read(image, 0, 1)).containsExactly(0);
+        }
+    }
+
+    @Test
+    void aBlockOutsideOfTheFileIsRefusedForWriting() throws IOException {
+        Path file = create();
+        overwrite(
+                file,
+                number(file, REFCOUNT_TABLE_OFFSET) + 8,
+                ByteBuffer.allocate(8).putLong(0, 1L << 40));
+
+        assertThatThrownBy(() -> TestImages.open(file)).hasMessageContaining("does not lie in the file");
+    }
+
+    /** A count of 64 bits that cannot be right. */
+    @Test
+    void aCountBeyondAllReasonIsCorruption() throws IOException {
+        Path file = folder.resolve("wide.qcow2");
+        CreateOptions plain = CreateOptions.qcow2(1 << 20);
+        ImageCreator.create(
+                file,
+                new CreateOptions(
+                        plain.format(), plain.virtualSizeBytes(), 65536, null, null, 64, plain.compressionType(), 3),
+                TestEnvironments.plain());
+        try (DiskImage image = TestImages.open(file)) {
+            TestImages.write(image, 0, new byte[] {1});
+        }
+        long dataCluster = lastCounted(file);
+        overwrite(file, dataCluster, ByteBuffer.allocate(8).putLong(0, -5));
+        try (DiskImage image = TestImages.open(file)) {
+            image.discard(0, 65536);
+            assertThatThrownBy(image::flush).hasMessageContaining("refcount of 18446744073709551611");
+            assertThatThrownBy(image::close).hasMessageContaining("takes no writes since an earlier failure");
+        }
+    }
+
+    /** Where the count of the last cluster in use stands. */
+    private static long lastCounted(Path file) throws IOException {
+        long block = number(file, number(file, REFCOUNT_TABLE_OFFSET));
+        long offset = block;
+        while (number(file, offset + 8) != 0) {
+            offset += 8;
+        }
+        return offset;
     }
 
     private Path create() throws IOException {
