@@ -49,7 +49,7 @@ public class L2SliceHitBenchmark {
     public void fill() throws IOException {
         ImageGeometry geometry = new ImageGeometry(CLUSTER_BITS, DISK_BYTES, 4, false);
         CacheBudget budget = CacheBudget.of(new CacheOptions(null, (long) entryBytes, null, null), geometry);
-        cache = new L2SliceCache(budget, geometry, (slice, into) -> into.fill((byte) slice), new CacheCounters());
+        cache = new L2SliceCache(budget, geometry, (slice, pieces, into) -> into.fill((byte) slice), new CacheCounters());
         for (int cluster = 0; cluster < GUEST_CLUSTERS; cluster++) {
             cache.entry(cluster);
         }

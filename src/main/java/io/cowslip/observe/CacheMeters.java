@@ -60,6 +60,10 @@ final class CacheMeters {
                     "Entries in the cache that the image does not have yet",
                     CacheStats::entriesDirty),
             Reading.bytes("cowslip.cache.resident.bytes", "Memory of the entries", CacheStats::residentBytes),
+            Reading.bytes(
+                    "cowslip.cache.logical.bytes",
+                    "Size of the entries in the image, more than their memory where they are packed",
+                    CacheStats::logicalBytes),
             Reading.bytes("cowslip.cache.limit.bytes", "Memory of a full cache", CacheStats::sizeBytes),
             Reading.bytes("cowslip.cache.covered.bytes", "Disk that a full cache maps", CacheStats::coversBytes),
             Reading.number("cowslip.cache.coverage", "Share of the disk that a full cache maps", CacheStats::coverage));

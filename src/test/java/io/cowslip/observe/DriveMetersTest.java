@@ -42,6 +42,7 @@ class DriveMetersTest {
         assertThat(gauge("cache.size", "1", "refcount")).isEqualTo(1800);
         assertThat(gauge("cowslip.cache.dirty.entries", "0", "l2")).isEqualTo(20);
         assertThat(gauge("cowslip.cache.resident.bytes", "0", "l2")).isEqualTo(22);
+        assertThat(gauge("cowslip.cache.logical.bytes", "0", "l2")).isEqualTo(32);
         assertThat(gauge("cowslip.cache.limit.bytes", "0", "l2")).isEqualTo(24);
         assertThat(gauge("cowslip.cache.covered.bytes", "0", "l2")).isEqualTo(30);
         assertThat(gauge("cowslip.cache.coverage", "0", "l2")).isEqualTo(0.5);
@@ -145,6 +146,7 @@ class DriveMetersTest {
                 9 * unit,
                 10 * unit,
                 11L * unit,
+                16L * unit,
                 12L * unit,
                 13 * unit,
                 14 * unit,

@@ -15,8 +15,10 @@ import org.jspecify.annotations.Nullable;
  * @param l2Entries how many L2 slices fit
  * @param refcountEntryBytes bytes of a refcount block: a cluster
  * @param refcountEntries how many refcount blocks fit
+ * @param l2Packed whether L2 slices are held in the smallest form that says the same
  */
-public record CacheBudget(int l2EntryBytes, int l2Entries, int refcountEntryBytes, int refcountEntries) {
+public record CacheBudget(
+        int l2EntryBytes, int l2Entries, int refcountEntryBytes, int refcountEntries, boolean l2Packed) {
     private static final String L2_CACHE_SIZE = "l2-cache-size";
     private static final String L2_CACHE_ENTRY_SIZE = "l2-cache-entry-size";
     private static final String REFCOUNT_CACHE_SIZE = "refcount-cache-size";
@@ -53,8 +55,11 @@ public record CacheBudget(int l2EntryBytes, int l2Entries, int refcountEntryByte
         refuseHuge(sizes.l2Bytes(), options.l2CacheSize() != null ? L2_CACHE_SIZE : CACHE_SIZE);
         refuseHuge(sizes.refcountBytes(), options.refcountCacheSize() != null ? REFCOUNT_CACHE_SIZE : CACHE_SIZE);
         return new CacheBudget(
-                entryBytes, (int) Math.max(MIN_L2_ENTRIES, sizes.l2Bytes() / entryBytes), geometry.clusterBytes(), (int)
-                        Math.max(MIN_REFCOUNT_ENTRIES, sizes.refcountBytes() / geometry.clusterBytes()));
+                entryBytes,
+                (int) Math.max(MIN_L2_ENTRIES, sizes.l2Bytes() / entryBytes),
+                geometry.clusterBytes(),
+                (int) Math.max(MIN_REFCOUNT_ENTRIES, sizes.refcountBytes() / geometry.clusterBytes()),
+                !Boolean.FALSE.equals(options.l2CachePacked()));
     }
 
     public long l2Bytes() {

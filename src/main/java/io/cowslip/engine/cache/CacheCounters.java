@@ -13,7 +13,14 @@ public final class CacheCounters {
     final LongAdder bytesWrittenBack = new LongAdder();
     final LongAdder entriesCleaned = new LongAdder();
 
-    CacheStats snapshot(int resident, int dirty, int entryBytes, int entries, long coversBytes, double coverage) {
+    CacheStats snapshot(
+            int resident,
+            int dirty,
+            long residentBytes,
+            int entryBytes,
+            int entries,
+            long coversBytes,
+            double coverage) {
         return new CacheStats(
                 hits.sum(),
                 misses.sum(),
@@ -25,6 +32,7 @@ public final class CacheCounters {
                 entriesCleaned.sum(),
                 resident,
                 dirty,
+                residentBytes,
                 (long) resident * entryBytes,
                 (long) entries * entryBytes,
                 entryBytes,

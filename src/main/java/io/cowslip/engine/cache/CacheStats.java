@@ -14,7 +14,8 @@ package io.cowslip.engine.cache;
  * @param entriesCleaned entries dropped because they were idle
  * @param entriesResident entries held now
  * @param entriesDirty entries held now that the image does not have yet
- * @param residentBytes memory of the entries held now
+ * @param residentBytes memory of the entries held now, as a share of the cache's size
+ * @param logicalBytes what the same entries take in the image; more than {@code residentBytes} where slices are packed
  * @param sizeBytes the cache's effective size
  * @param entryBytes the size of one entry
  * @param entries how many entries fit
@@ -34,6 +35,7 @@ public record CacheStats(
         int entriesResident,
         int entriesDirty,
         long residentBytes,
+        long logicalBytes,
         long sizeBytes,
         int entryBytes,
         int entries,

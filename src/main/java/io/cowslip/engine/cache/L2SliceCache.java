@@ -4,6 +4,9 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.ImageGeometry;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 
 /**
  * The L2 cache of one open image layer: pieces of L2 tables, called slices, in memory within QEMU's budget.
@@ -22,36 +25,46 @@ import java.lang.foreign.MemorySegment;
  * and a table that moves in the file takes its cached slices along. Where a slice lies in the file is the business of
  * its {@link TableSource} and of whoever writes it back.
  *
+ * <h2>A slice is held in the smallest form that says the same</h2>
+ *
+ * The entries of most slices follow each other in the file, one run after the other. A slice that is one run is told by
+ * its first entry: it is held in the directory's own word and takes 16 bytes of the cache's size, where the file has 4
+ * KiB. Where entries share their flags and lie not too far apart, their distances are packed bit by bit, two to four
+ * slices in the place of one ({@link SliceForm}). So the same size maps many times more disk. What an entry size means
+ * for the file does not change: a miss still reads one slice.
+ *
  * <h2>A hit takes no lock and writes nothing that others read</h2>
  *
  * The directory names a slot; the slot's version says whether it may be read; its owner, whether it is the right one;
  * the entry is copied out; and if the version is still the same, nothing happened in between and the copy counts. If
  * anything did not fit, the reader starts over, as for a miss. Since entries are copied and no reference is kept, there
  * are no pins to forget. The one store is the slot's {@code touched} mark, and only where it differs: a hot slot's
- * cache line stays shared. Counting goes to striped adders.
+ * cache line stays shared. Counting goes to striped adders. A run is read with its word and needs none of this.
  *
  * <h2>Misses run in parallel</h2>
  *
- * A load takes one of a set of striped locks, so each slice is loaded once however many threads want it, and a slot,
- * for which alone it holds the eviction lock. The read itself holds only the stripe. A failed load leaves the slot free.
+ * A load passes a gate of its own slice, so each is loaded once however many threads want it, and nobody waits for the
+ * read of another. The slice is read into a buffer on loan and gets its place only then: a failed load has changed
+ * nothing. Where misses follow each other through a table, the slices ahead are read along with the one that is missed.
  *
  * <h2>Eviction and idleness share one field</h2>
  *
- * {@code touched} holds the epoch of the last use and whether the clock hand has seen it since. The hand gives each
- * used slot a second chance. Each {@link #clean} drops the slots whose last use is not of the current epoch and begins
- * the next: a slice lives for one to two intervals after its last use, as in QEMU. Consecutive free slots are given
- * back to the system together. A new slice starts with no second chance, so a scan of the disk that uses each slice
- * once passes through without driving out what is in use.
+ * {@code touched} holds the epoch of the last use and whether the clock hand has seen it since; the word of a run has
+ * bits for both. The hand gives what was used a second chance. Each {@link #clean} drops the slices whose last use is
+ * not of the current epoch and begins the next: a slice lives for one to two intervals after its last use, as in QEMU.
+ * Consecutive free frames are given back to the system together. A new slice starts with no second chance, so a scan of
+ * the disk that uses each slice once passes through without driving out what is in use.
  *
  * <h2>Writers</h2>
  *
- * One thread at a time changes entries, under the image's metadata lock. A changed slice is dirty and stays until it
- * is written back; readers never evict it and never write it. At most half of the slices may be dirty, so a reader
- * always finds a slot in the end: {@link #mustWriteBackBeforePut} tells a writer to commit first. In which order
- * things reach the disk is not decided here.
+ * One thread at a time changes entries, under the image's metadata lock. A slice that is to change is made plain first.
+ * It is dirty then and stays until it is written back; readers never evict it and never write it. At most half of the
+ * frames may be dirty, so a reader always finds a slot in the end: {@link #mustWriteBackBeforePut} tells a writer to
+ * commit first. In which order things reach the disk is not decided here.
  */
 public final class L2SliceCache implements AutoCloseable {
-    private static final int ENTRY_SHIFT = 3;
+    private static final VarHandle ENTRY =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.BIG_ENDIAN).varHandle();
 
     private final CacheBudget budget;
     private final CacheCounters counters;
@@ -75,8 +88,17 @@ public final class L2SliceCache implements AutoCloseable {
         this.sliceMask = (1 << sliceBits) - 1;
         int slicesPerTableBits = geometry.l2EntriesPerTableBits() - sliceBits;
         long guestSlices = (long) geometry.l1EntriesNeeded() << slicesPerTableBits;
-        this.slices = new TableCache(
-                budget.l2EntryBytes(), budget.l2Entries(), guestSlices, slicesPerTableBits, source, counters);
+        this.slices = budget.l2Packed() && !geometry.extendedL2()
+                ? TableCache.packing(
+                        budget.l2EntryBytes(),
+                        budget.l2Entries(),
+                        guestSlices,
+                        slicesPerTableBits,
+                        geometry.clusterBits(),
+                        source,
+                        counters)
+                : TableCache.plain(
+                        budget.l2EntryBytes(), budget.l2Entries(), guestSlices, slicesPerTableBits, source, counters);
         long mappable = (long) budget.l2Entries() << sliceBits + geometry.clusterBits();
         this.coversBytes = Math.min(mappable, geometry.virtualSizeBytes());
         this.coverage = geometry.virtualSizeBytes() == 0 ? 1 : (double) coversBytes / geometry.virtualSizeBytes();
@@ -93,20 +115,23 @@ public final class L2SliceCache implements AutoCloseable {
 
     /** The L2 entry of {@code guestCluster}, loading its slice where needed. Any thread; takes no lock on a hit. */
     public long entry(long guestCluster) throws IOException {
-        return slices.read(guestCluster >>> sliceBits, ((int) guestCluster & sliceMask) << ENTRY_SHIFT);
+        return slices.read(guestCluster >>> sliceBits, (int) guestCluster & sliceMask);
     }
 
     /**
-     * Copies L2 entries from {@code guestCluster} on, as many as {@code wanted}, its slice and {@code into} allow. Any
-     * thread; takes no lock on a hit, and counts as one lookup.
-     *
-     * @return how many were copied, at least 1
+     * How many guest clusters from {@code guestCluster} on have the entries {@code expected}, {@code expected + step} and
+     * so forth, as far as {@code most} and the slice go. As {@link #entry}; within a slice it belongs to the lookup
+     * before it, and at the beginning of one it is another.
      */
-    public int entries(long guestCluster, int wanted, long[] into) throws IOException {
+    public int matching(long guestCluster, long expected, long step, long most) throws IOException {
         int first = (int) guestCluster & sliceMask;
-        int count = Math.min(Math.min(wanted, into.length), sliceMask + 1 - first);
-        slices.read(guestCluster >>> sliceBits, first << ENTRY_SHIFT, count, into);
-        return count;
+        int count = (int) Math.min(most, sliceMask + 1 - first);
+        return slices.matching(guestCluster >>> sliceBits, first, expected, step, count);
+    }
+
+    /** Whether a slice begins with {@code guestCluster}. */
+    public boolean beginsSlice(long guestCluster) {
+        return (guestCluster & sliceMask) == 0;
     }
 
     /** Whether so many slices are dirty that they must be written back before {@link #put} may touch another one. */
@@ -120,7 +145,7 @@ public final class L2SliceCache implements AutoCloseable {
      */
     public void put(long guestCluster, long entry) throws IOException {
         MemorySegment slice = slices.pieceForChange(guestCluster >>> sliceBits);
-        TableCache.ENTRY.setRelease(slice, (guestCluster & sliceMask) << ENTRY_SHIFT, entry);
+        ENTRY.setRelease(slice, (guestCluster & sliceMask) * Long.BYTES, entry);
     }
 
     /** Whether any slice is newer than the file. */
@@ -143,6 +168,7 @@ public final class L2SliceCache implements AutoCloseable {
         return counters.snapshot(
                 slices.residentCount(),
                 slices.dirtyCount(),
+                slices.residentBytes(),
                 budget.l2EntryBytes(),
                 budget.l2Entries(),
                 coversBytes,

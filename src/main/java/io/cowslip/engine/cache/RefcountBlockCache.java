@@ -27,7 +27,7 @@ public final class RefcountBlockCache implements AutoCloseable {
         this.budget = budget;
         this.counters = counters;
         this.refcountOrder = geometry.refcountOrder();
-        this.blocks = new TableCache(
+        this.blocks = TableCache.plain(
                 budget.refcountEntryBytes(),
                 budget.refcountEntries(),
                 ImageGeometry.MAX_REFCOUNT_TABLE_BYTES / Long.BYTES,
@@ -52,6 +52,7 @@ public final class RefcountBlockCache implements AutoCloseable {
         return counters.snapshot(
                 resident,
                 dirty,
+                (long) resident * budget.refcountEntryBytes(),
                 budget.refcountEntryBytes(),
                 budget.refcountEntries(),
                 coversBytes,

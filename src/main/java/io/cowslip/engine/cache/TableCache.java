@@ -1,129 +1,142 @@
 package io.cowslip.engine.cache;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.host.PageMemory;
+import io.cowslip.engine.format.BigEndian;
+import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.IntToLongFunction;
 
 /**
  * A bounded write-back cache of equally sized pieces of on-disk tables: the mechanism that both metadata caches share.
- * {@link L2SliceCache} tells how it is meant; here is what each field is for and who may touch it.
+ * {@link L2SliceCache} tells how it is meant. The directory says where a piece is: in a slot of the frames, or, where a
+ * slice is one run, in the directory itself.
  *
- * <ul>
- *   <li>{@code memory}: one slab, slot {@code n} at {@code n * entryBytes}, contents big-endian as in the file.
- *   <li>{@code version[slot]}: even while the slot may be read, odd while it is being filled; another number after
- *       every change of owner. Read by everybody, written by whoever holds the slot or the eviction lock.
- *   <li>{@code owner[slot]}: the key held, or {@code NOBODY}.
- *   <li>{@code touched[slot]}: the epoch of the last use, doubled, plus one if the clock hand has not passed since.
- *       Written by everybody without a lock: a lost update costs at most a reload.
- *   <li>everything else: under {@code evictionLock}.
- * </ul>
- *
- * <p>A slot is in one of four states: free (no owner, even), loading (odd), clean, dirty. Only clean slots are evicted
- * or cleaned. Dirty ones become clean through {@link #writeBack}.
+ * <p>Lookups take no lock. Loads pass the gate, one for each piece at a time; places are given and taken under the
+ * eviction lock; dirty pieces are plain, and become clean through {@link #writeBack}.
  */
 final class TableCache implements AutoCloseable {
-    static final VarHandle ENTRY =
-            ValueLayout.JAVA_LONG.withOrder(ByteOrder.BIG_ENDIAN).varHandle();
-
-    private static final VarHandle VERSION = MethodHandles.arrayElementVarHandle(int[].class);
-    private static final VarHandle OWNER = MethodHandles.arrayElementVarHandle(long[].class);
-    private static final long NOBODY = -1;
-    private static final int STRIPES = 64;
+    private static final int NEVER_PACKED = 0;
+    private static final int MOST_READ_AHEAD_BYTES = 64 << 10;
 
     private final int entryBytes;
     private final int entries;
+    private final long keys;
+    private final int clusterBits;
     private final TableSource source;
     private final CacheCounters counters;
-    private final PageMemory slab;
-    private final MemorySegment memory;
     private final SliceDirectory directory;
-    private final int[] version;
-    private final long[] owner;
-    private final int[] touched;
-    private final ReentrantLock[] loadStripes = new ReentrantLock[STRIPES];
+    private final SliceFrames frames;
+    private final SliceRuns runs;
+    private final LoadGate gate = new LoadGate();
+    private final Readahead readahead = new Readahead();
     private final ReentrantLock evictionLock = new ReentrantLock();
     private final Condition slotMayBeFree = evictionLock.newCondition();
-    private final boolean[] dirty;
-    private final int[] freeSlots;
-    private int freeCount;
-    private int hand;
-    private volatile int residentCount;
     private volatile int dirtyCount;
     private volatile int epoch = 1;
 
+    private TableCache(
+            int entryBytes,
+            int entries,
+            long keys,
+            int rowBits,
+            int clusterBits,
+            TableSource source,
+            CacheCounters counters)
+            throws ImageException {
+        this.entryBytes = entryBytes;
+        this.entries = (int) Math.max(2, Math.min(entries, keys));
+        this.keys = keys;
+        this.clusterBits = clusterBits;
+        this.source = source;
+        this.counters = counters;
+        this.directory = new SliceDirectory(keys, rowBits);
+        this.frames = new SliceFrames(
+                entryBytes, this.entries, clusterBits != NEVER_PACKED, clusterBits, directory, counters);
+        this.runs = new SliceRuns(directory, frames, counters, entryBytes, this.entries);
+    }
+
     /**
+     * A cache that holds pieces as they are in the file.
+     *
      * @param entries how many pieces fit; memory is taken as they are used
      * @param keys how many different pieces there can be
      * @param rowBits log2 of the pieces in one table
      */
-    TableCache(int entryBytes, int entries, long keys, int rowBits, TableSource source, CacheCounters counters)
+    static TableCache plain(
+            int entryBytes, int entries, long keys, int rowBits, TableSource source, CacheCounters counters)
             throws ImageException {
-        this.entryBytes = entryBytes;
-        this.entries = (int) Math.max(2, Math.min(entries, keys));
-        this.source = source;
-        this.counters = counters;
-        this.slab = PageMemory.map((long) entryBytes * this.entries);
-        this.memory = slab.segment();
-        this.directory = new SliceDirectory(keys, rowBits);
-        this.version = new int[this.entries];
-        this.owner = new long[this.entries];
-        this.touched = new int[this.entries];
-        this.dirty = new boolean[this.entries];
-        this.freeSlots = new int[this.entries];
-        Arrays.fill(owner, NOBODY);
-        Arrays.setAll(loadStripes, stripe -> new ReentrantLock());
-        Arrays.setAll(freeSlots, index -> this.entries - 1 - index);
-        freeCount = this.entries;
+        return new TableCache(entryBytes, entries, keys, rowBits, NEVER_PACKED, source, counters);
     }
 
-    /** The long at {@code byteOffset} of the piece {@code key}, loading it where needed. Any thread. */
-    long read(long key, int byteOffset) throws IOException {
+    /**
+     * A cache of L2 slices that holds each in its smallest {@link SliceForm}.
+     *
+     * @param clusterBits log2 of the bytes by which the entries of a run go up
+     */
+    static TableCache packing(
+            int entryBytes,
+            int entries,
+            long keys,
+            int rowBits,
+            int clusterBits,
+            TableSource source,
+            CacheCounters counters)
+            throws ImageException {
+        return new TableCache(entryBytes, entries, keys, rowBits, clusterBits, source, counters);
+    }
+
+    /** The entry at {@code index} of the piece {@code key}, loading it where needed. Any thread. */
+    long read(long key, int index) throws IOException {
         boolean waited = false;
         while (true) {
-            int slot = directory.slotOf(key);
-            if (slot != SliceDirectory.ABSENT) {
-                int before = (int) VERSION.getAcquire(version, slot);
-                if ((before & 1) == 0 && (long) OWNER.getOpaque(owner, slot) == key) {
-                    long value = (long) ENTRY.getAcquire(memory, address(slot) + byteOffset);
-                    if (unchanged(slot, before)) {
-                        countAnswer(slot, waited);
-                        return value;
+            long word = directory.word(key);
+            if (SliceDirectory.isSlot(word)) {
+                int slot = SliceDirectory.slot(word);
+                int version = frames.versionFor(slot, key);
+                if ((version & 1) == 0) {
+                    long entry = frames.entry(slot, index);
+                    if (frames.isStill(slot, version)) {
+                        countSlot(slot, waited);
+                        return entry;
                     }
                 }
+            } else if (SliceDirectory.isRun(word)) {
+                countRun(key, word, waited);
+                return runEntry(word, index);
             }
             waited = missed(waited);
-            load(key);
+            load(key, false);
         }
     }
 
-    /** Copies {@code count} longs from {@code byteOffset} of the piece {@code key}; as {@link #read}. */
-    void read(long key, int byteOffset, int count, long[] into) throws IOException {
-        boolean waited = false;
+    /**
+     * How many entries from {@code index} of the piece {@code key} on are {@code expected}, {@code expected + step} and so
+     * forth, at most {@code most} and not past the piece's end. As {@link #read}; counts as a lookup where it begins with
+     * the piece, since else one has come before.
+     */
+    int matching(long key, int index, long expected, long step, int most) throws IOException {
+        boolean waited = index > 0;
         while (true) {
-            int slot = directory.slotOf(key);
-            if (slot != SliceDirectory.ABSENT) {
-                int before = (int) VERSION.getAcquire(version, slot);
-                if ((before & 1) == 0 && (long) OWNER.getOpaque(owner, slot) == key) {
-                    long from = address(slot) + byteOffset;
-                    for (int index = 0; index < count; index++) {
-                        into[index] = (long) ENTRY.getAcquire(memory, from + index * 8L);
-                    }
-                    if (unchanged(slot, before)) {
-                        countAnswer(slot, waited);
-                        return;
+            long word = directory.word(key);
+            if (SliceDirectory.isSlot(word)) {
+                int slot = SliceDirectory.slot(word);
+                int version = frames.versionFor(slot, key);
+                if ((version & 1) == 0) {
+                    int matching = matchingInSlot(slot, index, expected, step, most);
+                    if (frames.isStill(slot, version)) {
+                        countSlot(slot, waited);
+                        return matching;
                     }
                 }
+            } else if (SliceDirectory.isRun(word)) {
+                countRun(key, word, waited);
+                return matchingInRun(word, index, expected, step, most);
             }
             waited = missed(waited);
-            load(key);
+            load(key, false);
         }
     }
 
@@ -134,37 +147,36 @@ final class TableCache implements AutoCloseable {
     MemorySegment pieceForChange(long key) throws IOException {
         boolean waited = false;
         while (true) {
-            int slot = directory.slotOf(key);
-            if (slot != SliceDirectory.ABSENT) {
-                evictionLock.lock();
-                try {
-                    if (owner[slot] == key && (version[slot] & 1) == 0) {
-                        markDirty(slot);
-                        return piece(slot);
-                    }
-                } finally {
-                    evictionLock.unlock();
+            evictionLock.lock();
+            try {
+                long word = directory.word(key);
+                if (SliceDirectory.isSlot(word) && frames.isPlain(SliceDirectory.slot(word))) {
+                    markDirty(SliceDirectory.slot(word));
+                    return frames.piece(SliceDirectory.slot(word));
                 }
+                waited |= word != SliceDirectory.ABSENT;
+            } finally {
+                evictionLock.unlock();
             }
             waited = missed(waited);
-            load(key);
+            load(key, true);
         }
     }
 
     /**
-     * The piece {@code key} itself, for a cache of which every method is called under one lock: valid until the next
-     * call.
+     * The piece {@code key} itself, for a cache that does not pack and of which every method is called under one lock:
+     * valid until the next call.
      */
     MemorySegment pieceForReading(long key) throws IOException {
-        int slot = directory.slotOf(key);
-        if (slot == SliceDirectory.ABSENT) {
+        long word = directory.word(key);
+        if (word == SliceDirectory.ABSENT) {
             missed(false);
-            load(key);
-            slot = directory.slotOf(key);
+            load(key, true);
+            word = directory.word(key);
         } else {
-            countAnswer(slot, false);
+            countSlot(SliceDirectory.slot(word), false);
         }
-        return piece(slot);
+        return frames.piece(SliceDirectory.slot(word));
     }
 
     /** Whether {@code key} is clean or absent while as many pieces are dirty as may be. Under the metadata lock. */
@@ -172,8 +184,13 @@ final class TableCache implements AutoCloseable {
         if (dirtyCount < Math.max(1, entries / 2)) {
             return false;
         }
-        int slot = directory.slotOf(key);
-        return slot == SliceDirectory.ABSENT || owner[slot] != key || !dirty[slot];
+        evictionLock.lock();
+        try {
+            long word = directory.word(key);
+            return !SliceDirectory.isSlot(word) || !frames.isDirty(SliceDirectory.slot(word));
+        } finally {
+            evictionLock.unlock();
+        }
     }
 
     boolean hasDirty() {
@@ -182,13 +199,13 @@ final class TableCache implements AutoCloseable {
 
     /** Writes every dirty piece in the order of keys. A piece whose write fails stays dirty. Under the metadata lock. */
     void writeBack(TableSink sink) throws IOException {
-        for (int slot : dirtySlotsByKey()) {
-            sink.store(owner[slot], piece(slot));
+        for (int slot : dirtySlots()) {
+            sink.store(frames.key(slot), frames.piece(slot));
             counters.writeBacks.increment();
             counters.bytesWrittenBack.add(entryBytes);
             evictionLock.lock();
             try {
-                dirty[slot] = false;
+                frames.setDirty(slot, false);
                 dirtyCount--;
                 slotMayBeFree.signalAll();
             } finally {
@@ -197,19 +214,17 @@ final class TableCache implements AutoCloseable {
         }
     }
 
-    /** Drops the piece {@code key} without writing it, if it is here. Under the metadata lock. */
+    /** Drops the piece {@code key} without writing it, if it is here. Under the metadata lock; not where runs are held. */
     void discard(long key) {
         evictionLock.lock();
         try {
-            int slot = directory.slotOf(key);
-            if (slot != SliceDirectory.ABSENT && owner[slot] == key) {
-                if (dirty[slot]) {
-                    dirty[slot] = false;
+            long word = directory.word(key);
+            if (SliceDirectory.isSlot(word)) {
+                int slot = SliceDirectory.slot(word);
+                if (frames.isDirty(slot)) {
                     dirtyCount--;
                 }
-                forget(slot);
-                VERSION.setRelease(version, slot, version[slot] + 2);
-                freeSlots[freeCount++] = slot;
+                frames.free(slot);
                 slotMayBeFree.signalAll();
             }
         } finally {
@@ -221,17 +236,8 @@ final class TableCache implements AutoCloseable {
     void clean() {
         evictionLock.lock();
         try {
-            for (int slot = 0; slot < entries; slot++) {
-                if (isEvictable(slot) && touched[slot] >>> 1 != epoch) {
-                    forget(slot);
-                    VERSION.setRelease(version, slot, version[slot] + 2);
-                    counters.entriesCleaned.increment();
-                }
-            }
-            // Readers in the middle of a forgotten slot must see its new version before they can see its pages go.
-            VarHandle.fullFence();
-            refillFreeSlots();
-            releaseFreeRuns();
+            counters.entriesCleaned.add(frames.clean(epoch) + runs.clean(epoch));
+            frames.releaseMemory();
             epoch++;
             slotMayBeFree.signalAll();
         } finally {
@@ -240,7 +246,12 @@ final class TableCache implements AutoCloseable {
     }
 
     int residentCount() {
-        return residentCount;
+        return frames.residentCount() + runs.count();
+    }
+
+    /** What the resident pieces take of the cache's size. */
+    long residentBytes() {
+        return frames.residentBytes() + (long) runs.count() * SliceRuns.RUN_BYTES;
     }
 
     int dirtyCount() {
@@ -250,27 +261,29 @@ final class TableCache implements AutoCloseable {
     /** Unmaps the slab. Nobody uses the cache any more. */
     @Override
     public void close() {
-        slab.close();
+        frames.close();
     }
 
-    private long address(int slot) {
-        return (long) slot * entryBytes;
+    private long runEntry(long word, int index) {
+        long first = SliceDirectory.runEntry(word);
+        return first + index * SliceForm.step(first, clusterBits);
     }
 
-    private MemorySegment piece(int slot) {
-        return memory.asSlice(address(slot), entryBytes);
-    }
-
-    private boolean unchanged(int slot, int before) {
-        VarHandle.loadLoadFence();
-        return (int) VERSION.getOpaque(version, slot) == before;
-    }
-
-    private void touch(int slot) {
-        int now = epoch << 1 | 1;
-        if (touched[slot] != now) {
-            touched[slot] = now;
+    private int matchingInRun(long word, int index, long expected, long step, int most) {
+        if (runEntry(word, index) != expected) {
+            return 0;
         }
+        return SliceForm.step(expected, clusterBits) == step ? most : 1;
+    }
+
+    private int matchingInSlot(int slot, int index, long expected, long step, int most) {
+        int matching = 0;
+        long next = expected;
+        while (matching < most && frames.entry(slot, index + matching) == next) {
+            matching++;
+            next += step;
+        }
+        return matching;
     }
 
     /** Counts a look-up that has to wait, its own load or another's, as one miss. */
@@ -282,158 +295,195 @@ final class TableCache implements AutoCloseable {
     }
 
     /** A look-up that had to wait is no hit, and not yet the use that earns a second chance. */
-    private void countAnswer(int slot, boolean waited) {
+    private void countSlot(int slot, boolean waited) {
         if (!waited) {
-            touch(slot);
+            frames.touch(slot, epoch);
             counters.hits.increment();
         }
     }
 
-    /** Makes {@code key} resident, one thread per piece at a time and different pieces in parallel. */
-    private void load(long key) throws IOException {
-        ReentrantLock stripe = loadStripes[(int) (key ^ key >>> 6) & (STRIPES - 1)];
-        stripe.lock();
-        try {
-            int resident = directory.slotOf(key);
-            if (resident != SliceDirectory.ABSENT && (long) OWNER.getVolatile(owner, resident) == key) {
-                return;
-            }
-            int slot = takeSlot();
-            boolean loaded = false;
-            try {
-                source.load(key, piece(slot));
-                loaded = true;
-            } finally {
-                settle(slot, loaded ? key : NOBODY);
-            }
-            counters.loads.increment();
-            counters.bytesLoaded.add(entryBytes);
-        } finally {
-            stripe.unlock();
+    private void countRun(long key, long word, boolean waited) {
+        if (!waited) {
+            directory.touchRun(key, word, epoch);
+            counters.hits.increment();
         }
     }
 
-    /** A slot in state loading, owned by nobody: a free one, or else the next clean one that the hand finds unused. */
-    private int takeSlot() {
+    /**
+     * Makes {@code key} resident, or waits for whoever is about it. Read ahead of a stream, it brings the next pieces of
+     * the same table along.
+     *
+     * @param plain whether the piece is to be as in the file whatever it holds
+     */
+    private void load(long key, boolean plain) throws IOException {
+        if (!gate.enterOrWait(key)) {
+            return;
+        }
+        long end = key + 1;
+        try {
+            if (directory.word(key) != SliceDirectory.ABSENT) {
+                if (plain) {
+                    makePlain(key);
+                }
+                return;
+            }
+            int streak = readahead.streakBefore(key);
+            end = enterFollowing(key, piecesToLoad(key, streak));
+            int pieces = loadPieces(key, (int) (end - key), plain);
+            readahead.loaded(key + pieces, streak);
+        } finally {
+            gate.leave(key, end);
+        }
+    }
+
+    private int piecesToLoad(long key, int streak) {
+        int leftInTable = directory.rowLength() - (int) (key & directory.rowLength() - 1);
+        int most = Math.min(Math.min(MOST_READ_AHEAD_BYTES / entryBytes, entries / 4), leftInTable);
+        return (int) Math.min(Math.min(Readahead.piecesAfter(streak), Math.max(1, most)), keys - key);
+    }
+
+    /** Enters the gate for those after {@code key} as well, up to the first that is here or under way. */
+    private long enterFollowing(long key, int pieces) {
+        long end = key + 1;
+        while (end < key + pieces && directory.word(end) == SliceDirectory.ABSENT && gate.tryEnter(end)) {
+            end++;
+            if (directory.word(end - 1) != SliceDirectory.ABSENT) {
+                break;
+            }
+        }
+        return end;
+    }
+
+    private int loadPieces(long key, int pieces, boolean plain) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow((long) pieces * entryBytes)) {
+            MemorySegment read = loan.segment((long) pieces * entryBytes);
+            int loaded = readPieces(key, pieces, read);
+            for (int index = 0; index < loaded; index++) {
+                if (directory.word(key + index) == SliceDirectory.ABSENT) {
+                    place(key + index, read.asSlice((long) index * entryBytes, entryBytes), plain && index == 0);
+                }
+            }
+            return loaded;
+        }
+    }
+
+    /** A table may be unreadable further on: nobody has asked for that yet. */
+    private int readPieces(long key, int pieces, MemorySegment into) throws IOException {
+        int loaded = pieces;
+        try {
+            source.load(key, pieces, into);
+        } catch (IOException refused) {
+            if (pieces == 1) {
+                throw refused;
+            }
+            loaded = 1;
+            source.load(key, 1, into.asSlice(0, entryBytes));
+        }
+        counters.loads.add(loaded);
+        counters.bytesLoaded.add((long) loaded * entryBytes);
+        return loaded;
+    }
+
+    private void place(long key, MemorySegment entriesOfPiece, boolean plain) {
+        SliceForm form =
+                plain || clusterBits == NEVER_PACKED ? SliceForm.AS_IN_FILE : SliceForm.of(entriesOfPiece, clusterBits);
+        if (form.isRun()) {
+            if (placeRun(key, form.base())) {
+                return;
+            }
+            form = SliceForm.packed(entriesOfPiece, clusterBits);
+        }
+        placeInSlot(key, entriesOfPiece, form);
+    }
+
+    private boolean placeRun(long key, long firstEntry) {
         evictionLock.lock();
         try {
-            int slot = freeCount > 0 ? freeSlots[--freeCount] : findVictim();
-            while (slot == SliceDirectory.ABSENT) {
-                slotMayBeFree.awaitUninterruptibly();
-                slot = freeCount > 0 ? freeSlots[--freeCount] : findVictim();
-            }
-            if (owner[slot] != NOBODY) {
-                forget(slot);
-                counters.evictions.increment();
-            }
-            VERSION.setOpaque(version, slot, version[slot] + 1);
-            VarHandle.fullFence();
-            return slot;
+            return runs.put(key, firstEntry, epoch);
         } finally {
             evictionLock.unlock();
         }
     }
 
-    /**
-     * CLOCK with a second chance. One round takes every chance away. Hits take no lock and may hand chances out again
-     * behind the hand, so the second round takes what comes first: else a miss could wait on others' hits for ever.
-     */
-    private int findVictim() {
-        for (int step = 0; step < 2 * entries; step++) {
-            int slot = hand;
-            hand = hand + 1 == entries ? 0 : hand + 1;
-            if (!isEvictable(slot)) {
-                continue;
-            }
-            if (step >= entries || (touched[slot] & 1) == 0) {
-                return slot;
-            }
-            touched[slot] &= ~1;
-        }
-        return SliceDirectory.ABSENT;
-    }
-
-    /** Ends a load: the slot is {@code key}'s from now on, or free again when it is nobody's. */
-    private void settle(int slot, long key) {
+    private void placeInSlot(long key, MemorySegment entriesOfPiece, SliceForm form) {
+        int slot = takeSlot(form.slicesPerFrame());
+        frames.fill(slot, entriesOfPiece, form);
         evictionLock.lock();
         try {
-            if (key == NOBODY) {
-                freeSlots[freeCount++] = slot;
-            } else {
-                OWNER.setVolatile(owner, slot, key);
-                touched[slot] = epoch << 1;
-                residentCount++;
-            }
-            VERSION.setRelease(version, slot, version[slot] + 1);
-            if (key != NOBODY) {
-                directory.put(key, slot);
-            }
+            frames.settle(slot, key, epoch);
             slotMayBeFree.signalAll();
         } finally {
             evictionLock.unlock();
         }
     }
 
-    private boolean isEvictable(int slot) {
-        return owner[slot] != NOBODY && !dirty[slot] && (version[slot] & 1) == 0;
-    }
-
-    private void forget(int slot) {
-        directory.remove(owner[slot]);
-        OWNER.setVolatile(owner, slot, NOBODY);
-        residentCount--;
-    }
-
-    private void markDirty(int slot) {
-        touch(slot);
-        if (!dirty[slot]) {
-            dirty[slot] = true;
-            dirtyCount++;
-        }
-    }
-
-    private int[] dirtySlotsByKey() {
+    private int takeSlot(int slicesPerFrame) {
         evictionLock.lock();
         try {
-            int[] slots = new int[dirtyCount];
-            int found = 0;
-            for (int slot = 0; found < slots.length; slot++) {
-                if (dirty[slot]) {
-                    slots[found++] = slot;
-                }
+            int slot = frames.take(slicesPerFrame);
+            while (slot == SliceFrames.NO_SLOT) {
+                slotMayBeFree.awaitUninterruptibly();
+                slot = frames.take(slicesPerFrame);
             }
-            return Arrays.stream(slots)
-                    .boxed()
-                    .sorted((left, right) -> Long.compare(owner[left], owner[right]))
-                    .mapToInt(Integer::intValue)
-                    .toArray();
+            return slot;
         } finally {
             evictionLock.unlock();
         }
     }
 
-    private boolean isFree(int slot) {
-        return owner[slot] == NOBODY && (version[slot] & 1) == 0;
-    }
-
-    private void refillFreeSlots() {
-        freeCount = 0;
-        for (int slot = entries - 1; slot >= 0; slot--) {
-            if (isFree(slot)) {
-                freeSlots[freeCount++] = slot;
+    /** Holds a piece as it is in the file from now on, unless it has gone meanwhile. Inside the gate. */
+    private void makePlain(long key) {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(entryBytes)) {
+            MemorySegment copy = loan.segment(entryBytes);
+            if (takeOut(key, copy)) {
+                placeInSlot(key, copy, SliceForm.AS_IN_FILE);
             }
         }
     }
 
-    private void releaseFreeRuns() {
-        for (int slot = 0; slot < entries; slot++) {
-            int first = slot;
-            while (slot < entries && isFree(slot)) {
-                slot++;
+    /** Whoever looks for the piece before it is back waits at the gate. */
+    private boolean takeOut(long key, MemorySegment into) {
+        evictionLock.lock();
+        try {
+            long word = directory.word(key);
+            if (SliceDirectory.isRun(word)) {
+                fill(into, index -> runEntry(word, index));
+                directory.remove(key);
+                runs.gone();
+                return true;
             }
-            if (slot > first) {
-                slab.release(address(first), (long) (slot - first) * entryBytes);
+            int slot = SliceDirectory.slot(word);
+            if (!SliceDirectory.isSlot(word) || frames.isPlain(slot)) {
+                return false;
             }
+            fill(into, index -> frames.entry(slot, index));
+            frames.free(slot);
+            return true;
+        } finally {
+            evictionLock.unlock();
+        }
+    }
+
+    private static void fill(MemorySegment into, IntToLongFunction entry) {
+        for (int index = 0; index < into.byteSize() / Long.BYTES; index++) {
+            into.setAtIndex(BigEndian.LONG, index, entry.applyAsLong(index));
+        }
+    }
+
+    private void markDirty(int slot) {
+        frames.touch(slot, epoch);
+        if (!frames.isDirty(slot)) {
+            frames.setDirty(slot, true);
+            dirtyCount++;
+        }
+    }
+
+    private int[] dirtySlots() {
+        evictionLock.lock();
+        try {
+            return frames.dirtySlots();
+        } finally {
+            evictionLock.unlock();
         }
     }
 }

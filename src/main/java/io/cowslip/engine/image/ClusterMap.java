@@ -17,9 +17,6 @@ import java.lang.foreign.MemorySegment;
  * lock while the slices are cached.
  */
 final class ClusterMap {
-    private static final int ENTRIES_AT_ONCE = 128;
-    private static final ThreadLocal<long[]> ENTRIES = ThreadLocal.withInitial(() -> new long[ENTRIES_AT_ONCE]);
-
     private final HostFile file;
     private final ImageGeometry geometry;
     private final int version;
@@ -32,7 +29,7 @@ final class ClusterMap {
         this.geometry = geometry;
         this.version = version;
         this.l1 = l1;
-        this.slices = caches.create(this::loadSlice);
+        this.slices = caches.create(this::loadSlices);
     }
 
     /** Makes the map's first cache, given where it loads from. */
@@ -43,7 +40,7 @@ final class ClusterMap {
 
     /** Where any cache of this map loads from. */
     TableSource source() {
-        return this::loadSlice;
+        return this::loadSlices;
     }
 
     L2SliceCache slices() {
@@ -64,37 +61,30 @@ final class ClusterMap {
             return holeOfMissingTables(guestOffset, maxLengthBytes);
         }
         long inCluster = geometry.offsetInCluster(guestOffset);
-        long clustersWanted = clustersSpanned(inCluster + maxLengthBytes);
-        long[] entries = ENTRIES.get();
         L2SliceCache cache = slices;
-        int known = cache.entries(cluster, clamp(clustersWanted), entries);
-        long first = entries[0];
-        requireSound(first, cluster);
-        long run = 1;
-        if (!L2Entry.isCompressed(first)) {
-            int index = 1;
-            while (run < clustersWanted) {
-                if (index == known) {
-                    if (!hasTable(cluster + run)) {
-                        break;
-                    }
-                    known = cache.entries(cluster + run, clamp(clustersWanted - run), entries);
-                    index = 0;
-                }
-                if (entries[index] != continuation(first, run)) {
-                    break;
-                }
-                index++;
-                run++;
-            }
-        }
-        long length = Math.min(maxLengthBytes, (run << geometry.clusterBits()) - inCluster);
-        return extent(first, inCluster, length);
+        long entry = cache.entry(cluster);
+        requireSound(entry, cluster);
+        long clusters = L2Entry.isCompressed(entry)
+                ? 1
+                : runLength(cache, cluster, entry, clustersSpanned(inCluster + maxLengthBytes));
+        return extent(entry, inCluster, Math.min(maxLengthBytes, (clusters << geometry.clusterBits()) - inCluster));
     }
 
-    /** The entry that would prolong a run of {@code clusters} that began with {@code first}. */
-    private long continuation(long first, long clusters) {
-        return L2Entry.hostOffset(first) == 0 ? first : first + (clusters << geometry.clusterBits());
+    /** How many clusters from {@code cluster} on are of one kind and, where they have a place, follow each other there. */
+    private long runLength(L2SliceCache cache, long cluster, long entry, long most) throws IOException {
+        long step = L2Entry.hostOffset(entry) == 0 ? 0 : geometry.clusterBytes();
+        long run = 1;
+        while (run < most) {
+            if (cache.beginsSlice(cluster + run) && !hasTable(cluster + run)) {
+                break;
+            }
+            int matching = cache.matching(cluster + run, entry + run * step, step, most - run);
+            run += matching;
+            if (matching == 0 || !cache.beginsSlice(cluster + run)) {
+                break;
+            }
+        }
+        return run;
     }
 
     private Extent extent(long entry, long inCluster, long length) {
@@ -136,10 +126,6 @@ final class ClusterMap {
         return bytes + geometry.clusterBytes() - 1 >>> geometry.clusterBits();
     }
 
-    private static int clamp(long count) {
-        return (int) Math.min(count, ENTRIES_AT_ONCE);
-    }
-
     /** Refuses an entry that no cluster of this image can have: what it leads to must be neither read nor let go. */
     void requireSound(long entry, long cluster) throws ImageException {
         if (L2Entry.isCompressed(entry)) {
@@ -165,8 +151,9 @@ final class ClusterMap {
         return table + index * geometry.l2EntryBytes();
     }
 
-    private void loadSlice(long guestSlice, MemorySegment into) throws IOException {
-        long hostOffset = sliceOffset(guestSlice * (into.byteSize() / geometry.l2EntryBytes()));
+    private void loadSlices(long guestSlice, int count, MemorySegment into) throws IOException {
+        long entriesPerSlice = into.byteSize() / count / geometry.l2EntryBytes();
+        long hostOffset = sliceOffset(guestSlice * entriesPerSlice);
         if (file.read(hostOffset, into) < into.byteSize()) {
             throw corrupt("the L2 table at " + hostOffset + " reaches past the end of the file");
         }

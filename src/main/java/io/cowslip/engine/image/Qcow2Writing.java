@@ -187,7 +187,7 @@ final class Qcow2Writing {
         barrier.writeBackRefcounts(refcounts);
     }
 
-    private void loadRefcountBlock(long blockIndex, MemorySegment into) throws IOException {
+    private void loadRefcountBlock(long blockIndex, int one, MemorySegment into) throws IOException {
         long hostOffset = refcounts.blockOffset(blockIndex);
         if (file.read(hostOffset, into) < into.byteSize()) {
             throw ImageException.of(

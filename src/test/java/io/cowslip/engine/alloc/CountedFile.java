@@ -61,9 +61,9 @@ final class CountedFile implements AutoCloseable {
         ResidentTable noL1 = ResidentTable.read("L1 table", file, 0, 0);
         this.refcounts = new Refcounts(file, geometry, noL1, table, quarantine, this::writeBackBlocks);
         refcounts.useCache(new RefcountBlockCache(
-                new CacheBudget(512, 2, CLUSTER_BYTES, 4),
+                new CacheBudget(512, 2, CLUSTER_BYTES, 4, false),
                 geometry,
-                (block, into) -> file.read(refcounts.blockOffset(block), into),
+                (block, one, into) -> file.read(refcounts.blockOffset(block), into),
                 new CacheCounters()));
         this.allocator = new ClusterAllocator(file, geometry, refcounts, quarantine);
     }

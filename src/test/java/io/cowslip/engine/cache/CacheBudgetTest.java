@@ -141,7 +141,7 @@ class CacheBudgetTest {
     void anEmptyDiskGetsTheLeast() throws ImageException {
         ImageGeometry empty = new ImageGeometry(16, 0, 4, false);
 
-        assertThat(CacheBudget.of(CacheOptions.DEFAULTS, empty)).isEqualTo(new CacheBudget(65536, 2, 65536, 4));
+        assertThat(CacheBudget.of(CacheOptions.DEFAULTS, empty)).isEqualTo(new CacheBudget(65536, 2, 65536, 4, true));
     }
 
     private static ImageException refused(

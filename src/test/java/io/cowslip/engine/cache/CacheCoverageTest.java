@@ -78,7 +78,7 @@ final class CacheCoverageTest {
         CacheOptions largest = new CacheOptions(null, null, 0L, CacheBudget.MAX_CACHE_BYTES);
         ImageGeometry geometry = new ImageGeometry(21, 1L << 55, 4, false);
         CacheBudget budget = CacheBudget.of(largest, geometry);
-        try (L2SliceCache cache = new L2SliceCache(budget, geometry, (key, into) -> {}, new CacheCounters())) {
+        try (L2SliceCache cache = new L2SliceCache(budget, geometry, (key, pieces, into) -> {}, new CacheCounters())) {
             assertThat(cache.stats().coversBytes()).isEqualTo(1L << 54);
             assertThat(cache.stats().coverage()).isCloseTo(0.5, within(1e-9));
         }
@@ -88,7 +88,7 @@ final class CacheCoverageTest {
             throws ImageException {
         ImageGeometry geometry = new ImageGeometry(Long.numberOfTrailingZeros(bytes(cluster)), disk, 4, extended);
         CacheBudget budget = CacheBudget.of(options, geometry);
-        try (L2SliceCache cache = new L2SliceCache(budget, geometry, (key, into) -> {}, new CacheCounters())) {
+        try (L2SliceCache cache = new L2SliceCache(budget, geometry, (key, pieces, into) -> {}, new CacheCounters())) {
             return cache.stats();
         }
     }
@@ -100,7 +100,7 @@ final class CacheCoverageTest {
         CacheBudget budget = CacheBudget.of(CacheOptions.DEFAULTS, geometry);
         CacheStats closed;
         try (RefcountBlockCache cache =
-                new RefcountBlockCache(budget, geometry, (key, into) -> {}, new CacheCounters())) {
+                new RefcountBlockCache(budget, geometry, (key, pieces, into) -> {}, new CacheCounters())) {
             closed = cache.stats(fileBytes);
         }
         return closed;

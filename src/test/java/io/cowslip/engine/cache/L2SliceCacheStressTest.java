@@ -10,6 +10,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 final class L2SliceCacheStressTest {
     private static final int READERS = 3;
     private static final int READS = 60_000;
+    private static final int AT_ONCE = 8;
 
     static LongStream seeds() {
         return Seeds.seeds(2, 40);
@@ -55,12 +57,20 @@ final class L2SliceCacheStressTest {
         new Race(seed, 4096, true).run(true, true, true);
     }
 
+    @ParameterizedTest(name = "seed {0}")
+    @MethodSource("seeds")
+    void packedSlicesChangeTheirFormUnderReaders(long seed) throws Exception {
+        Race race = new Race(seed, seed % 2 == 0 ? 512 : 4096, seed % 3 == 0, SliceStore.inSequence(), 6);
+        race.run(seed % 5 == 0, true, true);
+    }
+
     /** One cache, its store, and what the writer has put so far. */
     private static final class Race {
         private final long seed;
         private final SplittableRandom random;
-        private final SliceStore store = new SliceStore();
+        private final SliceStore store;
         private final L2SliceCache cache;
+        private final long step;
         private final int perSlice;
         private final int slices;
         private final AtomicIntegerArray begun;
@@ -68,12 +78,21 @@ final class L2SliceCacheStressTest {
         private final AtomicLong readersLeft = new AtomicLong(READERS);
 
         Race(long seed, int sliceBytes, boolean failing) throws IOException {
+            this(seed, sliceBytes, failing, new SliceStore(), 1);
+        }
+
+        Race(long seed, int sliceBytes, boolean failing, SliceStore store, int slicesPerEntry) throws IOException {
             this.seed = seed;
+            this.store = store;
             this.random = new SplittableRandom(seed);
             int entries = random.nextInt(2, 9);
-            this.cache = SliceCaches.of(entries, sliceBytes, store);
+            this.cache = store.isInSequence()
+                    ? SliceCaches.packing(entries, sliceBytes, store)
+                    : SliceCaches.of(entries, sliceBytes, store);
+            this.step = store.entry(1, 0) - store.entry(0, 0);
             this.perSlice = cache.entriesPerSlice();
-            this.slices = entries + random.nextInt(1, 4);
+            int onDisk = (int) SliceCaches.GEOMETRY.guestClusters() / perSlice;
+            this.slices = Math.min(onDisk, entries * slicesPerEntry + random.nextInt(1, 4));
             this.begun = new AtomicIntegerArray(slices * perSlice);
             this.ended = new AtomicIntegerArray(slices * perSlice);
             AtomicLong loads = new AtomicLong();
@@ -118,13 +137,12 @@ final class L2SliceCacheStressTest {
         }
 
         private long read(SplittableRandom random, boolean scanning) {
-            long[] into = new long[8];
             try {
                 for (int index = 0; index < READS; index++) {
                     int slice = scanning ? index % slices : random.nextInt(slices);
                     int cluster = slice * perSlice + random.nextInt(perSlice);
                     if (random.nextInt(4) == 0) {
-                        readSome(cluster, into);
+                        readSome(cluster);
                     } else {
                         readOne(cluster);
                     }
@@ -145,13 +163,18 @@ final class L2SliceCacheStressTest {
             }
         }
 
-        private void readSome(int cluster, long[] into) {
-            int least = ended.get(cluster);
+        private void readSome(int cluster) {
+            int most = Math.min(AT_ONCE, perSlice - cluster % perSlice);
+            int[] least = IntStream.range(0, most)
+                    .map(index -> ended.get(cluster + index))
+                    .toArray();
             try {
-                int count = cache.entries(cluster, into.length, into);
-                verify(cluster, into[0], least);
-                for (int index = 1; index < count; index++) {
-                    verify(cluster + index, into[index], 0);
+                verify(cluster, cache.entry(cluster), least[0]);
+                // Clusters that were not put yet follow each other in the file.
+                long first = store.entry(cluster, 0);
+                int count = most == 1 ? 0 : cache.matching(cluster + 1, first + step, step, most - 1);
+                for (int index = 1; index <= count; index++) {
+                    verify(cluster + index, first + index * step, least[index]);
                 }
             } catch (IOException refused) {
                 assertThat(refused).hasMessage("refused");
@@ -159,7 +182,7 @@ final class L2SliceCacheStressTest {
         }
 
         private void verify(int cluster, long entry, int least) {
-            int times = SliceStore.timesPut(cluster, entry);
+            int times = store.times(cluster, entry);
             if (times < least || times > begun.get(cluster)) {
                 throw new AssertionError("cluster " + cluster + " reads as 0x" + Long.toHexString(entry) + " after put "
                         + least + " ended and put " + begun.get(cluster) + " began");
@@ -188,7 +211,7 @@ final class L2SliceCacheStressTest {
 
         private void putOnce(int cluster, int times) throws IOException {
             try {
-                cache.put(cluster, SliceStore.entryOf(cluster, times));
+                cache.put(cluster, store.entry(cluster, times));
             } catch (IOException refused) {
                 begun.decrementAndGet(cluster);
                 throw refused;
@@ -218,7 +241,7 @@ final class L2SliceCacheStressTest {
             assertThat(idle.loads()).isEqualTo(idle.evictions() + idle.entriesCleaned());
             assertThat(idle.bytesLoaded()).isEqualTo(idle.loads() * idle.entryBytes());
             for (int cluster = 0; cluster < slices * perSlice; cluster++) {
-                assertThat(cache.entry(cluster)).isEqualTo(SliceStore.entryOf(cluster, ended.get(cluster)));
+                assertThat(cache.entry(cluster)).isEqualTo(store.entry(cluster, ended.get(cluster)));
             }
         }
     }

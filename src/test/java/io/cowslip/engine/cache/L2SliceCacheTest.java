@@ -6,13 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.io.IOException;
 import java.util.List;
-import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 /** What one thread after the other finds in the cache: hits, misses, who goes and who stays, and write-back. */
 final class L2SliceCacheTest {
     private static final int SLICE_BYTES = 512;
     private static final int PER_SLICE = SLICE_BYTES / 8;
+    private static final long STEP = 1L << 32;
 
     private final SliceStore store = new SliceStore();
 
@@ -22,13 +22,16 @@ final class L2SliceCacheTest {
             assertThat(cache.entry(0)).isEqualTo(entryOf(0));
             assertThat(cache.entry(PER_SLICE - 1)).isEqualTo(entryOf(PER_SLICE - 1));
             assertThat(cache.entry(PER_SLICE)).isEqualTo(entryOf(PER_SLICE));
-            assertThat(cache.entries(1, 3, new long[8])).isEqualTo(3);
-            assertThat(cache.entries(2 * PER_SLICE, 1, new long[8])).isOne();
+            assertThat(cache.matching(1, entryOf(1), STEP, 3)).isEqualTo(3);
+            assertThat(cache.matching(2 * PER_SLICE, entryOf(2 * PER_SLICE), STEP, 1))
+                    .isOne();
+            assertThat(cache.matching(0, entryOf(0), STEP, 2)).isEqualTo(2);
 
             CacheStats stats = cache.stats();
             assertThat(stats.hits()).isEqualTo(2);
             assertThat(stats.misses()).isEqualTo(3);
             assertThat(stats.loads()).isEqualTo(3);
+            assertThat(stats.logicalBytes()).isEqualTo(3L * SLICE_BYTES);
             assertThat(stats.bytesLoaded()).isEqualTo(3L * SLICE_BYTES);
             assertThat(stats.evictions()).isZero();
             assertThat(stats.entriesResident()).isEqualTo(3);
@@ -41,17 +44,18 @@ final class L2SliceCacheTest {
     }
 
     @Test
-    void entriesStopAtTheSliceAndAtTheArray() throws IOException {
+    void matchingStopsAtTheSliceAndAtWhatDiffers() throws IOException {
         try (L2SliceCache cache = SliceCaches.of(4, SLICE_BYTES, store)) {
-            long[] into = new long[PER_SLICE];
             assertThat(cache.entriesPerSlice()).isEqualTo(PER_SLICE);
-            assertThat(cache.entries(PER_SLICE + 60, 100, into)).isEqualTo(4);
-            assertThat(into)
-                    .startsWith(LongStream.range(PER_SLICE + 60, PER_SLICE + 64)
-                            .map(SliceStore::entryOf)
-                            .toArray());
-            assertThat(into[4]).isZero();
-            assertThat(cache.entries(0, 100, new long[5])).isEqualTo(5);
+            assertThat(cache.matching(PER_SLICE + 60, entryOf(PER_SLICE + 60), STEP, 100))
+                    .isEqualTo(4);
+            assertThat(cache.matching(0, entryOf(0), STEP, 5)).isEqualTo(5);
+            assertThat(cache.matching(0, entryOf(1), STEP, 5)).isZero();
+            assertThat(cache.matching(0, entryOf(0), 0, 5)).isOne();
+            cache.put(3, entryOf(3, 1));
+            assertThat(cache.matching(0, entryOf(0), STEP, 5)).isEqualTo(3);
+            assertThat(cache.beginsSlice(PER_SLICE)).isTrue();
+            assertThat(cache.beginsSlice(PER_SLICE + 1)).isFalse();
         }
     }
 

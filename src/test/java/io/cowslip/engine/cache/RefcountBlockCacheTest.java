@@ -119,10 +119,10 @@ final class RefcountBlockCacheTest {
 
     private RefcountBlockCache cache(ImageGeometry geometry) throws IOException {
         return new RefcountBlockCache(
-                new CacheBudget(512, 2, CLUSTER_BYTES, 4), geometry, this::load, new CacheCounters());
+                new CacheBudget(512, 2, CLUSTER_BYTES, 4, false), geometry, this::load, new CacheCounters());
     }
 
-    private void load(long key, MemorySegment into) {
+    private void load(long key, int one, MemorySegment into) {
         loads.add(key);
         byte[] bytes = blocks.getOrDefault(key, new byte[CLUSTER_BYTES]);
         MemorySegment.copy(bytes, 0, into, ValueLayout.JAVA_BYTE, 0, bytes.length);

@@ -12,12 +12,22 @@ final class SliceCaches {
 
     private SliceCaches() {}
 
+    private static CacheBudget plainBudget(int entries, int sliceBytes) {
+        return new CacheBudget(sliceBytes, entries, 1 << CLUSTER_BITS, 4, false);
+    }
+
+    /** One that holds slices packed. */
+    static L2SliceCache packing(int entries, int sliceBytes, SliceStore store) throws ImageException {
+        return new L2SliceCache(
+                new CacheBudget(sliceBytes, entries, 1 << CLUSTER_BITS, 4, true), GEOMETRY, store, new CacheCounters());
+    }
+
     static L2SliceCache of(int entries, int sliceBytes, SliceStore store) throws ImageException {
         return of(entries, sliceBytes, store, new CacheCounters());
     }
 
     static L2SliceCache of(int entries, int sliceBytes, SliceStore store, CacheCounters counters)
             throws ImageException {
-        return new L2SliceCache(new CacheBudget(sliceBytes, entries, 1 << CLUSTER_BITS, 4), GEOMETRY, store, counters);
+        return new L2SliceCache(plainBudget(entries, sliceBytes), GEOMETRY, store, counters);
     }
 }

@@ -1,0 +1,445 @@
+package io.cowslip.engine.cache;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.host.PageMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Comparator;
+
+/**
+ * The memory of one cache: a slab of equal frames, each free, taken by one piece as it is in the file, or shared by 2 to
+ * 4 packed ones. A place for a piece is a slot; which slots there are in a frame and where they begin follows from how
+ * many share it.
+ *
+ * <p>What is known of a slot lies outside the heap too, and takes memory once the slot is used:
+ *
+ * <ul>
+ *   <li>its version: even while it may be read, odd while it is being filled; another number after every change of
+ *       owner. Read by everybody, written by whoever fills the slot or holds the eviction lock;
+ *   <li>its owner: the key held plus one, or {@code NOBODY};
+ *   <li>its base: what packed entries count from. Stable while the version is;
+ *   <li>its last use: the epoch, doubled, plus one if the clock hand has not passed since. Written by everybody without
+ *       a lock: a lost update costs at most a reload.
+ * </ul>
+ *
+ * <p>{@code sharedBy[frame]} is how many slots the frame has: 0 when it is free, {@code LENT} when it is given away for
+ * runs. It changes only after the versions of all slots in it have.
+ *
+ * <p>A slot is free, being filled (odd), clean or dirty. Only clean ones give way. Everything but reading is done under
+ * the eviction lock, which the caller holds.
+ */
+final class SliceFrames implements AutoCloseable {
+    static final int NO_SLOT = -1;
+
+    private static final VarHandle ENTRY =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.BIG_ENDIAN).varHandle();
+    private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
+    private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
+    private static final long OWNER = 0;
+    private static final long BASE = 8;
+    private static final long VERSION = 16;
+    private static final long TOUCHED = 20;
+    private static final long SLOT_BYTES = 24;
+    private static final long NOBODY = 0;
+    private static final byte FREE = 0;
+    private static final byte LENT = -1;
+
+    private final int frameBytes;
+    private final int frames;
+    private final int clusterBits;
+    private final int slotBits;
+    private final int slotMask;
+    private final SliceDirectory directory;
+    private final CacheCounters counters;
+    private final PageMemory slab;
+    private final MemorySegment memory;
+    private final byte[] sharedBy;
+    private final PageMemory slotMemory;
+    private final MemorySegment slots;
+    private final BitSet dirty;
+    private final BitSet freeFrames;
+    private final BitSet[] withRoom = new BitSet[SliceForm.MOST_PER_FRAME + 1];
+    private int hand;
+    private volatile int residentCount;
+    private volatile long residentBytes;
+
+    /** @param packing whether frames may be shared; entries are 8 bytes then */
+    SliceFrames(
+            int frameBytes,
+            int frames,
+            boolean packing,
+            int clusterBits,
+            SliceDirectory directory,
+            CacheCounters counters)
+            throws ImageException {
+        this.frameBytes = frameBytes;
+        this.frames = frames;
+        this.clusterBits = clusterBits;
+        this.slotBits = packing ? Integer.numberOfTrailingZeros(SliceForm.MOST_PER_FRAME) : 0;
+        this.slotMask = (1 << slotBits) - 1;
+        this.directory = directory;
+        this.counters = counters;
+        // Reading packed entries looks a few bytes past the last.
+        this.slab = PageMemory.map((long) frameBytes * frames + Long.BYTES);
+        this.memory = slab.segment();
+        this.sharedBy = new byte[frames];
+        try {
+            this.slotMemory = PageMemory.map(((long) frames << slotBits) * SLOT_BYTES);
+        } catch (ImageException refused) {
+            slab.close();
+            throw refused;
+        }
+        this.slots = slotMemory.segment();
+        this.dirty = new BitSet(frames);
+        this.freeFrames = new BitSet(frames);
+        Arrays.setAll(withRoom, sharers -> new BitSet());
+        freeFrames.set(0, frames);
+    }
+
+    /** The version of {@code slot} if {@code key} may be read there now, or an odd number. Any thread. */
+    int versionFor(int slot, long key) {
+        int now = (int) INT.getAcquire(slots, at(slot) + VERSION);
+        return (long) LONG.getOpaque(slots, at(slot) + OWNER) == key + 1 ? now : 1;
+    }
+
+    /** Whether what was read since {@link #versionFor} counts. Any thread. */
+    boolean isStill(int slot, int before) {
+        VarHandle.loadLoadFence();
+        return (int) INT.getOpaque(slots, at(slot) + VERSION) == before;
+    }
+
+    /** The entry at {@code index} of what is in the slot. Any thread, between the two calls above. */
+    long entry(int slot, int index) {
+        int sharers = sharedBy[slot >>> slotBits];
+        return sharers <= SliceForm.PLAIN ? plainEntry(slot, index) : packedEntry(slot, index, sharers);
+    }
+
+    private long plainEntry(int slot, int index) {
+        return (long) ENTRY.getAcquire(memory, frameOffset(slot) + ((long) index << 3));
+    }
+
+    private long packedEntry(int slot, int index, int sharers) {
+        return SliceForm.unpack(memory, offset(slot, sharers), index, sharers, base(slot), clusterBits);
+    }
+
+    /** Marks the slot as used in {@code epoch}. Any thread. */
+    void touch(int slot, int epoch) {
+        int now = epoch << 1 | 1;
+        if (touched(slot) != now) {
+            setTouched(slot, now);
+        }
+    }
+
+    /** The bytes of a piece that has its frame for itself. */
+    MemorySegment piece(int slot) {
+        return memory.asSlice(frameOffset(slot), frameBytes);
+    }
+
+    boolean isPlain(int slot) {
+        return sharedBy[slot >>> slotBits] == SliceForm.PLAIN;
+    }
+
+    boolean isDirty(int slot) {
+        return dirty.get(slot >>> slotBits);
+    }
+
+    /** @param slot has its frame for itself */
+    void setDirty(int slot, boolean newer) {
+        dirty.set(slot >>> slotBits, newer);
+    }
+
+    /** Dirty slots, in the order of their keys. */
+    int[] dirtySlots() {
+        return dirty.stream()
+                .map(frame -> frame << slotBits)
+                .boxed()
+                .sorted(Comparator.comparingLong(slot -> key(slot)))
+                .mapToInt(Integer::intValue)
+                .toArray();
+    }
+
+    long key(int slot) {
+        return owner(slot) - 1;
+    }
+
+    /**
+     * A slot to be filled, in a frame with so many: one with room, a free one, or one that its clean pieces leave.
+     *
+     * @return {@link #NO_SLOT} when nothing can give way now
+     */
+    int take(int sharers) {
+        int frame = withRoom[sharers].nextSetBit(0);
+        if (frame < 0) {
+            frame = freeFrames.nextSetBit(0);
+        }
+        int slot = frame < 0 ? evictFor(sharers) : firstFree(frame, sharers);
+        if (slot != NO_SLOT) {
+            begin(slot, sharers);
+        }
+        return slot;
+    }
+
+    /** Gives a whole frame away, to count for what is held elsewhere; false when nothing can give way now. */
+    boolean lendFrame() {
+        int slot = freeFrames.isEmpty() ? evictFor(SliceForm.PLAIN) : freeFrames.nextSetBit(0) << slotBits;
+        if (slot == NO_SLOT) {
+            return false;
+        }
+        int frame = slot >>> slotBits;
+        freeFrames.clear(frame);
+        sharedBy[frame] = LENT;
+        return true;
+    }
+
+    /** Takes frames back that were lent. */
+    void endLoans(int count) {
+        for (int frame = 0, left = count; left > 0 && frame < frames; frame++) {
+            if (sharedBy[frame] == LENT) {
+                makeFree(frame);
+                left--;
+            }
+        }
+    }
+
+    /** Fills a slot that was taken, outside of the eviction lock. */
+    void fill(int slot, MemorySegment entries, SliceForm form) {
+        LONG.set(slots, at(slot) + BASE, form.base());
+        if (form.slicesPerFrame() == SliceForm.PLAIN) {
+            MemorySegment.copy(entries, 0, memory, frameOffset(slot), frameBytes);
+        } else {
+            form.pack(entries, clusterBits, memory, offset(slot, form.slicesPerFrame()));
+        }
+    }
+
+    /** Makes a slot that was filled {@code key}'s. */
+    void settle(int slot, long key, int epoch) {
+        LONG.setVolatile(slots, at(slot) + OWNER, key + 1);
+        setTouched(slot, epoch << 1);
+        residentCount++;
+        residentBytes += pieceBytes(slot);
+        setVersion(slot, version(slot) + 1);
+        directory.putSlot(key, slot);
+    }
+
+    /** Frees a slot, whatever is in it. */
+    void free(int slot) {
+        forget(slot);
+        int frame = slot >>> slotBits;
+        if (isUnused(frame)) {
+            makeFree(frame);
+        } else {
+            withRoom[sharedBy[frame]].set(frame);
+        }
+    }
+
+    /** Drops what was not used in {@code epoch}; says how many pieces went. */
+    int clean(int epoch) {
+        int before = residentCount;
+        for (int frame = 0; frame < frames; frame++) {
+            for (int slot = frame << slotBits; slot < (frame << slotBits) + sharedBy[frame]; slot++) {
+                if (isEvictable(slot) && touched(slot) >>> 1 != epoch) {
+                    free(slot);
+                }
+            }
+        }
+        // Readers in the middle of a forgotten slot must see its new version before they can see its pages go.
+        VarHandle.fullFence();
+        return before - residentCount;
+    }
+
+    /** Gives the memory of frames that hold nothing back to the system. */
+    void releaseMemory() {
+        for (int frame = 0; frame < frames; frame++) {
+            int first = frame;
+            while (frame < frames && sharedBy[frame] <= FREE) {
+                frame++;
+            }
+            if (frame > first) {
+                slab.release((long) first * frameBytes, (long) (frame - first) * frameBytes);
+            }
+        }
+    }
+
+    /** Any thread. */
+    int residentCount() {
+        return residentCount;
+    }
+
+    /** Any thread. */
+    long residentBytes() {
+        return residentBytes;
+    }
+
+    /** Unmaps the slab. Nobody uses the cache any more. */
+    @Override
+    public void close() {
+        slotMemory.close();
+        slab.close();
+    }
+
+    private static long at(int slot) {
+        return slot * SLOT_BYTES;
+    }
+
+    private long owner(int slot) {
+        return (long) LONG.get(slots, at(slot) + OWNER);
+    }
+
+    private long base(int slot) {
+        return (long) LONG.get(slots, at(slot) + BASE);
+    }
+
+    private int version(int slot) {
+        return (int) INT.get(slots, at(slot) + VERSION);
+    }
+
+    private void setVersion(int slot, int next) {
+        INT.setRelease(slots, at(slot) + VERSION, next);
+    }
+
+    private int touched(int slot) {
+        return (int) INT.get(slots, at(slot) + TOUCHED);
+    }
+
+    private void setTouched(int slot, int use) {
+        INT.set(slots, at(slot) + TOUCHED, use);
+    }
+
+    private long frameOffset(int slot) {
+        return (long) (slot >>> slotBits) * frameBytes;
+    }
+
+    private long offset(int slot, int sharers) {
+        return frameOffset(slot) + (long) (slot & slotMask) * (frameBytes / sharers);
+    }
+
+    private int pieceBytes(int slot) {
+        return frameBytes / sharedBy[slot >>> slotBits];
+    }
+
+    private int firstFree(int frame, int sharers) {
+        int slot = frame << slotBits;
+        while (sharedBy[frame] != FREE && !isFree(slot)) {
+            slot++;
+        }
+        freeFrames.clear(frame);
+        sharedBy[frame] = (byte) sharers;
+        return slot;
+    }
+
+    /** The slot is being filled from now on. */
+    private void begin(int slot, int sharers) {
+        setVersion(slot, version(slot) + 1);
+        VarHandle.fullFence();
+        int frame = slot >>> slotBits;
+        boolean room = false;
+        for (int other = frame << slotBits; other < (frame << slotBits) + sharers; other++) {
+            room |= isFree(other);
+        }
+        withRoom[sharers].set(frame, room);
+    }
+
+    /**
+     * CLOCK with a second chance, over frames. One round takes every chance away. Hits take no lock and may hand chances
+     * out again behind the hand, so the second round takes what comes first: else a miss could wait on others' hits for
+     * ever. A frame shared by as many gives up one slot; any other has to be left by all.
+     */
+    private int evictFor(int sharers) {
+        for (int step = 0; step < 2 * frames; step++) {
+            int frame = hand;
+            hand = hand + 1 == frames ? 0 : hand + 1;
+            boolean mercy = step < frames;
+            int slot = sharedBy[frame] == sharers ? evictOne(frame, mercy) : evictAll(frame, mercy);
+            if (slot != NO_SLOT) {
+                freeFrames.clear(frame);
+                sharedBy[frame] = (byte) sharers;
+                return slot;
+            }
+        }
+        return NO_SLOT;
+    }
+
+    private int evictOne(int frame, boolean mercy) {
+        int chosen = NO_SLOT;
+        for (int slot = frame << slotBits; slot < (frame << slotBits) + sharedBy[frame]; slot++) {
+            if (chosen == NO_SLOT && isEvictable(slot) && !(mercy && hasChance(slot))) {
+                chosen = slot;
+            }
+            setTouched(slot, touched(slot) & ~1);
+        }
+        if (chosen != NO_SLOT) {
+            evict(chosen);
+        }
+        return chosen;
+    }
+
+    private int evictAll(int frame, boolean mercy) {
+        int first = frame << slotBits;
+        boolean mayGo = sharedBy[frame] > FREE;
+        for (int slot = first; slot < first + sharedBy[frame]; slot++) {
+            mayGo &= isFree(slot) || isEvictable(slot) && !(mercy && hasChance(slot));
+            setTouched(slot, touched(slot) & ~1);
+        }
+        if (!mayGo) {
+            return NO_SLOT;
+        }
+        for (int slot = first; slot < first + sharedBy[frame]; slot++) {
+            if (!isFree(slot)) {
+                evict(slot);
+            }
+        }
+        withRoom[sharedBy[frame]].clear(frame);
+        sharedBy[frame] = FREE;
+        return first;
+    }
+
+    private void evict(int slot) {
+        forget(slot);
+        counters.evictions.increment();
+    }
+
+    private void forget(int slot) {
+        if (owner(slot) != NOBODY) {
+            directory.remove(key(slot));
+            LONG.setVolatile(slots, at(slot) + OWNER, NOBODY);
+            residentCount--;
+            residentBytes -= pieceBytes(slot);
+        }
+        setVersion(slot, (version(slot) | 1) + 1);
+        VarHandle.fullFence();
+    }
+
+    private void makeFree(int frame) {
+        if (sharedBy[frame] > FREE) {
+            withRoom[sharedBy[frame]].clear(frame);
+        }
+        sharedBy[frame] = FREE;
+        dirty.clear(frame);
+        freeFrames.set(frame);
+    }
+
+    private boolean isUnused(int frame) {
+        for (int slot = frame << slotBits; slot < (frame << slotBits) + sharedBy[frame]; slot++) {
+            if (!isFree(slot)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean isFree(int slot) {
+        return owner(slot) == NOBODY && (version(slot) & 1) == 0;
+    }
+
+    private boolean hasChance(int slot) {
+        return (touched(slot) & 1) != 0;
+    }
+
+    private boolean isEvictable(int slot) {
+        return owner(slot) != NOBODY && !isDirty(slot) && (version(slot) & 1) == 0;
+    }
+}
