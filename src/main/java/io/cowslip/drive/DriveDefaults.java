@@ -66,6 +66,7 @@ record DriveDefaults(ImageOptions unasked) {
                 caches,
                 options.cacheCleanIntervalSeconds(),
                 options.discard(),
+                options.cacheDirect(),
                 backing);
     }
 }

@@ -47,6 +47,7 @@ public record DriveProperties(
      * @param cacheSize Size of a layer's L2 and refcount cache together.
      * @param cacheCleanInterval How long cache entries may be idle before their memory is given back. Seconds where no
      *     unit is given; 0 is never.
+     * @param cacheDirect Whether reads and writes go past the host's page cache.
      * @param discard What becomes of discard requests.
      * @param readOnly Whether writes are refused.
      */
@@ -62,6 +63,7 @@ public record DriveProperties(
             @Nullable
             Duration cacheCleanInterval,
 
+            @Nullable Boolean cacheDirect,
             @Nullable DiscardMode discard,
             @Nullable Boolean readOnly) {
 
@@ -74,6 +76,7 @@ public record DriveProperties(
                             bytes(l2CacheSize), bytes(l2CacheEntrySize), bytes(refcountCacheSize), bytes(cacheSize)),
                     cacheCleanInterval == null ? otherwise.cacheCleanIntervalSeconds() : cacheCleanInterval.toSeconds(),
                     Objects.requireNonNullElse(discard, otherwise.discard()),
+                    cacheDirect == null ? otherwise.cacheDirect() : cacheDirect,
                     null);
         }
 
@@ -94,6 +97,7 @@ public record DriveProperties(
      * @param cacheSize Size of the L2 and refcount cache together.
      * @param cacheCleanInterval How long cache entries may be idle before their memory is given back. Seconds where no
      *     unit is given; 0 is never.
+     * @param cacheDirect Whether reads and writes go past the host's page cache.
      * @param discard What becomes of discard requests.
      * @param readOnly Whether writes are refused.
      */
@@ -111,12 +115,20 @@ public record DriveProperties(
             @Nullable
             Duration cacheCleanInterval,
 
+            @Nullable Boolean cacheDirect,
             @Nullable DiscardMode discard,
             @Nullable Boolean readOnly) {
 
         ImageOptions over(ImageOptions otherwise) {
             Options options = new Options(
-                    l2CacheSize, l2CacheEntrySize, refcountCacheSize, cacheSize, cacheCleanInterval, discard, readOnly);
+                    l2CacheSize,
+                    l2CacheEntrySize,
+                    refcountCacheSize,
+                    cacheSize,
+                    cacheCleanInterval,
+                    cacheDirect,
+                    discard,
+                    readOnly);
             return options.over(otherwise, format);
         }
     }

@@ -66,6 +66,11 @@ public final class ImageException extends IOException {
         return new ImageException(Kind.INVALID_OPTION, message, null, option);
     }
 
+    /** A value that {@code option} may not have because of {@code path}, which the message should not repeat. */
+    public static ImageException invalidOption(String option, Path path, String message) {
+        return new ImageException(Kind.INVALID_OPTION, message, path, option);
+    }
+
     /** The same failure with its cause, for chaining at the place it is thrown. */
     public ImageException causedBy(Throwable cause) {
         initCause(cause);

@@ -1,10 +1,11 @@
 package io.cowslip.web;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import io.cowslip.drive.DriveView;
 import io.cowslip.engine.cache.CacheStats;
+import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.LayerStats;
 import io.swagger.v3.oas.annotations.media.Schema;
-import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +26,7 @@ record DriveBody(
         @Nullable Cache l2Cache,
         @Nullable Cache refcountCache,
         long cacheCleanInterval,
+        @JsonProperty(LayerOptions.CACHE_DIRECT) boolean cacheDirect,
         String discard,
         @Nullable Layer backing,
         LayerOptions options) {
@@ -58,22 +60,24 @@ record DriveBody(
             @Nullable Integer clusterSize,
             @Nullable Cache l2Cache,
             @Nullable Cache refcountCache,
+            @JsonProperty(LayerOptions.CACHE_DIRECT) boolean cacheDirect,
             @Nullable Layer backing) {
 
-        static @Nullable Layer chain(List<LayerStats> layers, List<String> files) {
-            Layer below = null;
-            for (int i = layers.size() - 1; i > 0; i--) {
-                LayerStats stats = layers.get(i);
-                below = new Layer(
-                        files.get(i),
-                        stats.format().wireName(),
-                        stats.virtualSizeBytes(),
-                        clusterBytes(stats),
-                        Cache.of(stats.l2()),
-                        Cache.of(stats.refcounts()),
-                        below);
+        /** The layers from {@code index} down, or null where there are none. */
+        static @Nullable Layer chain(DriveView drive, int index, ImageOptions options) {
+            if (index == drive.layers().size()) {
+                return null;
             }
-            return below;
+            LayerStats stats = drive.layers().get(index);
+            return new Layer(
+                    drive.layerFiles().get(index),
+                    stats.format().wireName(),
+                    stats.virtualSizeBytes(),
+                    clusterBytes(stats),
+                    Cache.of(stats.l2()),
+                    Cache.of(stats.refcounts()),
+                    options.direct(),
+                    chain(drive, index + 1, options.below()));
         }
     }
 
@@ -89,8 +93,9 @@ record DriveBody(
                 Cache.of(top.l2()),
                 Cache.of(top.refcounts()),
                 drive.options().cacheCleanIntervalSeconds(),
+                drive.options().direct(),
                 drive.options().discard().name().toLowerCase(Locale.ROOT),
-                Layer.chain(drive.layers(), drive.layerFiles()),
+                Layer.chain(drive, 1, drive.options().below()),
                 LayerOptions.of(drive.options()));
     }
 

@@ -19,7 +19,6 @@ final class JsonFaults {
             "pass-discard-snapshot",
             "pass-discard-other",
             "overlap-check",
-            "cache.direct",
             "cache",
             "data-file",
             "snapshot");

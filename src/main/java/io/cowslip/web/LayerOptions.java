@@ -1,5 +1,6 @@
 package io.cowslip.web;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.image.ImageFormat;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param refcountCacheSize {@code refcount-cache-size}
  * @param cacheSize {@code cache-size}: both caches together
  * @param cacheCleanInterval {@code cache-clean-interval} in seconds; 0 is never
+ * @param cacheDirect {@code cache.direct}: whether reads and writes go past the host's page cache
  * @param discard {@code ignore} or {@code unmap}
  * @param backing the options of the layer below
  */
@@ -31,8 +33,18 @@ record LayerOptions(
         @Nullable ByteSize refcountCacheSize,
         @Nullable ByteSize cacheSize,
         @Nullable Long cacheCleanInterval,
+
+        @JsonProperty(CACHE_DIRECT) @Schema(description = ABOUT_CACHE_DIRECT) @Nullable
+        Boolean cacheDirect,
+
         @Nullable String discard,
         @Nullable LayerOptions backing) {
+
+    static final String CACHE_DIRECT = "cache.direct";
+
+    static final String ABOUT_CACHE_DIRECT =
+            "Whether reads and writes go past the host's page cache (O_DIRECT). A layer below that is not told does as"
+                    + " the layer above. Cannot change while the image is open";
 
     /** The options in force, as they would have to be given. */
     static LayerOptions of(ImageOptions options) {
@@ -45,6 +57,7 @@ record LayerOptions(
                 size(caches.refcountCacheSize()),
                 size(caches.cacheSize()),
                 options.cacheCleanIntervalSeconds(),
+                options.cacheDirect(),
                 options.discard().name().toLowerCase(Locale.ROOT),
                 options.backing() == null ? null : of(options.backing()));
     }
@@ -63,6 +76,7 @@ record LayerOptions(
                         ? defaults.cacheCleanIntervalSeconds()
                         : seconds(prefix + "cache-clean-interval", cacheCleanInterval),
                 discard == null ? defaults.discard() : discardMode(prefix + "discard", discard),
+                cacheDirect == null ? defaults.cacheDirect() : cacheDirect,
                 backing == null
                         ? defaults.backing()
                         : backing.over(

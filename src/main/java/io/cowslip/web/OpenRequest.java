@@ -1,5 +1,6 @@
 package io.cowslip.web;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,10 @@ record OpenRequest(
         @Nullable ByteSize refcountCacheSize,
         @Nullable ByteSize cacheSize,
         @Nullable Long cacheCleanInterval,
+
+        @JsonProperty(LayerOptions.CACHE_DIRECT) @Schema(description = LayerOptions.ABOUT_CACHE_DIRECT) @Nullable
+        Boolean cacheDirect,
+
         @Nullable String discard,
         @Nullable LayerOptions backing) {
 
@@ -35,6 +40,7 @@ record OpenRequest(
                 refcountCacheSize,
                 cacheSize,
                 cacheCleanInterval,
+                cacheDirect,
                 discard,
                 backing);
     }

@@ -138,6 +138,7 @@ class CacheBeansTest {
                 caches,
                 options.cacheCleanIntervalSeconds(),
                 options.discard(),
+                options.cacheDirect(),
                 options.backing());
     }
 }

@@ -50,6 +50,7 @@ class DriveConfigurationTest {
                         "cowslip.drive-defaults.l2-cache-entry-size=4KB",
                         "cowslip.drive-defaults.refcount-cache-size=262144",
                         "cowslip.drive-defaults.cache-clean-interval=90",
+                        "cowslip.drive-defaults.cache-direct=true",
                         "cowslip.drive-defaults.discard=ignore",
                         "cowslip.drive-defaults.read-only=true")
                 .run(context -> assertThat(context.getBean(DriveDefaults.class).unasked())
@@ -59,6 +60,7 @@ class DriveConfigurationTest {
                                 new CacheOptions(1536 * K, 4 * K, 256 * K, null),
                                 90,
                                 DiscardMode.IGNORE,
+                                true,
                                 null)));
     }
 
@@ -77,6 +79,7 @@ class DriveConfigurationTest {
         "cowslip.drive-defaults.cache-size, 16E",
         "cowslip.drive-defaults.discard, perhaps",
         "cowslip.drive-defaults.cache-clean-interval, often",
+        "cowslip.drive-defaults.cache-direct, perhaps",
         "cowslip.drive-defaults.read-only, perhaps"
     })
     void whatCannotBeReadStopsTheStartAndIsNamed(String property, String value) {

@@ -33,6 +33,7 @@ class DriveDefaultsTest {
         assertThat(start.readOnly()).isTrue();
         assertThat(start.cacheCleanIntervalSeconds()).isEqualTo(30);
         assertThat(start.discard()).isEqualTo(DiscardMode.IGNORE);
+        assertThat(start.cacheDirect()).isTrue();
     }
 
     @Test
@@ -96,6 +97,6 @@ class DriveDefaultsTest {
     }
 
     private static ImageOptions options(CacheOptions caches, @Nullable ImageOptions backing) {
-        return new ImageOptions(null, true, caches, 30, DiscardMode.IGNORE, backing);
+        return new ImageOptions(null, true, caches, 30, DiscardMode.IGNORE, true, backing);
     }
 }

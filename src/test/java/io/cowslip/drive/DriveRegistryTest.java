@@ -136,7 +136,8 @@ class DriveRegistryTest {
                 .isThrownBy(() -> bench.open("a", "disk.raw"))
                 .satisfies(refusal -> assertThat(refusal.kind()).isEqualTo(Kind.INVALID_FORMAT));
 
-        ImageOptions raw = new ImageOptions(ImageFormat.RAW, false, CacheOptions.DEFAULTS, 0, DiscardMode.UNMAP, null);
+        ImageOptions raw =
+                new ImageOptions(ImageFormat.RAW, false, CacheOptions.DEFAULTS, 0, DiscardMode.UNMAP, null, null);
         assertThat(registry.open(A, "disk.raw", raw).virtualSizeBytes()).isEqualTo(1 << 20);
     }
 
@@ -145,8 +146,8 @@ class DriveRegistryTest {
         bench.createOn("three.qcow2", "one.qcow2");
         try (Bench other = new Bench(folder, caches(ImageOptions.defaults(), SMALL), DriveObserver.NONE)) {
             ImageOptions raw =
-                    new ImageOptions(ImageFormat.RAW, true, CacheOptions.DEFAULTS, 0, DiscardMode.UNMAP, null);
-            ImageOptions asked = new ImageOptions(null, true, CacheOptions.DEFAULTS, 0, DiscardMode.UNMAP, raw);
+                    new ImageOptions(ImageFormat.RAW, true, CacheOptions.DEFAULTS, 0, DiscardMode.UNMAP, null, null);
+            ImageOptions asked = new ImageOptions(null, true, CacheOptions.DEFAULTS, 0, DiscardMode.UNMAP, null, raw);
 
             DriveView drive = other.registry.open(A, "three.qcow2", asked);
 
@@ -332,12 +333,19 @@ class DriveRegistryTest {
                 caches,
                 options.cacheCleanIntervalSeconds(),
                 options.discard(),
+                options.cacheDirect(),
                 options.backing());
     }
 
     private static ImageOptions interval(ImageOptions options, long seconds) {
         return new ImageOptions(
-                options.format(), options.readOnly(), options.caches(), seconds, options.discard(), options.backing());
+                options.format(),
+                options.readOnly(),
+                options.caches(),
+                seconds,
+                options.discard(),
+                options.cacheDirect(),
+                options.backing());
     }
 
     private static void assertRefused(Reason reason, String message, ThrowingCallable call) {

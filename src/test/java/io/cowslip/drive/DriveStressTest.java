@@ -117,7 +117,13 @@ class DriveStressTest {
         registry.reconfigure(
                 A,
                 asked -> new ImageOptions(
-                        asked.format(), false, caches, random.nextInt(3), asked.discard(), asked.backing()));
+                        asked.format(),
+                        false,
+                        caches,
+                        random.nextInt(3),
+                        asked.discard(),
+                        asked.cacheDirect(),
+                        asked.backing()));
     }
 
     private static void clean(Bench bench) {

@@ -11,8 +11,8 @@ public final class CountingHostFiles implements HostFiles {
     private final AtomicInteger reads = new AtomicInteger();
 
     @Override
-    public HostFile open(Path path, Mode mode) throws IOException {
-        return new ObservedHostFile(HostFiles.posix().open(path, mode), operation -> {
+    public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
+        return new ObservedHostFile(HostFiles.posix().open(path, mode, pageCache), operation -> {
             if (operation == ObservedHostFile.Operation.READ) {
                 reads.incrementAndGet();
             }

@@ -30,7 +30,7 @@ final class CrashingHostFile implements HostFile {
     }
 
     @Override
-    public int read(long hostOffset, MemorySegment into) {
+    public long read(long hostOffset, MemorySegment into) {
         byte[] bytes = new byte[Math.toIntExact(into.byteSize())];
         int length = files.read(path, hostOffset, bytes);
         MemorySegment.copy(bytes, 0, into, ValueLayout.JAVA_BYTE, 0, length);

@@ -34,7 +34,7 @@ public final class CrashingHostFiles implements HostFiles {
     }
 
     @Override
-    public HostFile open(Path path, Mode mode) throws IOException {
+    public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
         synchronized (log) {
             if (mode == Mode.CREATE_NEW) {
                 if (contents.putIfAbsent(path, new FileContent(new byte[0])) != null || Files.exists(path)) {

@@ -54,8 +54,8 @@ public final class FaultyHostFiles implements HostFiles {
     }
 
     @Override
-    public HostFile open(Path path, Mode mode) throws IOException {
-        return new ObservedHostFile(files.open(path, mode), operation -> before(path, operation));
+    public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
+        return new ObservedHostFile(files.open(path, mode, pageCache), operation -> before(path, operation));
     }
 
     @Override

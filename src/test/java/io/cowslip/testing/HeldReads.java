@@ -18,8 +18,8 @@ public final class HeldReads implements HostFiles {
     }
 
     @Override
-    public HostFile open(Path path, Mode mode) throws IOException {
-        HostFile file = HostFiles.posix().open(path, mode);
+    public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
+        HostFile file = HostFiles.posix().open(path, mode, pageCache);
         return path.equals(slow) ? new ObservedHostFile(file, this::before) : file;
     }
 

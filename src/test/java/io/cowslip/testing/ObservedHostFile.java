@@ -47,7 +47,7 @@ final class ObservedHostFile implements HostFile {
     }
 
     @Override
-    public int read(long hostOffset, MemorySegment into) throws IOException {
+    public long read(long hostOffset, MemorySegment into) throws IOException {
         observer.before(Operation.READ);
         return file.read(hostOffset, into);
     }

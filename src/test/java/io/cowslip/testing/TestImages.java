@@ -38,6 +38,7 @@ public final class TestImages {
                 caches,
                 defaults.cacheCleanIntervalSeconds(),
                 ImageOptions.DiscardMode.UNMAP,
+                null,
                 null);
     }
 

@@ -50,6 +50,7 @@ class DriveContractTest extends RunningService {
                 .body("refcount-cache.entry-size", equalTo(65536))
                 .body("refcount-cache.entries", equalTo(4))
                 .body("cache-clean-interval", equalTo(600))
+                .body("'cache.direct'", equalTo(false))
                 .body("discard", equalTo("unmap"))
                 .body("$", not(hasKey("backing")))
                 .body("options.l2-cache-size", equalTo(1048576));
@@ -109,7 +110,9 @@ class DriveContractTest extends RunningService {
                 "{\"file\":\"d/x.qcow2\",\"lazy-refcounts\":true}      | unsupported-option | lazy-refcounts",
                 "{\"file\":\"d/x.qcow2\",\"pass-discard-other\":true}  | unsupported-option | pass-discard-other",
                 "{\"file\":\"d/x.qcow2\",\"overlap-check\":\"all\"}    | unsupported-option | overlap-check",
-                "{\"file\":\"d/x.qcow2\",\"cache.direct\":true}        | unsupported-option | cache.direct",
+                "{\"file\":\"d/x.qcow2\",\"cache.direct\":\"on\"}     | unreadable-json    | cache.direct",
+                "{\"file\":\"d/x.qcow2\",\"cache-direct\":true}       | unknown-key        | cache-direct",
+                "{\"file\":\"d/x.qcow2\",\"cache\":{\"direct\":true}} | unsupported-option | cache",
                 "{\"file\":\"d/x.qcow2\",\"backing\":{\"pass-discard-request\":true}} | unsupported-option"
                         + " | backing.pass-discard-request"
             })
@@ -213,6 +216,39 @@ class DriveContractTest extends RunningService {
     }
 
     @Test
+    void layersGoPastThePageCacheAsTheLayerAboveUnlessTold() {
+        newVolume("d/bottom.qcow2", "1M");
+        newVolume("d/middle.qcow2", "1M", "bottom.qcow2");
+        newVolume("d/upper.qcow2", "1M", "middle.qcow2");
+        json("{\"id\": \"all\", \"file\": \"d/upper.qcow2\", \"cache.direct\": true}")
+                .post("/drives")
+                .then()
+                .statusCode(201)
+                .body("'cache.direct'", equalTo(true))
+                .body("options.'cache.direct'", equalTo(true))
+                .body("backing.'cache.direct'", equalTo(true))
+                .body("backing.backing.'cache.direct'", equalTo(true));
+        octets(new byte[512]).put("/drives/all/data").then().statusCode(200);
+        given().delete("/drives/all").then().statusCode(204);
+        json("{\"file\": \"d/upper.qcow2\", \"cache.direct\": true, \"backing\": {\"cache.direct\": false}}")
+                .post("/drives")
+                .then()
+                .statusCode(201)
+                .body("'cache.direct'", equalTo(true))
+                .body("backing.'cache.direct'", equalTo(false))
+                .body("backing.backing.'cache.direct'", equalTo(false));
+    }
+
+    @Test
+    void thePageCacheCannotBeChangedWhileTheDriveIsOpen() {
+        createAndOpen("p", "d/patched.qcow2", "8G");
+        problem(patch("p", "{\"cache.direct\": true}"), 400, "invalid-option")
+                .body("option", equalTo("cache.direct"))
+                .body("detail", containsString("close it"));
+        patch("p", "{\"cache.direct\": false}").then().statusCode(200).body("'cache.direct'", equalTo(false));
+    }
+
+    @Test
     void readOnlyCanBeTurnedOnAndOff() {
         createAndOpen("r", "d/turned.qcow2", "1M");
         json("{\"read-only\": true}").patch("/drives/r").then().statusCode(200).body("read-only", equalTo(true));
@@ -251,6 +287,15 @@ class DriveContractTest extends RunningService {
 
     private static Response patch(String id, String body) {
         return given().contentType(MERGE_PATCH).body(body).patch("/drives/" + id);
+    }
+
+    private static void newVolume(String volume, String size, String backing) {
+        file(volume);
+        json("{\"virtual-size\": \"" + size + "\", \"backing-file\": \"" + backing
+                        + "\", \"backing-format\": \"qcow2\"}")
+                .put("/volumes/" + volume)
+                .then()
+                .statusCode(201);
     }
 
     private static void newVolume(String volume, String size) {

@@ -20,9 +20,10 @@ public interface HostFile extends AutoCloseable {
     /**
      * Fills {@code into} from {@code hostOffset} as far as the file reaches.
      *
-     * @return bytes read: fewer than asked for only at the end of the file
+     * @return bytes read: fewer than asked for only at the end of the file, and then the rest of {@code into} may hold
+     *     anything
      */
-    int read(long hostOffset, MemorySegment into) throws IOException;
+    long read(long hostOffset, MemorySegment into) throws IOException;
 
     /** Writes all of {@code from} at {@code hostOffset}, growing the file where needed. Not durable until a sync. */
     void write(long hostOffset, MemorySegment from) throws IOException;
@@ -61,7 +62,7 @@ public interface HostFile extends AutoCloseable {
     /** Gives up the locks while the file stays open. */
     void unlock() throws IOException;
 
-    /** Closes the descriptor and so drops its locks. Does not sync. */
+    /** Closes the descriptor and so drops its locks. Does not sync. Does nothing when the file is closed already. */
     @Override
     void close() throws IOException;
 }

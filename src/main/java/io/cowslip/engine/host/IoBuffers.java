@@ -4,13 +4,15 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Page-aligned native buffers for data on its way, lent and taken back, so that a request allocates none. A buffer
  * holds whatever its last borrower left in it.
  */
 public final class IoBuffers {
-    private static final long ALIGNMENT = 4096;
+    static final long ALIGNMENT_BYTES = 4096;
+
     private static final int SMALLEST_BITS = 12;
     private static final int LARGEST_BITS = 22;
     private static final long KEPT_BYTES_PER_SIZE = 16L << 20;
@@ -31,38 +33,51 @@ public final class IoBuffers {
             throw new IllegalArgumentException("buffers have at most 4 MiB, not " + lengthBytes + " bytes");
         }
         int bits = Math.max(SMALLEST_BITS, 64 - Long.numberOfLeadingZeros(Math.max(1, lengthBytes - 1)));
-        return SHARED.shelves[bits - SMALLEST_BITS].take();
+        Shelf shelf = SHARED.shelves[bits - SMALLEST_BITS];
+        return new Loan(shelf, shelf.take());
     }
 
-    /** A buffer on loan. */
+    /**
+     * A buffer on loan, used by one thread at a time. Each borrowing has a loan of its own: closing one again cannot
+     * take the buffer from its next borrower.
+     */
     public static final class Loan implements AutoCloseable {
         private final Shelf shelf;
-        private final MemorySegment segment;
+        private @Nullable MemorySegment segment;
 
         private Loan(Shelf shelf, MemorySegment segment) {
             this.shelf = shelf;
             this.segment = segment;
         }
 
+        /** @throws IllegalStateException after {@link #close} */
         public MemorySegment segment() {
+            if (segment == null) {
+                throw new IllegalStateException("the buffer was given back already");
+            }
             return segment;
         }
 
         /** The first {@code lengthBytes} of the buffer. */
         public MemorySegment segment(long lengthBytes) {
-            return segment.asSlice(0, lengthBytes);
+            return segment().asSlice(0, lengthBytes);
         }
 
+        /** Gives the buffer back; does nothing the second time. */
         @Override
         public void close() {
-            shelf.giveBack(this);
+            MemorySegment lent = segment;
+            if (lent != null) {
+                segment = null;
+                shelf.giveBack(lent);
+            }
         }
     }
 
     private static final class Shelf {
         private final long bufferBytes;
         private final int keptAtMost;
-        private final ConcurrentLinkedQueue<Loan> kept = new ConcurrentLinkedQueue<>();
+        private final ConcurrentLinkedQueue<MemorySegment> kept = new ConcurrentLinkedQueue<>();
         private final AtomicInteger keptCount = new AtomicInteger();
 
         Shelf(long bufferBytes) {
@@ -70,18 +85,18 @@ public final class IoBuffers {
             this.keptAtMost = (int) Math.max(4, KEPT_BYTES_PER_SIZE / bufferBytes);
         }
 
-        Loan take() {
-            Loan loan = kept.poll();
-            if (loan != null) {
+        MemorySegment take() {
+            MemorySegment buffer = kept.poll();
+            if (buffer != null) {
                 keptCount.decrementAndGet();
-                return loan;
+                return buffer;
             }
-            return new Loan(this, Arena.ofAuto().allocate(bufferBytes, ALIGNMENT));
+            return Arena.ofAuto().allocate(bufferBytes, ALIGNMENT_BYTES);
         }
 
-        void giveBack(Loan loan) {
+        void giveBack(MemorySegment buffer) {
             if (keptCount.incrementAndGet() <= keptAtMost) {
-                kept.add(loan);
+                kept.add(buffer);
             } else {
                 keptCount.decrementAndGet();
             }

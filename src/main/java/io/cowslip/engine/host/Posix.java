@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The system calls that the engine makes, bound once. Each returns what the call returns, or the negated errno. No
@@ -43,6 +44,13 @@ final class Posix {
     static final int O_NONBLOCK = 0x800;
     static final int O_CLOEXEC = 0x80000;
 
+    /** One of the few flags whose value the architectures do not share: their own fcntl.h in Linux's arch. */
+    static final int O_DIRECT = switch (System.getProperty("os.arch")) {
+        case "aarch64" -> 0x10000;
+        case "ppc64le" -> 0x20000;
+        default -> 0x4000;
+    };
+
     static final int SEEK_END = 2;
     static final int SEEK_DATA = 3;
     static final int SEEK_HOLE = 4;
@@ -64,6 +72,7 @@ final class Posix {
     private static final int MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
     private static final int AT_EMPTY_PATH = 0x1000;
     private static final int STATX_BASIC_STATS = 0x7ff;
+    private static final int STATX_DIOALIGN = 0x2000;
     private static final long STATX_BYTES = 256;
 
     private static final Linker LINKER = Linker.nativeLinker();
@@ -104,8 +113,19 @@ final class Posix {
         return LINKER.downcallHandle(address, descriptor, all);
     }
 
-    /** What statx says of an open file; {@code mode} holds the file type as in stat(2). */
-    record FileStatus(int mode, long inode, long device, long sizeBytes, long allocatedBytes) {
+    /**
+     * What statx says of an open file.
+     *
+     * @param mode holds the file type as in stat(2)
+     * @param direct null where the kernel does not tell
+     */
+    record FileStatus(
+            int mode,
+            long inode,
+            long device,
+            long sizeBytes,
+            long allocatedBytes,
+            @Nullable DirectAlignment direct) {
         private static final int TYPE_MASK = 0xF000;
         private static final int REGULAR = 0x8000;
 
@@ -204,23 +224,34 @@ final class Posix {
         }
     }
 
-    /** Facts of an open file, or null with no descriptor by that number. Field offsets: statx(2), linux/stat.h. */
+    /**
+     * Facts of an open file. Field offsets: statx(2), linux/stat.h.
+     *
+     * @throws IllegalStateException when the host refuses, as it does for a number that is no descriptor
+     */
     static FileStatus status(int descriptor) {
         MemorySegment errno = CAPTURED.get();
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment status = arena.allocate(STATX_BYTES, 8);
             int result = (int) STATX.invokeExact(
-                    errno, descriptor, arena.allocateFrom(""), AT_EMPTY_PATH, STATX_BASIC_STATS, status);
+                    errno,
+                    descriptor,
+                    arena.allocateFrom(""),
+                    AT_EMPTY_PATH,
+                    STATX_BASIC_STATS | STATX_DIOALIGN,
+                    status);
             if (result < 0) {
                 throw new IllegalStateException("statx of an open file fails with errno " + errno(errno));
             }
+            boolean direct = (status.get(INT, 0) & STATX_DIOALIGN) != 0;
             long device = ((long) status.get(INT, 136) << 32) | (status.get(INT, 140) & 0xFFFF_FFFFL);
             return new FileStatus(
                     status.get(ValueLayout.JAVA_SHORT, 28),
                     status.get(LONG, 32),
                     device,
                     status.get(LONG, 40),
-                    status.get(LONG, 48) * 512);
+                    status.get(LONG, 48) * 512,
+                    direct ? new DirectAlignment(status.get(INT, 152), status.get(INT, 156)) : null);
         } catch (RuntimeException failure) {
             throw failure;
         } catch (Throwable impossible) {

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 
 /** A file of this machine by its descriptor. */
 final class PosixFile implements HostFile {
@@ -19,33 +21,53 @@ final class PosixFile implements HostFile {
     private final Path path;
     private final int descriptor;
     private final FileIdentity identity;
+    private final @Nullable DirectAlignment directAlignment;
     private final HeldLocks locks;
 
-    private PosixFile(Path path, int descriptor, FileIdentity identity) {
+    /** The number of a closed descriptor may be another file's by now, so it is closed only once. */
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    private PosixFile(Path path, int descriptor, Posix.FileStatus status) {
         this.path = path;
         this.descriptor = descriptor;
-        this.identity = identity;
+        this.identity = new FileIdentity(status.device(), status.inode());
+        this.directAlignment = status.direct();
         this.locks = new HeldLocks(
                 (command, type, byteOffset) -> Posix.lockByte(descriptor, command, type, byteOffset), path);
     }
 
-    static HostFile open(Path path, HostFiles.Mode mode) throws IOException {
+    /** @param moreFlags of open(2) */
+    static PosixFile open(Path path, HostFiles.Mode mode, int moreFlags) throws IOException {
         int flags = switch (mode) {
             case READ -> Posix.O_RDONLY;
             case READ_WRITE -> Posix.O_RDWR;
             case CREATE_NEW -> Posix.O_RDWR | Posix.O_CREAT | Posix.O_EXCL;
         };
         // Without O_NONBLOCK a FIFO would keep us waiting for its other end; regular files do not care.
-        int descriptor = Posix.open(path.toString(), flags | Posix.O_NONBLOCK, NEW_FILE_MODE);
+        int descriptor = Posix.open(path.toString(), flags | moreFlags | Posix.O_NONBLOCK, NEW_FILE_MODE);
+        if (descriptor == -Posix.EINVAL && (moreFlags & Posix.O_DIRECT) != 0) {
+            throw DirectFile.unsupported(path);
+        }
         if (descriptor < 0) {
             throw openFailure(path, -descriptor);
         }
+        PosixFile file = null;
+        try {
+            file = ofRegular(path, descriptor);
+            return file;
+        } finally {
+            if (file == null) {
+                Posix.close(descriptor);
+            }
+        }
+    }
+
+    private static PosixFile ofRegular(Path path, int descriptor) throws ImageException {
         Posix.FileStatus status = Posix.status(descriptor);
         if (!status.isRegularFile()) {
-            Posix.close(descriptor);
             throw ImageException.of(Kind.INVALID_FORMAT, path, "not a regular file");
         }
-        return new PosixFile(path, descriptor, new FileIdentity(status.device(), status.inode()));
+        return new PosixFile(path, descriptor, status);
     }
 
     private static ImageException openFailure(Path path, int errno) {
@@ -79,23 +101,37 @@ final class PosixFile implements HostFile {
         return identity;
     }
 
+    /** What the kernel asks of direct I/O on this file; null where it does not tell. */
+    @Nullable
+    DirectAlignment directAlignment() {
+        return directAlignment;
+    }
+
     @Override
-    public int read(long hostOffset, MemorySegment into) throws IOException {
+    public long read(long hostOffset, MemorySegment into) throws IOException {
         long wanted = into.byteSize();
         long done = 0;
         while (done < wanted) {
-            long count =
-                    Posix.pread(descriptor, done == 0 ? into : into.asSlice(done), wanted - done, hostOffset + done);
+            long count = readOnce(hostOffset + done, done == 0 ? into : into.asSlice(done));
             if (count == 0) {
                 break;
             }
-            if (count > 0) {
-                done += count;
-            } else if (count != -Posix.EINTR) {
-                throw failure(path, "read of " + wanted + " bytes at " + hostOffset, (int) -count);
+            done += count;
+        }
+        return done;
+    }
+
+    /** One pread: what it returns may be less than asked for, and 0 is the end of the file. */
+    long readOnce(long hostOffset, MemorySegment into) throws IOException {
+        while (true) {
+            long count = Posix.pread(descriptor, into, into.byteSize(), hostOffset);
+            if (count >= 0) {
+                return count;
+            }
+            if (count != -Posix.EINTR) {
+                throw failure(path, "read of " + into.byteSize() + " bytes at " + hostOffset, (int) -count);
             }
         }
-        return Math.toIntExact(done);
     }
 
     @Override
@@ -115,17 +151,30 @@ final class PosixFile implements HostFile {
 
     @Override
     public void zero(long hostOffset, long lengthBytes) throws IOException {
-        if (lengthBytes > ZEROS_WRITTEN_AT_MOST_BYTES) {
-            int result = Posix.fallocate(descriptor, Posix.FALLOC_FL_ZERO_RANGE, hostOffset, lengthBytes);
-            if (result == 0) {
-                return;
-            }
-            if (result != -Posix.EOPNOTSUPP && result != -Posix.EINTR) {
-                throw failure(path, "zeroing of " + lengthBytes + " bytes at " + hostOffset, -result);
-            }
+        if (!zeroByAllocation(hostOffset, lengthBytes)) {
+            writeZeros(this, hostOffset, lengthBytes);
         }
-        for (long done = 0; done < lengthBytes; done += ZEROS.byteSize()) {
-            write(hostOffset + done, ZEROS.asSlice(0, Math.min(ZEROS.byteSize(), lengthBytes - done)));
+    }
+
+    /** Zeroes by telling the file system; false where that cannot be done or does not pay, and nothing is done. */
+    boolean zeroByAllocation(long hostOffset, long lengthBytes) throws IOException {
+        if (lengthBytes <= ZEROS_WRITTEN_AT_MOST_BYTES) {
+            return false;
+        }
+        int result = Posix.fallocate(descriptor, Posix.FALLOC_FL_ZERO_RANGE, hostOffset, lengthBytes);
+        if (result < 0 && result != -Posix.EOPNOTSUPP && result != -Posix.EINTR) {
+            throw failure(path, "zeroing of " + lengthBytes + " bytes at " + hostOffset, -result);
+        }
+        return result == 0;
+    }
+
+    /** Zeroes by writing, in pieces that end where blocks do. */
+    static void writeZeros(HostFile file, long hostOffset, long lengthBytes) throws IOException {
+        long end = hostOffset + lengthBytes;
+        for (long position = hostOffset; position < end; ) {
+            long pieceEnd = Math.min(end, position - position % ZEROS.byteSize() + ZEROS.byteSize());
+            file.write(position, ZEROS.asSlice(0, pieceEnd - position));
+            position = pieceEnd;
         }
     }
 
@@ -201,6 +250,9 @@ final class PosixFile implements HostFile {
 
     @Override
     public void close() throws IOException {
+        if (closed.getAndSet(true)) {
+            return;
+        }
         int result = Posix.close(descriptor);
         if (result < 0) {
             throw failure(path, "close", -result);

@@ -8,8 +8,11 @@ import java.nio.file.Path;
 /** The real files of this machine. */
 final class PosixFiles implements HostFiles {
     @Override
-    public HostFile open(Path path, Mode mode) throws IOException {
-        return PosixFile.open(path, mode);
+    public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
+        return switch (pageCache) {
+            case USED -> PosixFile.open(path, mode, 0);
+            case BYPASSED -> DirectFile.open(path, mode);
+        };
     }
 
     @Override

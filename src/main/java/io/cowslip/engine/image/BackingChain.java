@@ -91,7 +91,9 @@ final class BackingChain {
             throw ImageException.of(
                     Kind.UNSUPPORTED_FEATURE, path, "the backing chain is longer than " + MAX_LAYERS + " files");
         }
-        HostFile file = environment.files().open(path, writable ? HostFiles.Mode.READ_WRITE : HostFiles.Mode.READ);
+        HostFile file = environment
+                .files()
+                .open(path, writable ? HostFiles.Mode.READ_WRITE : HostFiles.Mode.READ, options.pageCache());
         // In the list from the first moment, so that a failure closes it.
         opened.add(new OpenedFile(file, null, options));
         if (!seen.add(file.identity())) {
@@ -114,7 +116,7 @@ final class BackingChain {
 
     /** What the next layer is opened with: the caller's wish, and the format that the header above names. */
     private static ImageOptions backingOptions(ImageHeader above, ImageOptions aboveOptions) throws ImageException {
-        ImageOptions wish = aboveOptions.backing() == null ? ImageOptions.defaults() : aboveOptions.backing();
+        ImageOptions wish = aboveOptions.below();
         String named = above.backingFormat();
         if (wish.format() != null) {
             return wish;

@@ -160,8 +160,8 @@ public final class DiskImage implements AutoCloseable {
 
     /**
      * Puts other cache sizes, another discard mode, another clean interval or read-only in force while requests go on.
-     * All or nothing: refused options leave everything as it was. The format cannot change. Waits for the requests that
-     * are under way.
+     * All or nothing: refused options leave everything as it was. The format and {@code cache.direct} cannot change.
+     * Waits for the requests that are under way.
      *
      * @throws ImageException INVALID_OPTION naming what cannot be; BUSY when somebody else keeps it from becoming
      *     writable
@@ -170,6 +170,7 @@ public final class DiskImage implements AutoCloseable {
         if (formatOf(wanted) != formatOf(options)) {
             throw ImageException.invalidOption("format", "format cannot change while the image is open");
         }
+        requireSamePageCache(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
             reopenForWriting(wanted);
@@ -197,6 +198,23 @@ public final class DiskImage implements AutoCloseable {
 
     private static ImageFormat formatOf(ImageOptions options) {
         return options.format() == null ? ImageFormat.QCOW2 : options.format();
+    }
+
+    private void requireSamePageCache(ImageOptions wanted) throws ImageException {
+        ImageOptions now = options;
+        ImageOptions then = wanted;
+        StringBuilder option = new StringBuilder("cache.direct");
+        for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
+            if (now.direct() != then.direct()) {
+                throw ImageException.invalidOption(
+                        option.toString(),
+                        option + " is " + now.direct()
+                                + " and cannot change while the image is open; close it and open it again");
+            }
+            now = now.below();
+            then = then.below();
+            option.insert(0, "backing.");
+        }
     }
 
     private List<CacheChange> prepareCaches(ImageOptions wanted) throws IOException {
@@ -245,7 +263,7 @@ public final class DiskImage implements AutoCloseable {
     /** The file was opened for reading, so it takes another descriptor; our own lock on the old one would be in the way. */
     private void reopenForWriting(ImageOptions wanted) throws IOException {
         ImageLayer old = top;
-        HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE);
+        HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE, wanted.pageCache());
         try {
             top = openSameForWriting(file, wanted, old);
         } catch (IOException | RuntimeException refused) {

@@ -1,6 +1,7 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.cache.CacheOptions;
+import io.cowslip.engine.host.HostFiles;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param caches cache sizes of this layer
  * @param cacheCleanIntervalSeconds {@code cache-clean-interval}: entries idle for so long are dropped; 0 is never
  * @param discard what becomes of discard requests
+ * @param cacheDirect {@code cache.direct}: whether reads and writes go past the host's page cache; null: as the layer
+ *     above, and not for the first
  * @param backing options of the layer below; null: the defaults
  */
 public record ImageOptions(
@@ -20,6 +23,7 @@ public record ImageOptions(
         CacheOptions caches,
         long cacheCleanIntervalSeconds,
         DiscardMode discard,
+        @Nullable Boolean cacheDirect,
         @Nullable ImageOptions backing) {
 
     /** QEMU's default of {@code cache-clean-interval} on Linux, in seconds. */
@@ -37,16 +41,42 @@ public record ImageOptions(
     /** Everything at its default: a writable qcow2 image. */
     public static ImageOptions defaults() {
         return new ImageOptions(
-                null, false, CacheOptions.DEFAULTS, DEFAULT_CACHE_CLEAN_INTERVAL_SECONDS, DiscardMode.UNMAP, null);
+                null,
+                false,
+                CacheOptions.DEFAULTS,
+                DEFAULT_CACHE_CLEAN_INTERVAL_SECONDS,
+                DiscardMode.UNMAP,
+                null,
+                null);
     }
 
     /** The same with another format. */
     public ImageOptions withFormat(ImageFormat other) {
-        return new ImageOptions(other, readOnly, caches, cacheCleanIntervalSeconds, discard, backing);
+        return new ImageOptions(other, readOnly, caches, cacheCleanIntervalSeconds, discard, cacheDirect, backing);
     }
 
     /** The same, writable or not. */
     public ImageOptions withReadOnly(boolean other) {
-        return new ImageOptions(format, other, caches, cacheCleanIntervalSeconds, discard, backing);
+        return new ImageOptions(format, other, caches, cacheCleanIntervalSeconds, discard, cacheDirect, backing);
+    }
+
+    /** The same with or without the page cache; null: as the layer above. */
+    public ImageOptions withCacheDirect(@Nullable Boolean other) {
+        return new ImageOptions(format, readOnly, caches, cacheCleanIntervalSeconds, discard, other, backing);
+    }
+
+    /** Whether reads and writes go past the host's page cache. */
+    public boolean direct() {
+        return Boolean.TRUE.equals(cacheDirect);
+    }
+
+    /** The options of the layer below, with what it takes over from this one where it is not told otherwise. */
+    public ImageOptions below() {
+        ImageOptions own = backing == null ? defaults() : backing;
+        return own.cacheDirect == null ? own.withCacheDirect(direct()) : own;
+    }
+
+    HostFiles.PageCache pageCache() {
+        return direct() ? HostFiles.PageCache.BYPASSED : HostFiles.PageCache.USED;
     }
 }

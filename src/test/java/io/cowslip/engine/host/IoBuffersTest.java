@@ -51,6 +51,21 @@ final class IoBuffersTest {
         loans.forEach(IoBuffers.Loan::close);
     }
 
+    @Test
+    void closingALoanTwiceTakesTheBufferFromNobody() {
+        IoBuffers.Loan loan = IoBuffers.borrow(LARGEST);
+        loan.close();
+        Set<Long> addresses = new HashSet<>();
+        List<IoBuffers.Loan> next = new ArrayList<>();
+        for (int count = 0; count < 8; count++) {
+            next.add(IoBuffers.borrow(LARGEST));
+            loan.close();
+            assertThat(addresses.add(next.getLast().segment().address())).isTrue();
+        }
+        next.forEach(IoBuffers.Loan::close);
+        assertThatExceptionOfType(IllegalStateException.class).isThrownBy(loan::segment);
+    }
+
     /** 16 MiB of each size are kept for the next borrower; the rest goes. */
     @Test
     void keepsSomeAndNotAll() {

@@ -191,6 +191,17 @@ final class PosixFileTest {
         assertThat(descriptors()).isLessThan(before + 20);
     }
 
+    /** A descriptor's number goes to the next file that opens. */
+    @Test
+    void closingTwiceClosesNoOtherFile() throws IOException {
+        HostFile file = fileOf(10, (byte) 7);
+        file.close();
+        try (HostFile next = fileOf(20, (byte) 8)) {
+            file.close();
+            assertThat(read(next, 0, 20)).hasSize(20).containsOnly(8);
+        }
+    }
+
     @Test
     void aFileOpenForReadingRefusesWrites() throws IOException {
         Path path = Files.write(folder.resolve("file"), new byte[10]);
@@ -271,7 +282,7 @@ final class PosixFileTest {
     private static byte[] read(HostFile file, long hostOffset, int length) throws IOException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment into = arena.allocate(length);
-            int count = file.read(hostOffset, into);
+            long count = file.read(hostOffset, into);
             return into.asSlice(0, count).toArray(ValueLayout.JAVA_BYTE);
         }
     }

@@ -129,8 +129,8 @@ class ImageCreatorTest {
         HostFiles real = HostFiles.posix();
         return new HostFiles() {
             @Override
-            public HostFile open(Path path, Mode mode) throws IOException {
-                return failingFile(real.open(path, mode), operation);
+            public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
+                return failingFile(real.open(path, mode, pageCache), operation);
             }
 
             @Override

@@ -132,10 +132,10 @@ final class QemuImagesTest {
     }
 
     private static void readsAlike(Path file, ModelDisk model) throws IOException {
-        List<CacheOptions> sizes = List.of(CacheOptions.DEFAULTS, new CacheOptions(0L, 512L, 0L, null));
-        for (CacheOptions caches : sizes) {
+        ImageOptions smallest = TestImages.withCaches(new CacheOptions(0L, 512L, 0L, null), true);
+        for (ImageOptions options : List.of(TestImages.readOnly(), smallest, smallest.withCacheDirect(true))) {
             ImageEnvironment environment = TestImages.environment(HostFiles.posix());
-            try (DiskImage image = DiskImage.open(file, TestImages.withCaches(caches, true), environment)) {
+            try (DiskImage image = DiskImage.open(file, options, environment)) {
                 assertThat(image).readsAs(model);
                 assertThat(extents(image)).isEqualTo(extentsByQemu(file));
             }

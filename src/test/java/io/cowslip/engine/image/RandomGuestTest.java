@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Random guests on random images, byte for byte against an array: all cluster sizes, both versions, all refcount widths,
- * backing chains of all kinds, caches from two entries up, changed while in use. In the end QEMU must find the image
+ * backing chains of all kinds, caches from two entries up, changed while in use, with and without the page cache. In the end QEMU must find the image
  * clean and holding the same disk.
  */
 @NeedsQemu
@@ -76,6 +76,7 @@ final class RandomGuestTest {
                 defaults.caches(),
                 defaults.cacheCleanIntervalSeconds(),
                 defaults.discard(),
+                random.nextBoolean(),
                 null);
         ModelDisk model = ModelDisk.of(content);
         try (GuestSession guest = GuestSession.open(disk, raw, TestImages.environment(HostFiles.posix()), model)) {
@@ -87,7 +88,8 @@ final class RandomGuestTest {
     }
 
     private static void work(DiskRecipe.Made made, DiskRecipe recipe, SplittableRandom random) throws IOException {
-        ImageOptions options = options(recipe, random);
+        boolean direct = random.nextBoolean();
+        ImageOptions options = options(recipe, random).withCacheDirect(direct);
         ImageEnvironment environment = TestImages.environment(HostFiles.posix());
         try (GuestSession guest = GuestSession.open(made.disk(), options, environment, made.model())) {
             GuestOperations operations = new GuestOperations(guest, random, 1 << 20);
@@ -95,7 +97,7 @@ final class RandomGuestTest {
                 operations.run(random.nextInt(5, 40), MIX);
                 switch (random.nextInt(3)) {
                     case 0 -> guest.cleanCaches();
-                    case 1 -> guest.reconfigure(options(recipe, random));
+                    case 1 -> guest.reconfigure(options(recipe, random).withCacheDirect(direct));
                     default -> guest.flush();
                 }
             }
@@ -110,6 +112,7 @@ final class RandomGuestTest {
                 caches(recipe.clusterBytes(), random),
                 random.nextInt(3) * 10L,
                 random.nextInt(4) == 0 ? ImageOptions.DiscardMode.IGNORE : ImageOptions.DiscardMode.UNMAP,
+                null,
                 null);
     }
 

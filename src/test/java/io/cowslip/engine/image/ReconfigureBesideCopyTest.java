@@ -69,6 +69,7 @@ final class ReconfigureBesideCopyTest {
                 defaults.caches(),
                 defaults.cacheCleanIntervalSeconds(),
                 defaults.discard(),
+                null,
                 below);
     }
 
