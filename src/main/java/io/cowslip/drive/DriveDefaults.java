@@ -52,7 +52,8 @@ record DriveDefaults(ImageOptions unasked) {
             entrySize = Math.min(defaults.l2CacheEntrySize(), clusterSizeBytes);
         }
         CacheOptions sizes = givesSizes(asked) ? asked : defaults;
-        return new CacheOptions(sizes.l2CacheSize(), entrySize, sizes.refcountCacheSize(), sizes.cacheSize());
+        Boolean packed = asked.l2CachePacked() == null ? defaults.l2CachePacked() : asked.l2CachePacked();
+        return new CacheOptions(sizes.l2CacheSize(), entrySize, sizes.refcountCacheSize(), sizes.cacheSize(), packed);
     }
 
     private static boolean givesSizes(CacheOptions asked) {

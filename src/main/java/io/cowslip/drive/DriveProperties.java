@@ -45,6 +45,8 @@ public record DriveProperties(
      * @param l2CacheEntrySize Size of one L2 cache entry: a power of two from 512 to the cluster size.
      * @param refcountCacheSize Size of each layer's refcount cache.
      * @param cacheSize Size of a layer's L2 and refcount cache together.
+     * @param l2CachePacked Whether L2 slices are held in the smallest form that says the same, so that the same size maps
+     *     more of the disk.
      * @param cacheCleanInterval How long cache entries may be idle before their memory is given back. Seconds where no
      *     unit is given; 0 is never.
      * @param cacheDirect Whether reads and writes go past the host's page cache.
@@ -56,6 +58,7 @@ public record DriveProperties(
             @Nullable ByteSize l2CacheEntrySize,
             @Nullable ByteSize refcountCacheSize,
             @Nullable ByteSize cacheSize,
+            @Nullable Boolean l2CachePacked,
 
             @DurationUnit(ChronoUnit.SECONDS)
             @DurationMin
@@ -73,7 +76,11 @@ public record DriveProperties(
                     format,
                     Objects.requireNonNullElse(readOnly, otherwise.readOnly()),
                     new CacheOptions(
-                            bytes(l2CacheSize), bytes(l2CacheEntrySize), bytes(refcountCacheSize), bytes(cacheSize)),
+                            bytes(l2CacheSize),
+                            bytes(l2CacheEntrySize),
+                            bytes(refcountCacheSize),
+                            bytes(cacheSize),
+                            l2CachePacked),
                     cacheCleanInterval == null ? otherwise.cacheCleanIntervalSeconds() : cacheCleanInterval.toSeconds(),
                     Objects.requireNonNullElse(discard, otherwise.discard()),
                     cacheDirect == null ? otherwise.cacheDirect() : cacheDirect,
@@ -95,6 +102,8 @@ public record DriveProperties(
      * @param l2CacheEntrySize Size of one L2 cache entry: a power of two from 512 to the cluster size.
      * @param refcountCacheSize Size of the refcount cache.
      * @param cacheSize Size of the L2 and refcount cache together.
+     * @param l2CachePacked Whether L2 slices are held in the smallest form that says the same, so that the same size maps
+     *     more of the disk.
      * @param cacheCleanInterval How long cache entries may be idle before their memory is given back. Seconds where no
      *     unit is given; 0 is never.
      * @param cacheDirect Whether reads and writes go past the host's page cache.
@@ -108,6 +117,7 @@ public record DriveProperties(
             @Nullable ByteSize l2CacheEntrySize,
             @Nullable ByteSize refcountCacheSize,
             @Nullable ByteSize cacheSize,
+            @Nullable Boolean l2CachePacked,
 
             @DurationUnit(ChronoUnit.SECONDS)
             @DurationMin
@@ -125,6 +135,7 @@ public record DriveProperties(
                     l2CacheEntrySize,
                     refcountCacheSize,
                     cacheSize,
+                    l2CachePacked,
                     cacheCleanInterval,
                     cacheDirect,
                     discard,

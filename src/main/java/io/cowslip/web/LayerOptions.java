@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param l2CacheEntrySize {@code l2-cache-entry-size}
  * @param refcountCacheSize {@code refcount-cache-size}
  * @param cacheSize {@code cache-size}: both caches together
+ * @param l2CachePacked {@code l2-cache-packed}: whether L2 slices are held in the smallest form that says the same
  * @param cacheCleanInterval {@code cache-clean-interval} in seconds; 0 is never
  * @param cacheDirect {@code cache.direct}: whether reads and writes go past the host's page cache
  * @param discard {@code ignore} or {@code unmap}
@@ -32,6 +33,10 @@ record LayerOptions(
         @Nullable ByteSize l2CacheEntrySize,
         @Nullable ByteSize refcountCacheSize,
         @Nullable ByteSize cacheSize,
+
+        @Schema(description = ABOUT_L2_CACHE_PACKED) @Nullable
+        Boolean l2CachePacked,
+
         @Nullable Long cacheCleanInterval,
 
         @JsonProperty(CACHE_DIRECT) @Schema(description = ABOUT_CACHE_DIRECT) @Nullable
@@ -41,6 +46,10 @@ record LayerOptions(
         @Nullable LayerOptions backing) {
 
     static final String CACHE_DIRECT = "cache.direct";
+
+    static final String ABOUT_L2_CACHE_PACKED =
+            "Whether the L2 cache holds each slice in the smallest form that says the same, so that its size maps more of"
+                    + " the disk: true unless given. QEMU has no such option";
 
     static final String ABOUT_CACHE_DIRECT =
             "Whether reads and writes go past the host's page cache (O_DIRECT). A layer below that is not told does as"
@@ -56,6 +65,7 @@ record LayerOptions(
                 size(caches.l2CacheEntrySize()),
                 size(caches.refcountCacheSize()),
                 size(caches.cacheSize()),
+                caches.l2CachePacked(),
                 options.cacheCleanIntervalSeconds(),
                 options.cacheDirect(),
                 options.discard().name().toLowerCase(Locale.ROOT),
@@ -97,7 +107,8 @@ record LayerOptions(
                 bytes(l2CacheSize, defaults.l2CacheSize()),
                 bytes(l2CacheEntrySize, defaults.l2CacheEntrySize()),
                 bytes(refcountCacheSize, defaults.refcountCacheSize()),
-                bytes(cacheSize, defaults.cacheSize()));
+                bytes(cacheSize, defaults.cacheSize()),
+                l2CachePacked == null ? defaults.l2CachePacked() : l2CachePacked);
     }
 
     private static @Nullable Long bytes(@Nullable ByteSize given, @Nullable Long otherwise) {

@@ -23,6 +23,10 @@ record OpenRequest(
         @Nullable ByteSize l2CacheEntrySize,
         @Nullable ByteSize refcountCacheSize,
         @Nullable ByteSize cacheSize,
+
+        @Schema(description = LayerOptions.ABOUT_L2_CACHE_PACKED) @Nullable
+        Boolean l2CachePacked,
+
         @Nullable Long cacheCleanInterval,
 
         @JsonProperty(LayerOptions.CACHE_DIRECT) @Schema(description = LayerOptions.ABOUT_CACHE_DIRECT) @Nullable
@@ -39,6 +43,7 @@ record OpenRequest(
                 l2CacheEntrySize,
                 refcountCacheSize,
                 cacheSize,
+                l2CachePacked,
                 cacheCleanInterval,
                 cacheDirect,
                 discard,

@@ -50,6 +50,7 @@ class DriveConfigurationTest {
                         "cowslip.drive-defaults.l2-cache-entry-size=4KB",
                         "cowslip.drive-defaults.refcount-cache-size=262144",
                         "cowslip.drive-defaults.cache-clean-interval=90",
+                        "cowslip.drive-defaults.l2-cache-packed=false",
                         "cowslip.drive-defaults.cache-direct=true",
                         "cowslip.drive-defaults.discard=ignore",
                         "cowslip.drive-defaults.read-only=true")
@@ -57,7 +58,7 @@ class DriveConfigurationTest {
                         .isEqualTo(new ImageOptions(
                                 null,
                                 true,
-                                new CacheOptions(1536 * K, 4 * K, 256 * K, null),
+                                new CacheOptions(1536 * K, 4 * K, 256 * K, null, false),
                                 90,
                                 DiscardMode.IGNORE,
                                 true,

@@ -50,6 +50,16 @@ class DriveDefaultsTest {
     }
 
     @Test
+    void packingIsTheRequestsOrElseTheDefault() {
+        DriveDefaults plain = new DriveDefaults(options(new CacheOptions(null, null, null, null, false), null));
+        assertThat(plain.fill(options(new CacheOptions(M, null, null, null), null), List.of(QCOW2))
+                        .caches())
+                .isEqualTo(new CacheOptions(M, null, null, null, false));
+        CacheOptions packed = new CacheOptions(null, null, null, null, true);
+        assertThat(plain.fill(options(packed, null), List.of(QCOW2)).caches()).isEqualTo(packed);
+    }
+
+    @Test
     void theDefaultEntrySizeIsAtMostACluster() {
         assertThat(defaults.fill(options(CacheOptions.DEFAULTS, null), List.of(SMALL_CLUSTERS))
                         .caches()

@@ -240,6 +240,26 @@ class DriveContractTest extends RunningService {
     }
 
     @Test
+    void packingIsPutOnAndOffWhileTheDriveIsOpen() {
+        createAndOpen("packing", "d/packing.qcow2", "8G");
+        octets(new byte[512]).put("/drives/packing/data").then().statusCode(200);
+        for (boolean packed : new boolean[] {false, true}) {
+            patch("packing", "{\"l2-cache-packed\": " + packed + "}")
+                    .then()
+                    .statusCode(200)
+                    .body("options.l2-cache-packed", equalTo(packed));
+            given().header("Range", "bytes=0-511")
+                    .get("/drives/packing/data")
+                    .then()
+                    .statusCode(206);
+            given().get("/actuator/drivecaches/packing")
+                    .then()
+                    .body("layers[0].l2-cache.logical-bytes", equalTo(65536))
+                    .body("layers[0].l2-cache.resident-bytes", equalTo(packed ? 65536 / 4 : 65536));
+        }
+    }
+
+    @Test
     void thePageCacheCannotBeChangedWhileTheDriveIsOpen() {
         createAndOpen("p", "d/patched.qcow2", "8G");
         problem(patch("p", "{\"cache.direct\": true}"), 400, "invalid-option")
