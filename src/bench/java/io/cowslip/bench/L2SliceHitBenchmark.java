@@ -23,8 +23,8 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * What a hit in the L2 cache costs, on an 8 GiB disk of 64 KiB clusters that the cache covers: always the same entry,
- * and entries at random, which are not in the processor's caches. Run with {@code -prof gc} to see that it allocates
- * nothing, and with {@code -t 2} to see that threads do not slow each other.
+ * and entries at random, which are not in the processor's caches; for each form that a slice is held in. Run with {@code
+ * -prof gc} to see that it allocates nothing, and with {@code -t 2} to see that threads do not slow each other.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -41,6 +41,9 @@ public class L2SliceHitBenchmark {
     @Param({"4096", "65536"})
     public int entryBytes;
 
+    @Param
+    public MappedTables.Form form;
+
     private L2SliceCache cache;
     private int[] clusters;
 
@@ -49,7 +52,7 @@ public class L2SliceHitBenchmark {
     public void fill() throws IOException {
         ImageGeometry geometry = new ImageGeometry(CLUSTER_BITS, DISK_BYTES, 4, false);
         CacheBudget budget = CacheBudget.of(new CacheOptions(null, (long) entryBytes, null, null), geometry);
-        cache = new L2SliceCache(budget, geometry, (slice, pieces, into) -> into.fill((byte) slice), new CacheCounters());
+        cache = new L2SliceCache(budget, geometry, new MappedTables(GUEST_CLUSTERS, form), new CacheCounters());
         for (int cluster = 0; cluster < GUEST_CLUSTERS; cluster++) {
             cache.entry(cluster);
         }

@@ -182,7 +182,8 @@ final class RacingRequestsTest {
                 case 1 -> image.flush();
                 default -> {
                     long size = 512L * random.nextInt(12);
-                    image.reconfigure(TestImages.withCaches(new CacheOptions(size, 512L, 0L, null), false));
+                    image.reconfigure(
+                            TestImages.withCaches(new CacheOptions(size, 512L, 0L, null, random.nextBoolean()), false));
                 }
             }
         }

@@ -121,8 +121,8 @@ final class RandomGuestTest {
         Long entry = random.nextInt(4) == 0 ? null : (Long) (1L << entryBits);
         return switch (random.nextInt(4)) {
             case 0 -> CacheOptions.DEFAULTS;
-            case 1 -> new CacheOptions(null, entry, null, random.nextLong(4L * clusterBytes));
-            default -> new CacheOptions(random.nextLong(1 + 4L * clusterBytes), entry, 0L, null);
+            case 1 -> new CacheOptions(null, entry, null, random.nextLong(4L * clusterBytes), random.nextBoolean());
+            default -> new CacheOptions(random.nextLong(1 + 4L * clusterBytes), entry, 0L, null, random.nextBoolean());
         };
     }
 }
