@@ -51,9 +51,8 @@ choose_port() {
 
 # ---- Cowslip ----
 
-# The drive option for rows about an entry's size: slices are held as the file has them. Empty while there is no other way
-# to hold them; then AVAILABLE[packed] and AVAILABLE[cache.direct] tell which options there are.
-readonly PLAIN_SLICES=''
+# The drive option for rows about an entry's size: slices are held as the file has them.
+readonly PLAIN_SLICES='l2-cache-packed=false'
 
 readonly JAVA_FLAGS=(--enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow)
 

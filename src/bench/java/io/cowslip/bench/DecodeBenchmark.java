@@ -40,7 +40,7 @@ public class DecodeBenchmark {
     }
 
     @Param
-    public Type type;
+    public Type type = Type.ZLIB;
 
     private final Arena arena = Arena.ofShared();
     private final MemorySegment cluster = arena.allocate(CLUSTER_BYTES, 4096);

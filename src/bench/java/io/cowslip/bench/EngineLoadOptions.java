@@ -79,12 +79,27 @@ record EngineLoadOptions(
         return value == null ? null : Long.valueOf(value);
     }
 
+    private static @Nullable Boolean takeChoice(Map<String, String> words, String key) {
+        String value = words.remove(key);
+        return value == null ? null : Boolean.valueOf(value);
+    }
+
     private static ImageOptions takeImageOptions(Map<String, String> words, boolean readOnly) {
         CacheOptions caches = new CacheOptions(
-                takeNumber(words, "l2-cache-size"), takeNumber(words, "l2-cache-entry-size"), null, null);
+                takeNumber(words, "l2-cache-size"),
+                takeNumber(words, "l2-cache-entry-size"),
+                null,
+                null,
+                takeChoice(words, "l2-cache-packed"));
         ImageOptions defaults = ImageOptions.defaults();
         return new ImageOptions(
-                null, readOnly, caches, defaults.cacheCleanIntervalSeconds(), defaults.discard(), null);
+                null,
+                readOnly,
+                caches,
+                defaults.cacheCleanIntervalSeconds(),
+                defaults.discard(),
+                takeChoice(words, "cache.direct"),
+                null);
     }
 
     private static MemorySegment map(Path file) throws IOException {

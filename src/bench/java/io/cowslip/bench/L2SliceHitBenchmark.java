@@ -42,7 +42,7 @@ public class L2SliceHitBenchmark {
     public int entryBytes;
 
     @Param
-    public MappedTables.Form form;
+    public MappedTables.Form form = MappedTables.Form.RUN;
 
     private L2SliceCache cache;
     private int[] clusters;

@@ -36,7 +36,7 @@ public class L2SliceMissBenchmark {
     private static final int ENTRY_BYTES = 4096;
 
     @Param
-    public MappedTables.Form form;
+    public MappedTables.Form form = MappedTables.Form.RUN;
 
     /** {@code l2-cache-packed}. */
     @Param({"true", "false"})

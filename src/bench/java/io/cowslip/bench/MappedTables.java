@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 
 /** The L2 tables of a full disk of 64 KiB clusters, in memory. */
-final class MappedTables implements TableSource {
+public final class MappedTables implements TableSource {
     static final int CLUSTER_BITS = 16;
 
     /** What a slice of the tables is like, and so how a cache that packs holds it. */
