@@ -9,7 +9,8 @@ part_engine() {
         emit 'reads at less than full coverage' 'cannot run without libnbd, which makes their images' '' '' '' ''
         return
     fi
-    warm clusters64k.qcow2 clusters256k.qcow2 shuffled.qcow2
+    warm shuffled.qcow2
+    warm_clusters
     missing_reads
     small_entries
     small_entries_direct

@@ -7,6 +7,7 @@ part_http() {
     need_nginx_where_there_is_one
     open_drive data file=data.qcow2 read-only=true
     local data=$DRIVE_URL
+    warm_service "$data"
     ranges "$data"
     ranges_beside_qemu "$data"
     whole_disks

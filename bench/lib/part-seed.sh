@@ -7,8 +7,9 @@ part_seed() {
         emit 'the seed experiment' 'cannot run without libnbd' '' '' '' ''
         return
     fi
-    warm data.raw clusters64k.qcow2 clusters256k.qcow2
+    warm data.raw
     need_engine
+    warm_clusters
     for kib in 64 256; do
         for direct in false true; do
             if [[ $direct == true ]] && ! available cache.direct; then

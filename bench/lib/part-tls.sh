@@ -19,6 +19,7 @@ part_tls() {
 tls_ranges() {
     local case size connections
     open_drive data file=data.qcow2 read-only=true
+    warm_service "$DRIVE_URL"
     for case in '64K 1' '64K 8' '1M 1' '1M 8'; do
         read -r size connections <<<"$case"
         row 'TLS nginx' "GET $size random over TLS, $connections connections; nginx on raw over TLS" MiB/s 0.8 \
