@@ -49,7 +49,7 @@ seed_entries() {
 seed_name() {
     local kib=$1 direct=$2 threads=$3 coverage=$4 entry=$5
     echo "seed: clusters ${kib}K, coverage $coverage %, entries ${entry}K," \
-        "$([[ $direct == true ]] && echo 'direct I/O' || echo 'page cache'), $threads threads; qemu-nbd over NBD"
+        "$([[ $direct == true ]] && echo 'direct I/O' || echo 'page cache'), $(counted "$threads" thread); qemu-nbd over NBD"
 }
 
 seed_row() {
