@@ -49,11 +49,11 @@ timed_load() {
     ./load --seconds "$MEASURED_SECONDS" --warmup "$WARMUP_SECONDS" --seed "$SEED" "$@"
 }
 
-# warm_service URL: so that no row finds code that is not compiled yet. Small and large ranges, one connection and several.
+# warm_service LOAD-OPTIONS... URL: so that no row finds code that is not compiled yet. Small and large requests.
 warm_service() {
     local size
     for size in 4K 1M 64K 4K; do
-        with_machine ./load --size "$size" --span $((2 * GIB)) --threads 4 --seconds "$SERVICE_WARMUP_SECONDS" "$1" >/dev/null
+        with_machine ./load --size "$size" --threads 4 --span $GIB --seconds "$SERVICE_WARMUP_SECONDS" "$@" >/dev/null
     done
 }
 

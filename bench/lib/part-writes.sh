@@ -6,6 +6,7 @@ part_writes() {
     need_service
     open_drive write file=write-ours.qcow2
     start_qemu_nbd driver=qcow2,file.filename=images/write-peer.qcow2
+    warm_service --operation write --data images/payload.raw --query '?flush=n' "$DRIVE_URL"
     writes "$DRIVE_URL"
     stop qemu-nbd
     close_drive write
