@@ -49,6 +49,24 @@ timed_load() {
     ./load --seconds "$MEASURED_SECONDS" --warmup "$WARMUP_SECONDS" --seed "$SEED" "$@"
 }
 
+# warm_service LOAD-OPTIONS... URL: so that no row finds code that is not compiled yet. Small and large requests.
+warm_service() {
+    local size
+    for size in 4K 1M 64K 4K; do
+        with_machine ./load --size "$size" --threads 4 --span $GIB --seconds "$SERVICE_WARMUP_SECONDS" "$@" >/dev/null
+    done
+}
+
+# The disks that are mostly hole are in the page cache, without pages for their holes. Needs the engine.
+warm_clusters() {
+    local kib
+    for kib in 64 256; do
+        image "clusters${kib}k.qcow2"
+        with_machine ask_engine "image=images/clusters${kib}k.qcow2" pattern=stepping step=$((kib * KIB)) seconds=4 warmup=0 \
+            >/dev/null
+    done
+}
+
 load_field() {
     awk -F '\t' -v field="$1" '{ print field == "rate" ? $1 : field == "mib" ? $2 : $5 / 1000 }'
 }

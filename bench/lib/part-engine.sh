@@ -9,7 +9,8 @@ part_engine() {
         emit 'reads at less than full coverage' 'cannot run without libnbd, which makes their images' '' '' '' ''
         return
     fi
-    warm clusters64k.qcow2 clusters256k.qcow2 shuffled.qcow2
+    warm shuffled.qcow2
+    warm_clusters
     missing_reads
     small_entries
     small_entries_direct
@@ -23,7 +24,7 @@ cached() {
     local case size rate threads depth wanted
     for case in '4096 35000 1 1 8' '4096 76000 2 16 6' '65536 31000 1 1' '65536 61000 2 16' '1048576 9800 1 1'; do
         read -r size rate threads depth wanted <<<"$case"
-        row '' "in-process reads of $((size / KIB))K, metadata cached, $threads threads; qemu-img bench at depth $depth" \
+        row '' "in-process reads of $((size / KIB))K, metadata cached, $(counted "$threads" thread); qemu-img bench at depth $depth" \
             /s "$wanted" "engine data.raw image=images/data.qcow2 pattern=stepping size=$size threads=$threads" \
             "qemu_bench $rate file.filename=images/data.qcow2 -d $depth -s $size -S $size"
     done
@@ -34,7 +35,7 @@ overwrites() {
     warm write-ours.qcow2 write-peer.qcow2
     for case in '27000 1 1' '42000 2 16'; do
         read -r rate threads depth <<<"$case"
-        row '' "in-process overwrites of 64K, $threads threads; qemu-img bench at depth $depth" /s '' \
+        row '' "in-process overwrites of 64K, $(counted "$threads" thread); qemu-img bench at depth $depth" /s '' \
             "engine - image=images/write-ours.qcow2 operation=write pattern=stepping size=65536 threads=$threads" \
             "qemu_bench $rate file.filename=images/write-peer.qcow2 -w -d $depth -s 65536 -S 65536"
     done

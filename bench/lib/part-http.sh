@@ -7,6 +7,7 @@ part_http() {
     need_nginx_where_there_is_one
     open_drive data file=data.qcow2 read-only=true
     local data=$DRIVE_URL
+    warm_service "$data"
     ranges "$data"
     ranges_beside_qemu "$data"
     whole_disks
@@ -20,7 +21,7 @@ ranges() {
     local ours=$1 case size connections wanted unit
     for case in '4K 1 0.8' '4K 8 0.6' '64K 8 0.8' '1M 8 1'; do
         read -r size connections wanted <<<"$case"
-        row nginx "GET $size random, $connections connections; nginx on raw" /s "$wanted" \
+        row nginx "GET $size random, $(counted "$connections" connection); nginx on raw" /s "$wanted" \
             "http_read rate data.raw $(random_reads "$size" "$connections") $ours" \
             "http_read rate data.raw $(random_reads "$size" "$connections") ${NGINX_URL:-}/data.raw"
     done
@@ -37,7 +38,7 @@ ranges_beside_qemu() {
     local ours=$1 connections
     start_qemu_nbd driver=qcow2,file.filename=images/data.qcow2 --read-only
     for connections in 1 8; do
-        row libnbd "GET 4K random, $connections connections; qemu-nbd over NBD" /s 1 \
+        row libnbd "GET 4K random, $(counted "$connections" connection); qemu-nbd over NBD" /s 1 \
             "http_read rate data.raw $(random_reads 4K $connections) $ours" \
             "nbd_read data.raw $(random_reads 4K $connections)"
     done
@@ -69,7 +70,7 @@ connections() {
     for size in 4K 64K; do
         fewer=1
         for more in 2 4 8 16 32 64; do
-            row '' "GET $size random, $more connections; ours with $fewer" /s 0.95 \
+            row '' "GET $size random, $(counted "$more" connection); ours with $fewer" /s 0.95 \
                 "http_read rate data.raw $(random_reads $size $more) $ours" \
                 "http_read rate data.raw $(random_reads $size $fewer) $ours"
             fewer=$more

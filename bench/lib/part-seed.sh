@@ -7,8 +7,9 @@ part_seed() {
         emit 'the seed experiment' 'cannot run without libnbd' '' '' '' ''
         return
     fi
-    warm data.raw clusters64k.qcow2 clusters256k.qcow2
+    warm data.raw
     need_engine
+    warm_clusters
     for kib in 64 256; do
         for direct in false true; do
             if [[ $direct == true ]] && ! available cache.direct; then
@@ -48,7 +49,7 @@ seed_entries() {
 seed_name() {
     local kib=$1 direct=$2 threads=$3 coverage=$4 entry=$5
     echo "seed: clusters ${kib}K, coverage $coverage %, entries ${entry}K," \
-        "$([[ $direct == true ]] && echo 'direct I/O' || echo 'page cache'), $threads threads; qemu-nbd over NBD"
+        "$([[ $direct == true ]] && echo 'direct I/O' || echo 'page cache'), $(counted "$threads" thread); qemu-nbd over NBD"
 }
 
 seed_row() {

@@ -19,9 +19,10 @@ part_tls() {
 tls_ranges() {
     local case size connections
     open_drive data file=data.qcow2 read-only=true
+    warm_service "$DRIVE_URL"
     for case in '64K 1' '64K 8' '1M 1' '1M 8'; do
         read -r size connections <<<"$case"
-        row 'TLS nginx' "GET $size random over TLS, $connections connections; nginx on raw over TLS" MiB/s 0.8 \
+        row 'TLS nginx' "GET $size random over TLS, $(counted "$connections" connection); nginx on raw over TLS" MiB/s 0.8 \
             "http_read mib data.raw --size $size --threads $connections --span $((2 * GIB)) $DRIVE_URL" \
             "http_read mib data.raw --size $size --threads $connections --span $((2 * GIB)) $NGINX_TLS_URL/data.raw"
     done

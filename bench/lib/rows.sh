@@ -42,11 +42,20 @@ metadata_row() {
 measured_row() {
     local kind=$1 needs=$2 what=$3 unit=$4 wanted=$5 ours=$6 peer=$7 base=${8:-} without
     if without=$(missing "$needs"); then
-        emit "$what" "cannot run without $without" '' '' '' "$wanted"
+        emit "$what" "cannot run without $without" '' '' '' "${wanted:+$wanted ×}"
     elif ! with_machine measure_pairs "$what" "$ours" "$peer"; then
-        emit "$what" 'failed, see logs' '' '' '' "$wanted"
+        emit "$what" "failed, see logs/rows.log" '' '' '' "${wanted:+$wanted ×}"
     else
         summarize "$kind" "$what" "$unit" "$wanted" "$what" "$base"
+    fi
+}
+
+# counted 1 thread, counted 2 thread: for names of rows.
+counted() {
+    if (($1 == 1)); then
+        echo "1 $2"
+    else
+        echo "$1 $2s"
     fi
 }
 

@@ -25,8 +25,9 @@ function grouped(value,    text, tail) {
     return text tail
 }
 
+# Less metadata than 50 bytes an operation is what was loaded before all of it was cached.
 function cell(value, metadata, gain) {
-    return grouped(value) " " unit (metadata == "" ? "" : ", " grouped(metadata) " B metadata") \
+    return grouped(value) " " unit (metadata < 50 ? "" : ", " grouped(metadata) " B metadata") \
         (gain == "" ? "" : ", " grouped(gain) " × whole tables")
 }
 
@@ -46,15 +47,13 @@ $2 == row {
     peer[n] = kind == "metadata" ? $7 : $5
     ours_metadata[n] = $6
     peer_metadata[n] = $7
-    has_ours_metadata = kind == "pairs" && $6 != ""
-    has_peer_metadata = kind == "pairs" && $7 != ""
     ratio[n] = kind == "figure" ? ours[n] : kind == "pairs" ? share(ours[n], peer[n]) : share(peer[n], ours[n])
 }
 
 END {
     middle = median(ratio, n)
     ours_middle = median(ours, n)
-    print cell(ours_middle, has_ours_metadata ? median(ours_metadata, n) : "", bases ? ours_middle / median(base_ours, bases) : "")
+    print cell(ours_middle, kind == "pairs" ? median(ours_metadata, n) : 0, bases ? ours_middle / median(base_ours, bases) : "")
     if (kind == "figure") {
         print ""
         print ""
@@ -63,7 +62,7 @@ END {
         print wanted == "" ? "" : "under " wanted " " unit (below ? " **missed**" : "")
     } else {
         peer_middle = median(peer, n)
-        print cell(peer_middle, has_peer_metadata ? median(peer_metadata, n) : "", bases ? peer_middle / median(base_peer, bases) : "")
+        print cell(peer_middle, kind == "pairs" ? median(peer_metadata, n) : 0, bases ? peer_middle / median(base_peer, bases) : "")
         print grouped(middle) " ×"
         print grouped(ratio[1]) " to " grouped(ratio[n])
         below = wanted != "" && middle < wanted
