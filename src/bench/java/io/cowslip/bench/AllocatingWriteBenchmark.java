@@ -156,8 +156,12 @@ public class AllocatingWriteBenchmark {
         image.flush();
     }
 
-    /** A page of a cluster of which the backing disk has the rest; where that ends, of one that nobody has. */
+    /** Time for 2,000 writes of a page, each to a cluster of which the backing disk has the rest; at most 4 threads. */
     @Benchmark
+    @BenchmarkMode(Mode.SingleShotTime)
+    @OutputTimeUnit(TimeUnit.MILLISECONDS)
+    @Warmup(iterations = 5, batchSize = 2000)
+    @Measurement(iterations = 10, batchSize = 2000)
     public void copyOnWrite(Data data) throws IOException {
         overlay.write(newCluster() - (long) OWN_CLUSTERS * CLUSTER_BYTES, data.page);
     }
