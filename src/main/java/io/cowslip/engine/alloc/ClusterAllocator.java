@@ -8,16 +8,17 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * Decides where the next cluster goes: the first free ones from where the last search ended, in runs as long as wanted
- * and possible, so that a stream of writes lies in one piece. Raises counts when it gives clusters out; takes them back
- * at once when they were never pointed at, or through {@link Quarantine} when they were. Under the image's metadata
- * lock.
+ * Decides where the next cluster goes: behind what the same stream of writes got before, or else the first free ones
+ * from where the last search ended, in runs as long as wanted and possible. Raises counts when it gives clusters out;
+ * takes them back at once when they were never pointed at, or through {@link Quarantine} when they were. Under the
+ * image's metadata lock.
  */
 public final class ClusterAllocator {
     private final HostFile file;
     private final ImageGeometry geometry;
     private final Refcounts refcounts;
     private final Quarantine quarantine;
+    private final StreamWindows streams;
     private long searchFrom = 1;
 
     public ClusterAllocator(HostFile file, ImageGeometry geometry, Refcounts refcounts, Quarantine quarantine) {
@@ -25,6 +26,7 @@ public final class ClusterAllocator {
         this.geometry = geometry;
         this.refcounts = refcounts;
         this.quarantine = quarantine;
+        this.streams = new StreamWindows(geometry.clusterBits());
     }
 
     /**
@@ -41,11 +43,61 @@ public final class ClusterAllocator {
      */
     public Run allocate(int wanted) throws IOException {
         reclaimWherePossible();
+        return allocateFirstFree(wanted);
+    }
+
+    /**
+     * The same for the disk's own bytes from {@code guestCluster} on: consecutive to what the clusters before it got, as
+     * far as that can be had.
+     */
+    public Run allocateFor(long guestCluster, int wanted) throws IOException {
+        reclaimWherePossible();
+        Run run = allocateInStream(guestCluster, wanted);
+        if (run.clusters == 0) {
+            run = allocateFirstFree(wanted);
+        }
+        streams.gaveOut(guestCluster, run.hostOffset >>> geometry.clusterBits(), run.clusters);
+        return run;
+    }
+
+    private Run allocateFirstFree(int wanted) throws IOException {
+        long left = findLeft();
+        if (left >= 0) {
+            return take(left, wanted, streams.nextStart(left));
+        }
         long first = findFree();
+        Run run = take(first, wanted, streams.nextStart(first));
+        searchFrom = first + run.clusters;
+        return run;
+    }
+
+    /** A run at the place that the stream has for {@code guestCluster}; of no clusters where there is no such place. */
+    private Run allocateInStream(long guestCluster, int wanted) throws IOException {
+        StreamWindows.Window window = streams.windowOf(guestCluster);
+        if (window == null) {
+            long behind = streams.placeBehind(guestCluster);
+            if (behind < 0) {
+                return new Run(0, 0);
+            }
+            if (refcounts.count(behind) == 0 && streams.endOfWindowAt(behind) == behind) {
+                Run run = take(behind, wanted, streams.nextStart(behind));
+                if (behind == searchFrom) {
+                    searchFrom += run.clusters;
+                }
+                return run;
+            }
+            window = streams.open(guestCluster, findFree());
+        }
+        return take(window.hostOf(guestCluster), wanted, window.hostEnd());
+    }
+
+    /** Counts free clusters from {@code first} on, up to {@code end} and none behind the first that is not free. */
+    private Run take(long first, int wanted, long end) throws IOException {
+        int atMost = (int) Math.min(wanted, end - first);
         int clusters = 0;
         boolean counted = false;
         try {
-            while (clusters < wanted && isFreeWithBlock(first + clusters)) {
+            while (clusters < atMost && isFreeWithBlock(first + clusters)) {
                 refcounts.requireNoTableIn(first + clusters);
                 refcounts.raise(first + clusters);
                 clusters++;
@@ -56,15 +108,12 @@ public final class ClusterAllocator {
                 lowerAll(first, clusters);
             }
         }
-        searchFrom = first + clusters;
         return new Run(first << geometry.clusterBits(), clusters);
     }
 
-    /** Takes back a run that nothing has pointed at yet. */
-    public void giveBack(Run run) throws IOException {
-        long first = run.hostOffset >>> geometry.clusterBits();
-        lowerAll(first, run.clusters);
-        searchFrom = Math.min(searchFrom, first);
+    /** Takes back a run that nothing has pointed at yet: at once, or later where the host refuses it now. */
+    public void giveBack(Run run) {
+        lowerAll(run.hostOffset >>> geometry.clusterBits(), run.clusters);
     }
 
     /** Takes back the bytes of a cluster that memory no longer points at: every host cluster that they touch. */
@@ -76,6 +125,9 @@ public final class ClusterAllocator {
 
     /** Lets clusters be used again whose quarantine is over. Those that the host refuses wait for the next time. */
     public void reclaim() throws IOException {
+        if (!quarantine.mayHaveReusable()) {
+            return;
+        }
         Deque<Quarantine.Freed> waiting = new ArrayDeque<>(quarantine.takeReusable());
         try {
             while (!waiting.isEmpty()) {
@@ -135,10 +187,20 @@ public final class ClusterAllocator {
         }
     }
 
+    /** A free cluster that a forgotten window has left behind, or -1: the search has been past it. */
+    private long findLeft() throws IOException {
+        long cluster = streams.nextLeft();
+        while (cluster >= 0 && !isFreeWithBlock(cluster)) {
+            streams.noneLeftAt(cluster);
+            cluster = streams.nextLeft();
+        }
+        return cluster;
+    }
+
     private long findFree() throws IOException {
-        long cluster = searchFrom;
+        long cluster = streams.endOfWindowAt(searchFrom);
         while (!isFreeWithBlock(cluster)) {
-            cluster++;
+            cluster = streams.endOfWindowAt(cluster + 1);
         }
         return cluster;
     }
@@ -157,9 +219,19 @@ public final class ClusterAllocator {
         return refcounts.count(cluster) == 0;
     }
 
-    private void lowerAll(long first, int clusters) throws IOException {
-        for (int index = 0; index < clusters; index++) {
-            refcounts.lower(first + index);
+    private void lowerAll(long first, int clusters) {
+        int lowered = 0;
+        try {
+            while (lowered < clusters) {
+                refcounts.lower(first + lowered);
+                lowered++;
+            }
+        } catch (IOException refused) {
+            // Nothing points at them, so they need no barrier, but it does no harm, and the next reclaim tries again.
+            quarantine.add(first + lowered, clusters - lowered, false);
+        }
+        if (lowered > 0) {
+            searchFrom = Math.min(searchFrom, first);
         }
     }
 }

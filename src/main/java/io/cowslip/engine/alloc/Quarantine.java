@@ -26,6 +26,7 @@ public final class Quarantine {
 
     private final InFlightRequests requests;
     private final Deque<Batch> waitingForRequests = new ArrayDeque<>();
+    private final List<Freed> waitingForSync = new ArrayList<>();
     private List<Freed> waitingForBarrier = new ArrayList<>();
 
     public Quarantine(InFlightRequests requests) {
@@ -43,12 +44,29 @@ public final class Quarantine {
         }
     }
 
+    /** The file points at none of the clusters added so far, once a sync has made that durable. */
+    public void barrierWritten() {
+        waitingForSync.addAll(waitingForBarrier);
+        waitingForBarrier = new ArrayList<>();
+    }
+
+    /** A sync that began after the last {@link #barrierWritten} is over. */
+    public void barrierSynced() {
+        if (!waitingForSync.isEmpty()) {
+            waitingForRequests.add(new Batch(requests.mark(), List.copyOf(waitingForSync)));
+            waitingForSync.clear();
+        }
+    }
+
     /** The file points at none of the clusters added so far. */
     public void barrierPassed() {
-        if (!waitingForBarrier.isEmpty()) {
-            waitingForRequests.add(new Batch(requests.mark(), waitingForBarrier));
-            waitingForBarrier = new ArrayList<>();
-        }
+        barrierWritten();
+        barrierSynced();
+    }
+
+    /** Whether there is anything that only requests can still be using. */
+    boolean mayHaveReusable() {
+        return !waitingForRequests.isEmpty();
     }
 
     /** Takes out what may be used again. */
@@ -69,6 +87,6 @@ public final class Quarantine {
 
     /** Whether nothing waits here at all. */
     public boolean isEmpty() {
-        return waitingForBarrier.isEmpty() && waitingForRequests.isEmpty();
+        return waitingForBarrier.isEmpty() && waitingForSync.isEmpty() && waitingForRequests.isEmpty();
     }
 }

@@ -2,86 +2,85 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L2Entry;
-import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Zeroing and discarding in one image, by changing entries instead of writing data where the format can say it. Version
- * 2 has no zero clusters: there, only what nothing below shows through can be let go. The last cluster of the disk
- * counts as whole when the range reaches the disk's end. Under the image's metadata lock.
+ * Zeroing and discarding whole clusters of one image, by changing entries instead of writing data where the format can
+ * say it. Version 2 has no zero clusters: there, only what nothing below shows through can be let go. The last cluster
+ * of the disk counts as whole when the range reaches the disk's end. Clusters that somebody else has reserved are waited
+ * for, one by one. Under the image's metadata lock, which may be given up between two clusters.
  */
 final class ClusterEraser {
-    private static final int ZEROS_BYTES = 256 << 10;
-
     private final ImageGeometry geometry;
     private final int version;
-    private final Qcow2Layer layer;
     private final @Nullable ImageLayer backing;
     private final WritableMap map;
-    private final ClusterWriter writer;
+    private final ClusterReservations reservations;
+    private final WriteBarrier barrier;
 
     ClusterEraser(
             ImageGeometry geometry,
             int version,
-            Qcow2Layer layer,
             @Nullable ImageLayer backing,
             WritableMap map,
-            ClusterWriter writer) {
+            ClusterReservations reservations,
+            WriteBarrier barrier) {
         this.geometry = geometry;
         this.version = version;
-        this.layer = layer;
         this.backing = backing;
         this.map = map;
-        this.writer = writer;
+        this.reservations = reservations;
+        this.barrier = barrier;
     }
 
-    /** Makes the range read as zeros. Clusters that the image has keep their place in the file. */
+    /** Makes whole clusters read as zeros, from {@link #firstErasable} on. Those that the image has keep their place. */
     void zero(long guestOffset, long lengthBytes) throws IOException {
-        long end = guestOffset + lengthBytes;
-        long firstWhole = geometry.roundUpToCluster(guestOffset);
-        long endWhole = endOfWholeClusters(end);
-        if (firstWhole >= endWhole) {
-            writeZeros(guestOffset, lengthBytes);
-            return;
-        }
-        writeZeros(guestOffset, firstWhole - guestOffset);
-        long position = firstWhole;
-        while (position < endWhole) {
-            long cluster = position >>> geometry.clusterBits();
-            if (!map.hasTable(cluster) && !isBacked(cluster)) {
-                position = endOfTable(position);
-            } else {
-                zeroCluster(cluster, Math.min(end, position + geometry.clusterBytes()) - position);
-                position += geometry.clusterBytes();
-            }
-        }
-        writeZeros(endWhole, end - endWhole);
+        eachCluster(guestOffset, lengthBytes, this::zeroCluster);
     }
 
-    /** Lets go of the whole clusters in the range, so that they read as zeros; does nothing where it cannot. */
+    /** Lets go of whole clusters, so that they read as zeros; does nothing where it cannot. */
     void discard(long guestOffset, long lengthBytes) throws IOException {
-        long endWhole = endOfWholeClusters(guestOffset + lengthBytes);
-        long position = geometry.roundUpToCluster(guestOffset);
-        while (position < endWhole) {
+        eachCluster(guestOffset, lengthBytes, this::discardCluster);
+    }
+
+    /** The first cluster's offset at or after {@code guestOffset} from which on no zeros need to be written as data. */
+    long firstErasable(long guestOffset) {
+        if (version > 2 || backing == null) {
+            return guestOffset;
+        }
+        return Math.max(guestOffset, geometry.roundUpToCluster(backing.virtualSizeBytes()));
+    }
+
+    /** Where the clusters end that a range up to {@code end} has whole. */
+    long endOfWholeClusters(long end) {
+        return end == geometry.virtualSizeBytes() ? geometry.roundUpToCluster(end) : geometry.clusterStart(end);
+    }
+
+    @FunctionalInterface
+    private interface Erasure {
+        void erase(long cluster) throws IOException;
+    }
+
+    private void eachCluster(long guestOffset, long lengthBytes, Erasure erasure) throws IOException {
+        long position = guestOffset;
+        while (position < guestOffset + lengthBytes) {
             long cluster = position >>> geometry.clusterBits();
+            if (reservations.awaitFree(cluster)) {
+                barrier.requireSound();
+            }
             if (!map.hasTable(cluster) && !isBacked(cluster)) {
                 position = endOfTable(position);
             } else {
-                discardCluster(cluster);
+                erasure.erase(cluster);
                 position += geometry.clusterBytes();
             }
         }
     }
 
-    private void zeroCluster(long cluster, long lengthBytes) throws IOException {
+    private void zeroCluster(long cluster) throws IOException {
         if (version == 2) {
-            if (isBacked(cluster)) {
-                writeZeros(cluster << geometry.clusterBits(), lengthBytes);
-            } else {
-                replaceUnlessSame(cluster, 0);
-            }
+            replaceUnlessSame(cluster, 0);
             return;
         }
         long entry = map.entry(cluster);
@@ -111,25 +110,9 @@ final class ClusterEraser {
         }
     }
 
-    private void writeZeros(long guestOffset, long lengthBytes) throws IOException {
-        if (lengthBytes <= 0 || layer.readsAsZeros(guestOffset, lengthBytes)) {
-            return;
-        }
-        try (IoBuffers.Loan loan = IoBuffers.borrow(ZEROS_BYTES)) {
-            MemorySegment zeros = loan.segment().fill((byte) 0);
-            for (long done = 0; done < lengthBytes; done += ZEROS_BYTES) {
-                writer.write(guestOffset + done, zeros.asSlice(0, Math.min(ZEROS_BYTES, lengthBytes - done)));
-            }
-        }
-    }
-
     /** Whether a hole at {@code cluster} would show something of the layer below. */
     private boolean isBacked(long cluster) {
         return backing != null && cluster << geometry.clusterBits() < backing.virtualSizeBytes();
-    }
-
-    private long endOfWholeClusters(long end) {
-        return end == geometry.virtualSizeBytes() ? geometry.roundUpToCluster(end) : geometry.clusterStart(end);
     }
 
     private long endOfTable(long position) {

@@ -7,12 +7,14 @@ import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The slow write of one image: onto holes, zeros, compressed clusters, and clusters that something else refers to as
- * well. Allocates, writes the guest's bytes and around them what the clusters held before, then publishes the entries.
- * When anything before that fails, the clusters are given back and the map is as it was. Under the image's metadata
- * lock.
+ * well. It has three steps, so that writers of different clusters write at the same time: {@link #begin} allocates and
+ * reserves, {@link #fill} writes the guest's bytes and around them what the clusters held before, {@link #publish} puts
+ * the entries into the map. Until then readers find what was there before. When a step fails, the clusters are given
+ * back, with {@link #abandon} after a failed fill, and the map is as it was.
  */
 final class ClusterWriter {
     private final HostFile file;
@@ -21,6 +23,7 @@ final class ClusterWriter {
     private final WritableMap map;
     private final ClusterAllocator allocator;
     private final WriteBarrier barrier;
+    private final ClusterReservations reservations;
 
     ClusterWriter(
             HostFile file,
@@ -28,41 +31,53 @@ final class ClusterWriter {
             Qcow2Layer layer,
             WritableMap map,
             ClusterAllocator allocator,
-            WriteBarrier barrier) {
+            WriteBarrier barrier,
+            ClusterReservations reservations) {
         this.file = file;
         this.geometry = geometry;
         this.layer = layer;
         this.map = map;
         this.allocator = allocator;
         this.barrier = barrier;
+        this.reservations = reservations;
     }
 
-    /** Writes all of {@code from}. */
-    void write(long guestOffset, MemorySegment from) throws IOException {
-        long done = 0;
-        while (done < from.byteSize()) {
-            done += writeSome(guestOffset + done, from.asSlice(done));
-        }
-    }
+    /**
+     * A write that has its host clusters and its guest clusters reserved.
+     *
+     * @param part the guest's bytes from {@code guestOffset} on, at least one in each cluster
+     * @param run where they go
+     * @param allocated whether nothing pointed at the run before: else the entry of one zeroed cluster keeps it in
+     *     reserve
+     */
+    record Begun(
+            long guestOffset, long firstCluster, MemorySegment part, ClusterAllocator.Run run, boolean allocated) {}
 
-    /** Writes as far as one step goes, at least to the end of a cluster or of the range, and says how far. */
-    long writeSome(long guestOffset, MemorySegment from) throws IOException {
+    /**
+     * Takes on as much from the beginning of {@code from} as goes in one step; null when that can be written in place
+     * as it is. Waits for others that have the first cluster reserved. Under the metadata lock.
+     */
+    @Nullable
+    Begun begin(long guestOffset, MemorySegment from) throws IOException {
         long cluster = guestOffset >>> geometry.clusterBits();
+        if (reservations.awaitFree(cluster)) {
+            barrier.requireSound();
+        }
         map.prepare(cluster);
         long entry = map.entry(cluster);
         if (isOwnData(entry)) {
-            MemorySegment part = withinClusters(guestOffset, from, 1);
-            try {
-                file.write(L2Entry.hostOffset(entry) + geometry.offsetInCluster(guestOffset), part);
-            } finally {
-                barrier.dataWritten();
-            }
-            return part.byteSize();
+            return null;
         }
-        if (isOwnReserved(entry)) {
-            return writeReserved(cluster, entry, guestOffset, withinClusters(guestOffset, from, 1));
-        }
-        return writeAllocating(cluster, guestOffset, from);
+        boolean allocates = !isOwnReserved(entry);
+        ClusterAllocator.Run run = allocates
+                ? allocator.allocateFor(cluster, clustersToAllocate(cluster, lastCluster(guestOffset, from)))
+                : new ClusterAllocator.Run(L2Entry.hostOffset(entry), 1);
+        reservations.reserve(cluster, run.clusters());
+        return new Begun(guestOffset, cluster, withinClusters(guestOffset, from, run.clusters()), run, allocates);
+    }
+
+    private long lastCluster(long guestOffset, MemorySegment from) {
+        return guestOffset + from.byteSize() - 1 >>> geometry.clusterBits();
     }
 
     private static boolean isOwnData(long entry) {
@@ -79,47 +94,11 @@ final class ClusterWriter {
                 && L2Entry.hostOffset(entry) != 0;
     }
 
-    /** Onto zeros with a host cluster in reserve: what it holds is stale, so the rest of it is zeroed. */
-    private long writeReserved(long cluster, long entry, long guestOffset, MemorySegment part) throws IOException {
-        long host = L2Entry.hostOffset(entry);
-        long head = geometry.offsetInCluster(guestOffset);
-        long tail = geometry.clusterBytes() - head - part.byteSize();
-        if (head > 0) {
-            file.zero(host, head);
-        }
-        file.write(host + head, part);
-        if (tail > 0) {
-            file.zero(host + head + part.byteSize(), tail);
-        }
-        barrier.dataWritten();
-        map.replace(cluster, entry & ~L2Entry.ZERO, false);
-        return part.byteSize();
-    }
-
-    private long writeAllocating(long cluster, long guestOffset, MemorySegment from) throws IOException {
-        long lastCluster = guestOffset + from.byteSize() - 1 >>> geometry.clusterBits();
-        ClusterAllocator.Run run = allocator.allocate(clustersToAllocate(cluster, lastCluster));
-        MemorySegment part = withinClusters(guestOffset, from, run.clusters());
-        try {
-            writeWholeClusters(run.hostOffset(), guestOffset, part);
-            barrier.dataWritten();
-            map.replace(cluster, L2Entry.ofCopiedData(run.hostOffset()), false);
-        } catch (IOException refused) {
-            allocator.giveBack(run);
-            throw refused;
-        }
-        for (int index = 1; index < run.clusters(); index++) {
-            long host = run.hostOffset() + ((long) index << geometry.clusterBits());
-            map.replace(cluster + index, L2Entry.ofCopiedData(host), false);
-        }
-        return part.byteSize();
-    }
-
     /** How many clusters from {@code cluster} on need a new place, within the range and the slice. */
     private int clustersToAllocate(long cluster, long lastCluster) throws IOException {
         long end = Math.min(lastCluster + 1, map.sliceEnd(cluster));
         long next = cluster + 1;
-        while (next < end) {
+        while (next < end && !reservations.isReserved(next)) {
             long entry = map.entry(next);
             if (isOwnData(entry) || isOwnReserved(entry)) {
                 break;
@@ -129,25 +108,26 @@ final class ClusterWriter {
         return (int) (next - cluster);
     }
 
-    /** Fills the new clusters: the guest's bytes, and at both edges what the disk holds there now. */
-    private void writeWholeClusters(long host, long guestOffset, MemorySegment part) throws IOException {
-        long head = geometry.offsetInCluster(guestOffset);
-        long end = guestOffset + part.byteSize();
+    /** Writes whole clusters: the guest's bytes, and at both edges what the disk holds there now. Without a lock. */
+    void fill(Begun write) throws IOException {
+        long host = write.run.hostOffset();
+        long head = geometry.offsetInCluster(write.guestOffset);
+        long end = write.guestOffset + write.part.byteSize();
         long tail = geometry.roundUpToCluster(end) - end;
-        // Past its end the file reads as zeros once it has grown, so zeros need not be written there.
-        boolean pastEndOfFile = host >= file.sizeBytes();
         if (head > 0) {
-            copyFromDisk(guestOffset - head, head, host, pastEndOfFile);
+            copyFromDisk(write.guestOffset - head, head, host);
         }
-        file.write(host + head, part);
+        file.write(host + head, write.part);
         if (tail > 0) {
-            copyFromDisk(end, tail, host + head + part.byteSize(), pastEndOfFile);
+            copyFromDisk(end, tail, host + head + write.part.byteSize());
         }
+        barrier.newDataWritten(write.part.byteSize());
     }
 
-    private void copyFromDisk(long guestOffset, long lengthBytes, long host, boolean pastEndOfFile) throws IOException {
+    private void copyFromDisk(long guestOffset, long lengthBytes, long host) throws IOException {
         if (layer.readsAsZeros(guestOffset, lengthBytes)) {
-            if (!pastEndOfFile) {
+            // Past its end the file reads as zeros once it has grown, so they need not be written there.
+            if (host < file.sizeBytes()) {
                 file.zero(host, lengthBytes);
             }
             return;
@@ -157,6 +137,45 @@ final class ClusterWriter {
             layer.readPadded(guestOffset, copy);
             file.write(host, copy);
         }
+    }
+
+    /**
+     * Puts a filled write into the map, where everybody sees it from now on, and ends it. What cannot be published is
+     * given back. Under the metadata lock.
+     */
+    void publish(Begun write) throws IOException {
+        int published = 0;
+        try {
+            barrier.requireSound();
+            while (published < write.run.clusters()) {
+                long cluster = write.firstCluster + published;
+                // Others may have put smaller slices into the cache since the write began.
+                if (published == 0 || map.sliceEnd(cluster - 1) == cluster) {
+                    map.prepare(cluster);
+                }
+                map.replace(cluster, L2Entry.ofCopiedData(hostOffset(write, published)), false);
+                published++;
+            }
+        } finally {
+            end(write, published);
+        }
+    }
+
+    /** Ends a write that was not published. Under the metadata lock. */
+    void abandon(Begun write) {
+        end(write, 0);
+    }
+
+    private void end(Begun write, int published) {
+        reservations.release(write.firstCluster, write.run.clusters());
+        int rest = write.run.clusters() - published;
+        if (write.allocated && rest > 0) {
+            allocator.giveBack(new ClusterAllocator.Run(hostOffset(write, published), rest));
+        }
+    }
+
+    private long hostOffset(Begun write, int index) {
+        return write.run.hostOffset() + ((long) index << geometry.clusterBits());
     }
 
     /** What of {@code from} lies in the first {@code clusters} clusters from {@code guestOffset} on. */

@@ -31,7 +31,10 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     /** Writes where that takes no more than a write to the file, and says how far it came from the range's start. */
     long writeInPlace(long guestOffset, MemorySegment from) throws IOException;
 
-    /** Writes what one step takes on, whatever that needs, at least a byte, and says how far. Outside of any request. */
+    /**
+     * Writes what one step takes on, whatever that needs, and says how far: not at all when the range has come to begin
+     * with what {@link #writeInPlace} can write. Outside of any request.
+     */
     long writeSome(long guestOffset, MemorySegment from) throws IOException;
 
     void zero(long guestOffset, long lengthBytes) throws IOException;

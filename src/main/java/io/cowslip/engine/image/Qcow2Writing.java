@@ -11,17 +11,24 @@ import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The writing half of an open qcow2 image: everything that changes metadata, behind the image's one metadata lock.
- * Reading goes on beside it.
+ * Reading goes on beside it, and so do data I/O of writes and a flush's last sync.
  */
 final class Qcow2Writing {
+    private static final int ZEROS_BYTES = 256 << 10;
+
     private final HostFile file;
     private final ImageGeometry geometry;
+    private final Qcow2Layer layer;
+    private final InFlightRequests requests;
+    private final GroupCommit commits;
     private final ReentrantLock metadataLock = new ReentrantLock();
     private final Refcounts refcounts;
     private final ClusterAllocator allocator;
@@ -39,6 +46,9 @@ final class Qcow2Writing {
             throws IOException {
         this.file = layer.file();
         this.geometry = header.geometry();
+        this.layer = layer;
+        this.requests = requests;
+        this.commits = new GroupCommit(file.path());
         Quarantine quarantine = new Quarantine(requests);
         ResidentTable refcountTable = ResidentTable.read(
                 "refcount table",
@@ -51,8 +61,10 @@ final class Qcow2Writing {
         refcounts.useCache(caches.create(this::loadRefcountBlock));
         this.allocator = new ClusterAllocator(file, geometry, refcounts, quarantine);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, barrier);
-        this.writer = new ClusterWriter(file, geometry, layer, writableMap, allocator, barrier);
-        this.eraser = new ClusterEraser(geometry, header.version(), layer, layer.backing(), writableMap, writer);
+        ClusterReservations reservations = new ClusterReservations(metadataLock);
+        this.writer = new ClusterWriter(file, geometry, layer, writableMap, allocator, barrier, reservations);
+        this.eraser =
+                new ClusterEraser(geometry, header.version(), layer.backing(), writableMap, reservations, barrier);
         try {
             barrier.beginWriting(header);
         } catch (IOException | RuntimeException | Error refused) {
@@ -77,11 +89,35 @@ final class Qcow2Writing {
         return barrier;
     }
 
+    /**
+     * Writes what one step takes on where that needs new entries, and says how far; 0 where the range begins with what
+     * can be written in place. The data goes to the file without the metadata lock.
+     */
     long writeSome(long guestOffset, MemorySegment from) throws IOException {
+        ClusterWriter.Begun write = begin(guestOffset, from);
+        if (write == null) {
+            return 0;
+        }
+        boolean filled = false;
+        try {
+            writer.fill(write);
+            filled = true;
+        } catch (ImageException failure) {
+            throw stoppingIfCorrupt(failure);
+        } finally {
+            if (!filled) {
+                abandon(write);
+            }
+        }
+        changing(() -> writer.publish(write));
+        return write.part().byteSize();
+    }
+
+    private ClusterWriter.@Nullable Begun begin(long guestOffset, MemorySegment from) throws IOException {
         metadataLock.lock();
         try {
             barrier.requireSound();
-            return writer.writeSome(guestOffset, from);
+            return writer.begin(guestOffset, from);
         } catch (ImageException failure) {
             throw stoppingIfCorrupt(failure);
         } finally {
@@ -89,18 +125,81 @@ final class Qcow2Writing {
         }
     }
 
+    private void abandon(ClusterWriter.Begun write) {
+        metadataLock.lock();
+        try {
+            writer.abandon(write);
+        } finally {
+            metadataLock.unlock();
+        }
+    }
+
     void zero(long guestOffset, long lengthBytes) throws IOException {
-        inSteps(guestOffset, lengthBytes, eraser::zero);
+        barrier.requireSound();
+        long end = guestOffset + lengthBytes;
+        long firstWhole = eraser.firstErasable(geometry.roundUpToCluster(guestOffset));
+        long endWhole = eraser.endOfWholeClusters(end);
+        if (firstWhole >= endWhole) {
+            writeZeros(guestOffset, end);
+            return;
+        }
+        writeZeros(guestOffset, firstWhole);
+        inSteps(firstWhole, endWhole, eraser::zero);
+        writeZeros(endWhole, end);
     }
 
     void discard(long guestOffset, long lengthBytes) throws IOException {
-        inSteps(guestOffset, lengthBytes, eraser::discard);
+        barrier.requireSound();
+        inSteps(
+                geometry.roundUpToCluster(guestOffset),
+                eraser.endOfWholeClusters(guestOffset + lengthBytes),
+                eraser::discard);
     }
 
+    /** Writes zeros as a guest would, except where the disk reads as zeros anyhow. */
+    private void writeZeros(long guestOffset, long end) throws IOException {
+        if (guestOffset >= end || layer.readsAsZeros(guestOffset, end - guestOffset)) {
+            return;
+        }
+        try (IoBuffers.Loan loan = IoBuffers.borrow(ZEROS_BYTES)) {
+            MemorySegment zeros = loan.segment().fill((byte) 0);
+            long position = guestOffset;
+            while (position < end) {
+                long clusterEnd = geometry.clusterStart(position) + geometry.clusterBytes();
+                long length = Math.min(ZEROS_BYTES, Math.min(end, clusterEnd) - position);
+                if (!layer.readsAsZeros(position, length)) {
+                    write(position, zeros.asSlice(0, length));
+                }
+                position += length;
+            }
+        }
+    }
+
+    private void write(long guestOffset, MemorySegment from) throws IOException {
+        long done = 0;
+        while (done < from.byteSize()) {
+            int request = requests.enter();
+            try {
+                done += layer.writeInPlace(guestOffset + done, from.asSlice(done));
+            } finally {
+                requests.leave(request);
+            }
+            if (done < from.byteSize()) {
+                done += writeSome(guestOffset + done, from.asSlice(done));
+            }
+        }
+    }
+
+    /** Waits for nobody's changes of metadata while all that there is to sync was written in place. */
     void flush() throws IOException {
-        changing(() -> {
-            barrier.commit(refcounts);
-            allocator.reclaimWherePossible();
+        commits.commit(() -> {
+            barrier.syncMuchData();
+            changing(() -> barrier.writeInOrder(refcounts));
+            barrier.sync();
+            changing(() -> {
+                barrier.synced();
+                allocator.reclaimWherePossible();
+            });
         });
     }
 
@@ -146,8 +245,7 @@ final class Qcow2Writing {
     }
 
     /** The metadata lock is given up after each L2 table's worth of disk, so that others get their turn. */
-    private void inSteps(long guestOffset, long lengthBytes, Step step) throws IOException {
-        long end = guestOffset + lengthBytes;
+    private void inSteps(long guestOffset, long end, Step step) throws IOException {
         long position = guestOffset;
         while (position < end) {
             long bytesPerTable = geometry.guestBytesPerTable();

@@ -81,37 +81,50 @@ final class WritableMap {
     }
 
     private long newTable() throws IOException {
+        return newTable(host -> file.zero(host, geometry.clusterBytes()));
+    }
+
+    /** A cluster for an L2 table, filled; given back when that fails. */
+    private long newTable(TableFill fill) throws IOException {
         ClusterAllocator.Run run = allocator.allocate(1);
+        boolean filled = false;
         try {
-            file.zero(run.hostOffset(), geometry.clusterBytes());
+            fill.fill(run.hostOffset());
             barrier.dataWritten();
-            return run.hostOffset();
-        } catch (IOException refused) {
-            allocator.giveBack(run);
-            throw refused;
+            filled = true;
+        } finally {
+            if (!filled) {
+                allocator.giveBack(run);
+            }
         }
+        return run.hostOffset();
+    }
+
+    /** Writes a new table at {@code hostOffset}. */
+    @FunctionalInterface
+    private interface TableFill {
+        void fill(long hostOffset) throws IOException;
     }
 
     /** A table that something else refers to as well must not change: this image gets a copy of its own. */
     private void moveSharedTable(int index, long sharedTable) throws IOException {
         barrier.commit(refcounts);
-        ClusterAllocator.Run run = allocator.allocate(1);
+        long ownTable = newTable(host -> copyTable(sharedTable, host));
+        l1.set(index, L1Entry.ofCopiedTable(ownTable));
+        allocator.free(sharedTable, geometry.clusterBytes(), false);
+    }
+
+    private void copyTable(long fromHost, long toHost) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment table = loan.segment(geometry.clusterBytes());
-            if (file.read(sharedTable, table) < table.byteSize()) {
+            if (file.read(fromHost, table) < table.byteSize()) {
                 throw ImageException.of(
                         ImageException.Kind.CORRUPT,
                         file.path(),
-                        "the L2 table at " + sharedTable + " reaches past the end of the file");
+                        "the L2 table at " + fromHost + " reaches past the end of the file");
             }
-            file.write(run.hostOffset(), table);
-            barrier.dataWritten();
-        } catch (IOException refused) {
-            allocator.giveBack(run);
-            throw refused;
+            file.write(toHost, table);
         }
-        l1.set(index, L1Entry.ofCopiedTable(run.hostOffset()));
-        allocator.free(sharedTable, geometry.clusterBytes(), false);
     }
 
     /**

@@ -15,6 +15,7 @@ import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The one order in which a qcow2 file's metadata reaches the disk.
@@ -37,15 +38,19 @@ import java.lang.foreign.MemorySegment;
  * fails, what is dirty stays dirty and the next commit starts again from the first stage. When a sync fails, nobody
  * knows what the disk has: the image takes no more writes until it is opened again.
  *
- * <p>Under the image's metadata lock, except {@link #dataWritten} and {@link #requireSound}.
+ * <p>Under the image's metadata lock, except where it says otherwise. The last sync of a flush needs no lock: others may
+ * change metadata in memory while it goes on, and commit it after it.
  */
 final class WriteBarrier {
+    private static final long MUCH_BYTES = 16L << 20;
+
     private final HostFile file;
     private final ImageGeometry geometry;
     private final ResidentTable l1;
     private final ClusterMap map;
     private final Quarantine quarantine;
     private final UnsyncedData unsynced;
+    private final AtomicLong newBytes = new AtomicLong();
 
     WriteBarrier(HostFile file, ImageGeometry geometry, ResidentTable l1, ClusterMap map, Quarantine quarantine) {
         this.file = file;
@@ -56,12 +61,21 @@ final class WriteBarrier {
         this.unsynced = new UnsyncedData(file);
     }
 
-    /** Notes that bytes were written which no sync covers yet. After the write, before anything points at them. */
+    /**
+     * Notes that bytes were written which no sync covers yet. After the write, before anything points at them. Any
+     * thread.
+     */
     void dataWritten() {
         unsynced.written();
     }
 
-    /** Refuses to go on after a failed sync or with metadata known to be corrupt. */
+    /** The same for bytes in new clusters. */
+    void newDataWritten(long bytes) {
+        newBytes.addAndGet(bytes);
+        unsynced.written();
+    }
+
+    /** Refuses to go on after a failed sync or with metadata known to be corrupt. Any thread. */
     void requireSound() throws ImageException {
         unsynced.requireSound();
     }
@@ -73,6 +87,13 @@ final class WriteBarrier {
 
     /** Makes everything that was written durable, in order. */
     void commit(Refcounts refcounts) throws IOException {
+        writeInOrder(refcounts);
+        sync();
+        synced();
+    }
+
+    /** All of {@link #commit} but its last sync, which needs no lock. */
+    void writeInOrder(Refcounts refcounts) throws IOException {
         requireSound();
         writeBackRefcounts(refcounts);
         publishRefcountTable(refcounts);
@@ -86,8 +107,25 @@ final class WriteBarrier {
             unsynced.written();
             l1.writeBack(file);
         }
+        quarantine.barrierWritten();
+    }
+
+    /** Makes durable what was written. Any thread, without a lock. */
+    void sync() throws IOException {
+        newBytes.set(0);
         unsynced.sync();
-        quarantine.barrierPassed();
+    }
+
+    /** Syncs when that may take long, so that not much is left for a sync under the lock. Any thread, without it. */
+    void syncMuchData() throws IOException {
+        if (newBytes.get() >= MUCH_BYTES) {
+            sync();
+        }
+    }
+
+    /** Ends a commit: a {@link #sync} that began after its {@link #writeInOrder} is over. */
+    void synced() {
+        quarantine.barrierSynced();
     }
 
     /** Commits until nothing is left to do, counts of freed clusters included: for closing. */

@@ -251,6 +251,7 @@ final class ClusterAllocatorTest {
         private final SplittableRandom random;
         private final List<Run> live = new ArrayList<>();
         private final BitSet owned = new BitSet();
+        private final long[] streams = {1000, 2000, 3000};
         private final List<Request> requests = new ArrayList<>();
         private final List<Freed> freed = new ArrayList<>();
 
@@ -296,7 +297,7 @@ final class ClusterAllocatorTest {
 
         private void allocate() throws IOException {
             int wanted = random.nextInt(1, 60);
-            Run run = counted.allocator.allocate(wanted);
+            Run run = random.nextBoolean() ? counted.allocator.allocate(wanted) : allocateInStream(wanted);
             assertThat(run.clusters()).isBetween(1, wanted);
             CountedFile.own(owned, run);
             freed.removeIf(one -> one.committed && one.requests.isEmpty());
@@ -309,7 +310,18 @@ final class ClusterAllocatorTest {
             live.add(run);
         }
 
-        private void release() throws IOException {
+        /** Three streams, and at times one that begins anew. */
+        private Run allocateInStream(int wanted) throws IOException {
+            int stream = random.nextInt(streams.length);
+            if (random.nextInt(30) == 0) {
+                streams[stream] = random.nextInt(100_000);
+            }
+            Run run = counted.allocator.allocateFor(streams[stream], wanted);
+            streams[stream] += run.clusters();
+            return run;
+        }
+
+        private void release() {
             if (live.isEmpty()) {
                 return;
             }

@@ -75,4 +75,20 @@ final class QuarantineTest {
         assertThat(quarantine.isEmpty()).isTrue();
         requests.leave(request);
     }
+
+    /** A flush lets others go on while its last sync is under way: what they free is for the next one. */
+    @Test
+    void whatIsFreedWhileTheBarrierIsSyncedWaitsForTheNext() {
+        quarantine.add(10, 1, false);
+        quarantine.barrierWritten();
+        quarantine.add(20, 1, false);
+        assertThat(quarantine.takeReusable()).isEmpty();
+        quarantine.barrierSynced();
+        assertThat(quarantine.takeReusable()).containsExactly(new Quarantine.Freed(10, 1, false));
+        quarantine.barrierSynced();
+        assertThat(quarantine.takeReusable()).isEmpty();
+        assertThat(quarantine.isEmpty()).isFalse();
+        quarantine.barrierPassed();
+        assertThat(quarantine.takeReusable()).containsExactly(new Quarantine.Freed(20, 1, false));
+    }
 }

@@ -1,0 +1,100 @@
+package io.cowslip.testing;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.HostFiles;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The real files of this machine, where one operation can be kept waiting while others go on, and refused afterwards.
+ * Counts syncs. Any thread.
+ */
+public final class HeldOperations implements HostFiles {
+
+    /** What can be held. */
+    public enum Kind {
+        WRITE(ObservedHostFile.Operation.WRITE),
+        SYNC(ObservedHostFile.Operation.SYNC);
+
+        private final ObservedHostFile.Operation operation;
+
+        Kind(ObservedHostFile.Operation operation) {
+            this.operation = operation;
+        }
+    }
+
+    /** One operation that waits, or will. */
+    public static final class Hold {
+        private final Kind kind;
+        private final CountDownLatch reached = new CountDownLatch(1);
+        private final CountDownLatch released = new CountDownLatch(1);
+        private volatile boolean refused;
+
+        private Hold(Kind kind) {
+            this.kind = kind;
+        }
+
+        /** Returns once somebody waits here. */
+        public void awaitReached() throws InterruptedException {
+            reached.await();
+        }
+
+        public void release() {
+            released.countDown();
+        }
+
+        /** Lets the operation fail. */
+        public void refuse() {
+            refused = true;
+            released.countDown();
+        }
+    }
+
+    private final AtomicReference<@Nullable Hold> next = new AtomicReference<>();
+    private final AtomicInteger syncs = new AtomicInteger();
+
+    /** The next operation of this kind waits; those after it do not. */
+    public Hold holdNext(Kind kind) {
+        Hold hold = new Hold(kind);
+        next.set(hold);
+        return hold;
+    }
+
+    public int syncs() {
+        return syncs.get();
+    }
+
+    @Override
+    public HostFile open(Path path, Mode mode) throws IOException {
+        return new ObservedHostFile(HostFiles.posix().open(path, mode), operation -> before(path, operation));
+    }
+
+    @Override
+    public void syncFolder(Path folder) throws IOException {
+        HostFiles.posix().syncFolder(folder);
+    }
+
+    private void before(Path path, ObservedHostFile.Operation operation) throws IOException {
+        if (operation == ObservedHostFile.Operation.SYNC) {
+            syncs.incrementAndGet();
+        }
+        Hold hold = next.get();
+        if (hold == null || hold.kind.operation != operation || !next.compareAndSet(hold, null)) {
+            return;
+        }
+        hold.reached.countDown();
+        try {
+            hold.released.await();
+        } catch (InterruptedException e) {
+            throw new IOException("interrupted while held", e);
+        }
+        if (hold.refused) {
+            throw ImageException.of(ImageException.Kind.IO, path, "an injected failure of " + operation);
+        }
+    }
+}
