@@ -70,8 +70,9 @@ public final class HeldOperations implements HostFiles {
     }
 
     @Override
-    public HostFile open(Path path, Mode mode) throws IOException {
-        return new ObservedHostFile(HostFiles.posix().open(path, mode), operation -> before(path, operation));
+    public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
+        return new ObservedHostFile(
+                HostFiles.posix().open(path, mode, pageCache), operation -> before(path, operation));
     }
 
     @Override
