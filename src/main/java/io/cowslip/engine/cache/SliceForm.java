@@ -28,7 +28,6 @@ record SliceForm(int slicesPerFrame, long base) {
     static final SliceForm AS_IN_FILE = new SliceForm(PLAIN, 0);
 
     private static final ValueLayout.OfLong BITS = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfInt WORD = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     /** What the smallest form of {@code entries} is, on an image whose clusters have {@code 1 << clusterBits} bytes. */
     static SliceForm of(MemorySegment entries, int clusterBits) {
@@ -57,19 +56,20 @@ record SliceForm(int slicesPerFrame, long base) {
     void pack(MemorySegment entries, int clusterBits, MemorySegment memory, long offset) {
         int width = entryBits(slicesPerFrame);
         long lowest = L2Entry.hostOffset(base);
+        int count = entryCount(entries);
         long at = offset;
         long pending = 0;
         int pendingBits = 0;
-        for (long index = 0; index < entries.byteSize() / Long.BYTES; index++) {
+        for (int index = 0; index < count; index++) {
             long entry = entry(entries, index);
             long number = entry == 0 ? 0 : (L2Entry.hostOffset(entry) - lowest >>> clusterBits) + 1;
             pending |= number << pendingBits;
             pendingBits += width;
-            while (pendingBits >= Integer.SIZE) {
-                memory.set(WORD, at, (int) pending);
-                at += Integer.BYTES;
-                pending >>>= Integer.SIZE;
-                pendingBits -= Integer.SIZE;
+            if (pendingBits >= Long.SIZE) {
+                memory.set(BITS, at, pending);
+                at += Long.BYTES;
+                pendingBits -= Long.SIZE;
+                pending = pendingBits == 0 ? 0 : number >>> width - pendingBits;
             }
         }
         for (; pendingBits > 0; pendingBits -= Byte.SIZE) {
@@ -90,8 +90,9 @@ record SliceForm(int slicesPerFrame, long base) {
     }
 
     private static boolean isRun(MemorySegment entries, long first, long step) {
+        int count = entryCount(entries);
         long expected = first;
-        for (long index = 1; index < entries.byteSize() / Long.BYTES; index++) {
+        for (int index = 1; index < count; index++) {
             expected += step;
             if (entry(entries, index) != expected) {
                 return false;
@@ -102,28 +103,34 @@ record SliceForm(int slicesPerFrame, long base) {
 
     /** The smallest form of {@code entries} that is no run. */
     static SliceForm packed(MemorySegment entries, int clusterBits) {
-        long inCluster = (1L << clusterBits) - 1;
-        long flags = 0;
+        int count = entryCount(entries);
+        long first = firstInUse(entries, count);
+        long mustNotDiffer = ~L2Entry.OFFSET_MASK | (1L << clusterBits) - 1;
         long lowest = Long.MAX_VALUE;
         long highest = 0;
-        for (long index = 0; index < entries.byteSize() / Long.BYTES; index++) {
+        long differing = 0;
+        for (int index = 0; index < count; index++) {
             long entry = entry(entries, index);
-            if (entry == 0) {
-                continue;
+            long used = entry == 0 ? first : entry;
+            differing |= used ^ first;
+            lowest = Math.min(lowest, used & L2Entry.OFFSET_MASK);
+            highest = Math.max(highest, used & L2Entry.OFFSET_MASK);
+            if ((index & 63) == 63 && (differing & mustNotDiffer) != 0) {
+                break;
             }
-            long offset = L2Entry.hostOffset(entry);
-            if (lowest == Long.MAX_VALUE) {
-                flags = entry & ~L2Entry.OFFSET_MASK;
-            }
-            if ((entry & ~L2Entry.OFFSET_MASK) != flags || (offset & inCluster) != 0) {
-                return AS_IN_FILE;
-            }
-            lowest = Math.min(lowest, offset);
-            highest = Math.max(highest, offset);
         }
-        return lowest == Long.MAX_VALUE
-                ? new SliceForm(MOST_PER_FRAME, 0)
-                : ofNumbersUpTo((highest - lowest >>> clusterBits) + 1, flags | lowest);
+        return (differing & mustNotDiffer) != 0
+                ? AS_IN_FILE
+                : ofNumbersUpTo((highest - lowest >>> clusterBits) + 1, first & ~L2Entry.OFFSET_MASK | lowest);
+    }
+
+    /** The first entry that is not 0, or 0. */
+    private static long firstInUse(MemorySegment entries, int count) {
+        long entry = 0;
+        for (int index = 0; index < count && entry == 0; index++) {
+            entry = entry(entries, index);
+        }
+        return entry;
     }
 
     private static SliceForm ofNumbersUpTo(long highestNumber, long base) {
@@ -135,7 +142,11 @@ record SliceForm(int slicesPerFrame, long base) {
         return slicesPerFrame == PLAIN ? AS_IN_FILE : new SliceForm(slicesPerFrame, base);
     }
 
-    private static long entry(MemorySegment entries, long index) {
-        return entries.getAtIndex(BigEndian.LONG, index);
+    private static int entryCount(MemorySegment entries) {
+        return (int) (entries.byteSize() / Long.BYTES);
+    }
+
+    private static long entry(MemorySegment entries, int index) {
+        return entries.get(BigEndian.LONG, (long) index << 3);
     }
 }
