@@ -46,7 +46,7 @@ bytes_read_by() {
 }
 
 timed_load() {
-    ./load --seconds "$MEASURED_SECONDS" --warmup "$WARMUP_SECONDS" --seed "$SEED" "$@"
+    ./load --seconds "$measured_seconds" --warmup "$WARMUP_SECONDS" --seed "$SEED" "$@"
 }
 
 # warm_service LOAD-OPTIONS... URL: so that no row finds code that is not compiled yet. Small and large requests.
@@ -57,14 +57,17 @@ warm_service() {
     done
 }
 
-# The disks that are mostly hole are in the page cache, without pages for their holes. Needs the engine.
+# The disks that are mostly hole are in the page cache, without pages for their holes.
 warm_clusters() {
-    local kib
-    for kib in 64 256; do
-        image "clusters${kib}k.qcow2"
-        with_machine ask_engine "image=images/clusters${kib}k.qcow2" pattern=stepping step=$((kib * KIB)) seconds=4 warmup=0 \
-            >/dev/null
-    done
+    warm_each_cluster 64 40
+    warm_each_cluster 256 80
+}
+
+warm_each_cluster() {
+    local kib=$1 gib=$2
+    image "clusters${kib}k.qcow2"
+    with_machine qemu-img bench -f qcow2 -c $((gib * GIB / KIB / kib)) -d 16 -s 4096 -S $((kib * KIB)) \
+        "images/clusters${kib}k.qcow2" >/dev/null
 }
 
 load_field() {
@@ -92,7 +95,7 @@ engine() {
         [[ $data == - ]] || ask_engine "$@" operation=verify "data=images/$data" seconds=0.2 warmup=0 >/dev/null
         return
     fi
-    line=$(ask_engine "$@" "seconds=$MEASURED_SECONDS" "warmup=$WARMUP_SECONDS" "seed=$SEED") || return
+    line=$(ask_engine "$@" "seconds=$measured_seconds" "warmup=$WARMUP_SECONDS" "seed=$SEED") || return
     cut -f 1,5 <<<"$line"
 }
 
@@ -110,7 +113,7 @@ qemu_bench() {
     local rate=$1 options=$2 count
     shift 2
     [[ $CHECKING == no ]] || return 0
-    count=$(awk -v rate="$rate" -v seconds="$MEASURED_SECONDS" 'BEGIN { print int(rate * seconds) }')
+    count=$(awk -v rate="$rate" -v seconds="$measured_seconds" 'BEGIN { print int(rate * seconds) }')
     qemu-img bench -c "$count" "$@" --image-opts "driver=qcow2,$options" |
         awk -v count="$count" '/^Run completed/ { print count / $4 }'
 }
@@ -119,5 +122,5 @@ qemu_bench() {
 fio_read() {
     [[ $CHECKING == no ]] || return 0
     fio --name=bound --filename=images/data.raw --readonly --rw=randread --direct=1 --ioengine=psync --bs="$1" \
-        --time_based --runtime="$(awk -v s="$MEASURED_SECONDS" 'BEGIN { print int(s + 0.5) }')" --minimal | cut -d ';' -f 8
+        --time_based --runtime="$(awk -v s="$measured_seconds" 'BEGIN { print int(s + 0.5) }')" --minimal | cut -d ';' -f 8
 }

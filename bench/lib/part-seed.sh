@@ -2,7 +2,7 @@
 # the ratio of the two says less than how much each gains over its own whole tables.
 
 part_seed() {
-    local repetitions=$SEED_REPETITIONS kib direct threads coverage
+    local repetitions=$SEED_REPETITIONS measured_seconds=$SEED_SECONDS kib direct threads coverage
     if ! available libnbd; then
         emit 'the seed experiment' 'cannot run without libnbd' '' '' '' ''
         return
