@@ -3,6 +3,8 @@
 part_engine() {
     warm data.raw data.qcow2
     need_engine
+    # So that no row finds code that is not compiled yet.
+    with_machine ask_engine image=images/data.qcow2 threads=2 "seconds=$SERVICE_WARMUP_SECONDS" >/dev/null
     cached
     overwrites
     if ! available libnbd; then
