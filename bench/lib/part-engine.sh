@@ -88,7 +88,7 @@ small_entries_direct() {
         row fio "$bound" /s '' 'fio_read 4K' "fio_read ${kib}K"
         allowed=$(measured "$bound" && awk -v small="$(median_of "$bound" 4)" -v large="$(median_of "$bound" 5)" \
             'BEGIN { printf "%.2f", 0.9 * (1 / small + 0.8 / large) / (1.8 / small) }') || true
-        row cache.direct "the same with direct I/O, clusters of ${kib}K: 4K entries; whole tables (0.9 of fio's bound)" \
+        row '' "the same with direct I/O, clusters of ${kib}K: 4K entries; whole tables (0.9 of fio's bound)" \
             /s "$allowed" "$(clusters $kib "${FIFTH[$kib]}" 4096 cache.direct=true "$PLAIN_SLICES")" \
             "$(clusters $kib "${FIFTH[$kib]}" $((kib * KIB)) cache.direct=true "$PLAIN_SLICES")"
     done
@@ -98,7 +98,7 @@ small_entries_direct() {
 # has forgotten it, so every read misses.
 in_flight() {
     local step=$((20251 * 64 * KIB)) options=l2-cache-size=$MIB
-    row cache.direct 'in-process 4K reads that all miss, 4K entries, direct I/O, 16 in flight; qemu-img bench' /s 5 \
+    row '' 'in-process 4K reads that all miss, 4K entries, direct I/O, 16 in flight; qemu-img bench' /s 5 \
         "engine data.raw image=images/clusters64k.qcow2 pattern=stepping step=$step threads=16 $options
             l2-cache-entry-size=4096 cache.direct=true $PLAIN_SLICES" \
         "qemu_bench 4000 file.filename=images/clusters64k.qcow2,$options,l2-cache-entry-size=4096,cache.direct=on
@@ -106,9 +106,9 @@ in_flight() {
 }
 
 packed() {
-    row packed 'packed slices at 1/5 coverage, disk written in order; full coverage' /s 0.9 \
+    row '' 'packed slices at 1/5 coverage, disk written in order; full coverage' /s 0.9 \
         "$(clusters 64 $MIB 4096)" "$(clusters 64 $((5 * MIB)) 4096)"
-    row packed 'packed slices at 1/5 coverage, disk written at random; plain slices' /s '' \
+    row '' 'packed slices at 1/5 coverage, disk written at random; plain slices' /s '' \
         "engine data.raw image=images/shuffled.qcow2 l2-cache-size=$((128 * KIB)) l2-cache-entry-size=4096" \
         "engine data.raw image=images/shuffled.qcow2 l2-cache-size=$((128 * KIB)) l2-cache-entry-size=4096 $PLAIN_SLICES"
 }

@@ -12,10 +12,6 @@ part_seed() {
     warm_clusters
     for kib in 64 256; do
         for direct in false true; do
-            if [[ $direct == true ]] && ! available cache.direct; then
-                emit "seed: clusters ${kib}K, direct I/O" 'cannot run without cache.direct' '' '' '' ''
-                continue
-            fi
             for threads in 1 4; do
                 for coverage in $(seed_coverages "$kib"); do
                     seed_entries "$kib" "$direct" "$threads" "$coverage"
