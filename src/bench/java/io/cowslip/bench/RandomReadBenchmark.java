@@ -28,7 +28,9 @@ import org.openjdk.jmh.annotations.Warmup;
 /**
  * Random aligned reads of an image that is there already, with and without the page cache. Name it with
  * {@code -p file=…}, and give the number of readers with {@code -t}. The yardstick is fio on the same file:
- * {@code fio --ioengine=psync --direct=1 --rw=randread --bs=4k --numjobs=…}.
+ * {@code fio --ioengine=psync --direct=1 --rw=randread --randrepeat=0 --bs=4k --numjobs=…}: fio's offsets are otherwise the
+ * same in every run, which a virtual machine's host answers from its own cache. Take a file that this cache holds, read it
+ * once beforehand, and the pair compares programs rather than what the cache happened to have.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
