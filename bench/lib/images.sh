@@ -12,13 +12,21 @@ image() {
     mv "images/unfinished-$1" "images/$1"
 }
 
-# warm NAME...: the images are in the page cache.
-warm() {
-    local name
+# hold NAME...: the images are in the page cache, and stay there until the next call; those that are mostly hole without
+# pages for their holes.
+hold() {
+    local name whole=() sparse=()
     for name in "$@"; do
         image "$name"
-        cat "images/$name" >/dev/null
+        if [[ $name == clusters* ]]; then
+            sparse+=("images/$name")
+        else
+            whole+=("images/$name")
+        fi
     done
+    stop hold
+    start hold ./hold "${whole[@]}" --data-only "${sparse[@]}"
+    await hold grep -q held logs/hold.log
 }
 
 # 2 GiB that do not compress and have no zeros.

@@ -57,19 +57,6 @@ warm_service() {
     done
 }
 
-# The disks that are mostly hole are in the page cache, without pages for their holes.
-warm_clusters() {
-    warm_each_cluster 64 40
-    warm_each_cluster 256 80
-}
-
-warm_each_cluster() {
-    local kib=$1 gib=$2
-    image "clusters${kib}k.qcow2"
-    with_machine qemu-img bench -f qcow2 -c $((gib * GIB / KIB / kib)) -d 16 -s 4096 -S $((kib * KIB)) \
-        "images/clusters${kib}k.qcow2" >/dev/null
-}
-
 load_field() {
     awk -F '\t' -v field="$1" '{ print field == "rate" ? $1 : field == "mib" ? $2 : $5 / 1000 }'
 }
@@ -121,6 +108,6 @@ qemu_bench() {
 # fio_read SIZE: random direct reads per second, which no reader of this disk can exceed.
 fio_read() {
     [[ $CHECKING == no ]] || return 0
-    fio --name=bound --filename=images/data.raw --readonly --rw=randread --direct=1 --ioengine=psync --bs="$1" \
+    fio --name=bound --filename=images/data.raw --readonly --rw=randread --norandommap --randrepeat=0 --direct=1 --ioengine=psync --bs="$1" \
         --time_based --runtime="$(awk -v s="$measured_seconds" 'BEGIN { print int(s + 0.5) }')" --minimal | cut -d ';' -f 8
 }

@@ -1,23 +1,28 @@
 # The engine in its own process beside qemu-img bench in its own, and what the size of an L2 entry does.
 
 part_engine() {
-    warm data.raw data.qcow2
+    hold data.raw data.qcow2 write-ours.qcow2 write-peer.qcow2
     need_engine
-    # So that no row finds code that is not compiled yet.
-    with_machine ask_engine image=images/data.qcow2 threads=2 "seconds=$SERVICE_WARMUP_SECONDS" >/dev/null
+    warm_engine image=images/data.qcow2
     cached
     overwrites
     if ! available libnbd; then
         emit 'reads at less than full coverage' 'cannot run without libnbd, which makes their images' '' '' '' ''
         return
     fi
-    warm shuffled.qcow2
-    warm_clusters
+    hold data.raw shuffled.qcow2 clusters64k.qcow2 clusters256k.qcow2
+    warm_engine image=images/shuffled.qcow2 l2-cache-size=$((128 * KIB)) l2-cache-entry-size=4096
+    warm_engine image=images/shuffled.qcow2 l2-cache-size=$((128 * KIB)) l2-cache-entry-size=4096 "$PLAIN_SLICES"
     missing_reads
     small_entries
     small_entries_direct
     in_flight
     packed
+}
+
+# warm_engine KEY=VALUE...: so that no row finds code that is not compiled yet.
+warm_engine() {
+    with_machine ask_engine "$@" threads=2 "seconds=$SERVICE_WARMUP_SECONDS" >/dev/null
 }
 
 # ---- everything cached ----
@@ -34,7 +39,6 @@ cached() {
 
 overwrites() {
     local case rate threads depth
-    warm write-ours.qcow2 write-peer.qcow2
     for case in '27000 1 1' '42000 2 16'; do
         read -r rate threads depth <<<"$case"
         row '' "in-process overwrites of 64K, $(counted "$threads" thread); qemu-img bench at depth $depth" /s '' \
@@ -106,9 +110,10 @@ in_flight() {
 }
 
 packed() {
+    local shuffled="engine data.raw image=images/shuffled.qcow2 l2-cache-size=$((128 * KIB)) l2-cache-entry-size=4096"
     row '' 'packed slices at 1/5 coverage, disk written in order; full coverage' /s 0.9 \
         "$(clusters 64 $MIB 4096)" "$(clusters 64 $((5 * MIB)) 4096)"
     row '' 'packed slices at 1/5 coverage, disk written at random; plain slices' /s '' \
-        "engine data.raw image=images/shuffled.qcow2 l2-cache-size=$((128 * KIB)) l2-cache-entry-size=4096" \
-        "engine data.raw image=images/shuffled.qcow2 l2-cache-size=$((128 * KIB)) l2-cache-entry-size=4096 $PLAIN_SLICES"
+        "$shuffled" "$shuffled $PLAIN_SLICES"
+    row '' 'the same with direct I/O' /s '' "$shuffled cache.direct=true" "$shuffled cache.direct=true $PLAIN_SLICES"
 }

@@ -1,8 +1,7 @@
 # Reads over HTTP, beside nginx on the raw file, qemu-nbd over NBD, and imageio.
 
 part_http() {
-    warm data.raw data.qcow2 half.raw half.qcow2
-    image pieces.qcow2
+    hold data.raw data.qcow2 half.raw half.qcow2 pieces.qcow2
     need_service
     need_nginx_where_there_is_one
     open_drive data file=data.qcow2 read-only=true

@@ -7,9 +7,8 @@ part_seed() {
         emit 'the seed experiment' 'cannot run without libnbd' '' '' '' ''
         return
     fi
-    warm data.raw
+    hold data.raw clusters64k.qcow2 clusters256k.qcow2
     need_engine
-    warm_clusters
     for kib in 64 256; do
         for direct in false true; do
             for threads in 1 4; do

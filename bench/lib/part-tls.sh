@@ -5,7 +5,7 @@ part_tls() {
         row 'TLS nginx' 'GET over TLS; nginx on raw over TLS' MiB/s 0.8 '' ''
         return
     fi
-    warm data.raw data.qcow2 half.raw half.qcow2
+    hold data.raw data.qcow2 half.raw half.qcow2
     need_certificate
     stop nginx
     need_nginx

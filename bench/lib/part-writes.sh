@@ -2,7 +2,7 @@
 
 part_writes() {
     image payload.raw
-    warm write-ours.qcow2 write-peer.qcow2
+    hold write-ours.qcow2 write-peer.qcow2
     need_service
     open_drive write file=write-ours.qcow2
     start_qemu_nbd driver=qcow2,file.filename=images/write-peer.qcow2

@@ -49,6 +49,7 @@ build_programs() {
     build_service
     build_engine_load
     build_load
+    cc -O2 -o hold "$TREE/bench/hold.c"
 }
 
 # A jar may carry a fixed date, so its change of status says when it was built.

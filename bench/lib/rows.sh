@@ -76,14 +76,19 @@ summarize() {
     emit "$2" "${cells[@]}"
 }
 
-# Ours, theirs, ours, theirs, ...: what the machine's neighbours do hits both. Before that each answers rightly once.
+# Ours, theirs, theirs, ours, ...: what the machine's neighbours do hits both, and neither always finds what the other has
+# just left in the processor's caches. Before that each answers rightly once.
 measure_pairs() {
     local what=$1 ours=$2 peer=$3 repetition ours_result peer_result
     # The commands are split into words here: none has a blank in a word.
     { CHECKING=yes $ours && CHECKING=yes $peer; } 2>>logs/rows.log || return 1
     for ((repetition = 1; repetition <= repetitions; repetition++)); do
         SEED=$repetition
-        ours_result=$($ours 2>>logs/rows.log) && peer_result=$($peer 2>>logs/rows.log) || return 1
+        if ((repetition % 2)); then
+            ours_result=$($ours 2>>logs/rows.log) && peer_result=$($peer 2>>logs/rows.log) || return 1
+        else
+            peer_result=$($peer 2>>logs/rows.log) && ours_result=$($ours 2>>logs/rows.log) || return 1
+        fi
         record "$what" "$repetition" "$ours_result" "$peer_result"
     done
 }
