@@ -98,7 +98,13 @@ public final class L2SliceCache implements AutoCloseable {
                         source,
                         counters)
                 : TableCache.plain(
-                        budget.l2EntryBytes(), budget.l2Entries(), guestSlices, slicesPerTableBits, source, counters);
+                        budget.l2EntryBytes(),
+                        budget.l2Entries(),
+                        guestSlices,
+                        slicesPerTableBits,
+                        true,
+                        source,
+                        counters);
         long mappable = (long) budget.l2Entries() << sliceBits + geometry.clusterBits();
         this.coversBytes = Math.min(mappable, geometry.virtualSizeBytes());
         this.coverage = geometry.virtualSizeBytes() == 0 ? 1 : (double) coversBytes / geometry.virtualSizeBytes();

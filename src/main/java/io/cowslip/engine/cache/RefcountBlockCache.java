@@ -32,6 +32,7 @@ public final class RefcountBlockCache implements AutoCloseable {
                 budget.refcountEntries(),
                 ImageGeometry.MAX_REFCOUNT_TABLE_BYTES / Long.BYTES,
                 ROW_BITS,
+                false,
                 source,
                 counters);
         this.mappableBytes = mappableBytes(budget, geometry);

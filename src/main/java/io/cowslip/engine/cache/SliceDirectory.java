@@ -86,6 +86,14 @@ final class SliceDirectory {
         put(key, entry | RUN | epochBits(epoch));
     }
 
+    /** Removes {@code key} if it is in {@code slot}, as far as is known here. */
+    void removeSlot(long key, int slot) {
+        long word = word(key);
+        if (isSlot(word) && slot(word) == slot) {
+            remove(key);
+        }
+    }
+
     void remove(long key) {
         WORDS.setRelease(rows[(int) (key >>> rowBits)], (int) key & rowMask, ABSENT);
     }

@@ -6,9 +6,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The memory of one cache: a slab of equal frames, each free, taken by one piece as it is in the file, or shared by 2 to
@@ -48,6 +48,9 @@ final class SliceFrames implements AutoCloseable {
     private static final byte FREE = 0;
     private static final byte LENT = -1;
 
+    /** Smaller frames are not shared: what must be known of each slot would outweigh what that saves. */
+    private static final int LEAST_SHARED_BYTES = 2048;
+
     private final int frameBytes;
     private final int frames;
     private final int clusterBits;
@@ -61,8 +64,14 @@ final class SliceFrames implements AutoCloseable {
     private final PageMemory slotMemory;
     private final MemorySegment slots;
     private final BitSet dirty;
-    private final BitSet freeFrames;
-    private final BitSet[] withRoom = new BitSet[SliceForm.MOST_PER_FRAME + 1];
+    private final FrameStack freeFrames;
+
+    /** By how many share a frame: those that may have room for one more. Looked at again when they are taken. */
+    private final @Nullable FrameStack[] withRoom = new FrameStack[SliceForm.MOST_PER_FRAME + 1];
+
+    /** Bit {@code n} is set while the frame is in {@code withRoom[n]}. */
+    private final byte[] listed;
+
     private int hand;
     private volatile int residentCount;
     private volatile long residentBytes;
@@ -79,14 +88,22 @@ final class SliceFrames implements AutoCloseable {
         this.frameBytes = frameBytes;
         this.frames = frames;
         this.clusterBits = clusterBits;
-        this.slotBits = packing ? Integer.numberOfTrailingZeros(SliceForm.MOST_PER_FRAME) : 0;
+        this.slotBits = packing && frameBytes >= LEAST_SHARED_BYTES
+                ? Integer.numberOfTrailingZeros(SliceForm.MOST_PER_FRAME)
+                : 0;
         this.slotMask = (1 << slotBits) - 1;
         this.directory = directory;
         this.counters = counters;
-        // Reading packed entries looks a few bytes past the last.
-        this.slab = PageMemory.map((long) frameBytes * frames + Long.BYTES);
-        this.memory = slab.segment();
         this.sharedBy = new byte[frames];
+        this.listed = new byte[frames];
+        this.dirty = new BitSet(frames);
+        this.freeFrames = new FrameStack(frames);
+        for (int frame = frames - 1; frame >= 0; frame--) {
+            freeFrames.push(frame);
+        }
+        // A reader whose frame was given to others looks past its end before it finds out.
+        this.slab = PageMemory.map((long) frameBytes * (frames + 1L) + Long.BYTES);
+        this.memory = slab.segment();
         try {
             this.slotMemory = PageMemory.map(((long) frames << slotBits) * SLOT_BYTES);
         } catch (ImageException refused) {
@@ -94,10 +111,6 @@ final class SliceFrames implements AutoCloseable {
             throw refused;
         }
         this.slots = slotMemory.segment();
-        this.dirty = new BitSet(frames);
-        this.freeFrames = new BitSet(frames);
-        Arrays.setAll(withRoom, sharers -> new BitSet());
-        freeFrames.set(0, frames);
     }
 
     /** The version of {@code slot} if {@code key} may be read there now, or an odd number. Any thread. */
@@ -172,26 +185,71 @@ final class SliceFrames implements AutoCloseable {
      * @return {@link #NO_SLOT} when nothing can give way now
      */
     int take(int sharers) {
-        int frame = withRoom[sharers].nextSetBit(0);
-        if (frame < 0) {
-            frame = freeFrames.nextSetBit(0);
+        FrameStack shared = sharers == SliceForm.PLAIN ? null : listFor(sharers);
+        int slot = shared == null ? NO_SLOT : takeBeside(shared, sharers);
+        if (slot == NO_SLOT) {
+            slot = freeFrames.isEmpty() ? evictFor(sharers) : freeFrames.pop() << slotBits;
         }
-        int slot = frame < 0 ? evictFor(sharers) : firstFree(frame, sharers);
         if (slot != NO_SLOT) {
-            begin(slot, sharers);
+            sharedBy[slot >>> slotBits] = (byte) sharers;
+            begin(slot);
+            listIfRoom(slot >>> slotBits);
         }
         return slot;
     }
 
+    /** Whether packed pieces may share frames. */
+    boolean mayShare() {
+        return slotBits > 0;
+    }
+
+    private FrameStack listFor(int sharers) {
+        FrameStack list = withRoom[sharers];
+        if (list == null) {
+            list = new FrameStack(frames);
+            withRoom[sharers] = list;
+        }
+        return list;
+    }
+
+    /** A free slot beside others of its kind. What is listed may have become something else long ago. */
+    private int takeBeside(FrameStack shared, int sharers) {
+        while (!shared.isEmpty()) {
+            int frame = shared.pop();
+            listed[frame] &= (byte) ~(1 << sharers);
+            for (int slot = frame << slotBits;
+                    slot < (frame << slotBits) + sharers && sharedBy[frame] == sharers;
+                    slot++) {
+                if (isFree(slot)) {
+                    return slot;
+                }
+            }
+        }
+        return NO_SLOT;
+    }
+
+    private void listIfRoom(int frame) {
+        int sharers = sharedBy[frame];
+        FrameStack list = sharers <= SliceForm.PLAIN ? null : withRoom[sharers];
+        if (list == null || (listed[frame] & 1 << sharers) != 0) {
+            return;
+        }
+        for (int slot = frame << slotBits; slot < (frame << slotBits) + sharers; slot++) {
+            if (isFree(slot)) {
+                listed[frame] |= (byte) (1 << sharers);
+                list.push(frame);
+                return;
+            }
+        }
+    }
+
     /** Gives a whole frame away, to count for what is held elsewhere; false when nothing can give way now. */
     boolean lendFrame() {
-        int slot = freeFrames.isEmpty() ? evictFor(SliceForm.PLAIN) : freeFrames.nextSetBit(0) << slotBits;
+        int slot = freeFrames.isEmpty() ? evictFor(SliceForm.PLAIN) : freeFrames.pop() << slotBits;
         if (slot == NO_SLOT) {
             return false;
         }
-        int frame = slot >>> slotBits;
-        freeFrames.clear(frame);
-        sharedBy[frame] = LENT;
+        sharedBy[slot >>> slotBits] = LENT;
         return true;
     }
 
@@ -215,14 +273,14 @@ final class SliceFrames implements AutoCloseable {
         }
     }
 
-    /** Makes a slot that was filled {@code key}'s. */
+    /** Makes a slot that was filled {@code key}'s. Those who find it before it may be read take that for a miss. */
     void settle(int slot, long key, int epoch) {
+        directory.putSlot(key, slot);
         LONG.setVolatile(slots, at(slot) + OWNER, key + 1);
         setTouched(slot, epoch << 1);
         residentCount++;
         residentBytes += pieceBytes(slot);
         setVersion(slot, version(slot) + 1);
-        directory.putSlot(key, slot);
     }
 
     /** Frees a slot, whatever is in it. */
@@ -232,7 +290,7 @@ final class SliceFrames implements AutoCloseable {
         if (isUnused(frame)) {
             makeFree(frame);
         } else {
-            withRoom[sharedBy[frame]].set(frame);
+            listIfRoom(frame);
         }
     }
 
@@ -321,26 +379,10 @@ final class SliceFrames implements AutoCloseable {
         return frameBytes / sharedBy[slot >>> slotBits];
     }
 
-    private int firstFree(int frame, int sharers) {
-        int slot = frame << slotBits;
-        while (sharedBy[frame] != FREE && !isFree(slot)) {
-            slot++;
-        }
-        freeFrames.clear(frame);
-        sharedBy[frame] = (byte) sharers;
-        return slot;
-    }
-
     /** The slot is being filled from now on. */
-    private void begin(int slot, int sharers) {
+    private void begin(int slot) {
         setVersion(slot, version(slot) + 1);
         VarHandle.fullFence();
-        int frame = slot >>> slotBits;
-        boolean room = false;
-        for (int other = frame << slotBits; other < (frame << slotBits) + sharers; other++) {
-            room |= isFree(other);
-        }
-        withRoom[sharers].set(frame, room);
     }
 
     /**
@@ -355,8 +397,6 @@ final class SliceFrames implements AutoCloseable {
             boolean mercy = step < frames;
             int slot = sharedBy[frame] == sharers ? evictOne(frame, mercy) : evictAll(frame, mercy);
             if (slot != NO_SLOT) {
-                freeFrames.clear(frame);
-                sharedBy[frame] = (byte) sharers;
                 return slot;
             }
         }
@@ -392,7 +432,6 @@ final class SliceFrames implements AutoCloseable {
                 evict(slot);
             }
         }
-        withRoom[sharedBy[frame]].clear(frame);
         sharedBy[frame] = FREE;
         return first;
     }
@@ -404,7 +443,7 @@ final class SliceFrames implements AutoCloseable {
 
     private void forget(int slot) {
         if (owner(slot) != NOBODY) {
-            directory.remove(key(slot));
+            directory.removeSlot(key(slot), slot);
             LONG.setVolatile(slots, at(slot) + OWNER, NOBODY);
             residentCount--;
             residentBytes -= pieceBytes(slot);
@@ -414,12 +453,9 @@ final class SliceFrames implements AutoCloseable {
     }
 
     private void makeFree(int frame) {
-        if (sharedBy[frame] > FREE) {
-            withRoom[sharedBy[frame]].clear(frame);
-        }
         sharedBy[frame] = FREE;
         dirty.clear(frame);
-        freeFrames.set(frame);
+        freeFrames.push(frame);
     }
 
     private boolean isUnused(int frame) {

@@ -30,6 +30,7 @@ final class TableCache implements AutoCloseable {
     private final SliceDirectory directory;
     private final SliceFrames frames;
     private final SliceRuns runs;
+    private final int mostPiecesAtOnce;
     private final LoadGate gate = new LoadGate();
     private final Readahead readahead = new Readahead();
     private final ReentrantLock evictionLock = new ReentrantLock();
@@ -43,6 +44,7 @@ final class TableCache implements AutoCloseable {
             long keys,
             int rowBits,
             int clusterBits,
+            boolean readsAhead,
             TableSource source,
             CacheCounters counters)
             throws ImageException {
@@ -56,19 +58,28 @@ final class TableCache implements AutoCloseable {
         this.frames = new SliceFrames(
                 entryBytes, this.entries, clusterBits != NEVER_PACKED, clusterBits, directory, counters);
         this.runs = new SliceRuns(directory, frames, counters, entryBytes, this.entries);
+        this.mostPiecesAtOnce =
+                readsAhead ? Math.max(1, Math.min(MOST_READ_AHEAD_BYTES / entryBytes, this.entries / 4)) : 1;
     }
 
     /**
      * A cache that holds pieces as they are in the file.
      *
+     * @param readsAhead whether the pieces of one row follow each other in the file, so that several can be loaded at once
      * @param entries how many pieces fit; memory is taken as they are used
      * @param keys how many different pieces there can be
      * @param rowBits log2 of the pieces in one table
      */
     static TableCache plain(
-            int entryBytes, int entries, long keys, int rowBits, TableSource source, CacheCounters counters)
+            int entryBytes,
+            int entries,
+            long keys,
+            int rowBits,
+            boolean readsAhead,
+            TableSource source,
+            CacheCounters counters)
             throws ImageException {
-        return new TableCache(entryBytes, entries, keys, rowBits, NEVER_PACKED, source, counters);
+        return new TableCache(entryBytes, entries, keys, rowBits, NEVER_PACKED, readsAhead, source, counters);
     }
 
     /**
@@ -85,7 +96,7 @@ final class TableCache implements AutoCloseable {
             TableSource source,
             CacheCounters counters)
             throws ImageException {
-        return new TableCache(entryBytes, entries, keys, rowBits, clusterBits, source, counters);
+        return new TableCache(entryBytes, entries, keys, rowBits, clusterBits, true, source, counters);
     }
 
     /** The entry at {@code index} of the piece {@code key}, loading it where needed. Any thread. */
@@ -338,20 +349,33 @@ final class TableCache implements AutoCloseable {
 
     private int piecesToLoad(long key, int streak) {
         int leftInTable = directory.rowLength() - (int) (key & directory.rowLength() - 1);
-        int most = Math.min(Math.min(MOST_READ_AHEAD_BYTES / entryBytes, entries / 4), leftInTable);
-        return (int) Math.min(Math.min(Readahead.piecesAfter(streak), Math.max(1, most)), keys - key);
+        int most = Math.min(mostPiecesAtOnce, leftInTable);
+        return (int) Math.min(Math.min(Readahead.piecesAfter(streak), most), keys - key);
     }
 
-    /** Enters the gate for those after {@code key} as well, up to the first that is here or under way. */
+    /**
+     * Enters the gate for those after {@code key} as well, up to the first that is here or under way. A piece that is here
+     * may be newer than the file, and may be gone again before the file was read: only what was not here inside of the
+     * gate is to be loaded.
+     */
     private long enterFollowing(long key, int pieces) {
         long end = key + 1;
-        while (end < key + pieces && directory.word(end) == SliceDirectory.ABSENT && gate.tryEnter(end)) {
-            end++;
-            if (directory.word(end - 1) != SliceDirectory.ABSENT) {
-                break;
+        boolean entered = false;
+        try {
+            while (end < key + pieces && directory.word(end) == SliceDirectory.ABSENT && gate.tryEnter(end)) {
+                if (directory.word(end) != SliceDirectory.ABSENT) {
+                    gate.leave(end, end + 1);
+                    break;
+                }
+                end++;
+            }
+            entered = true;
+            return end;
+        } finally {
+            if (!entered) {
+                gate.leave(key + 1, end);
             }
         }
-        return end;
     }
 
     private int loadPieces(long key, int pieces, boolean plain) throws IOException {
@@ -359,9 +383,7 @@ final class TableCache implements AutoCloseable {
             MemorySegment read = loan.segment((long) pieces * entryBytes);
             int loaded = readPieces(key, pieces, read);
             for (int index = 0; index < loaded; index++) {
-                if (directory.word(key + index) == SliceDirectory.ABSENT) {
-                    place(key + index, read.asSlice((long) index * entryBytes, entryBytes), plain && index == 0);
-                }
+                place(key + index, read.asSlice((long) index * entryBytes, entryBytes), plain && index == 0);
             }
             return loaded;
         }
@@ -393,7 +415,7 @@ final class TableCache implements AutoCloseable {
             }
             form = SliceForm.packed(entriesOfPiece, clusterBits);
         }
-        placeInSlot(key, entriesOfPiece, form);
+        placeInSlot(key, entriesOfPiece, frames.mayShare() ? form : SliceForm.AS_IN_FILE);
     }
 
     private boolean placeRun(long key, long firstEntry) {
@@ -407,10 +429,28 @@ final class TableCache implements AutoCloseable {
 
     private void placeInSlot(long key, MemorySegment entriesOfPiece, SliceForm form) {
         int slot = takeSlot(form.slicesPerFrame());
-        frames.fill(slot, entriesOfPiece, form);
+        boolean settled = false;
+        try {
+            frames.fill(slot, entriesOfPiece, form);
+            evictionLock.lock();
+            try {
+                frames.settle(slot, key, epoch);
+                settled = true;
+                slotMayBeFree.signalAll();
+            } finally {
+                evictionLock.unlock();
+            }
+        } finally {
+            if (!settled) {
+                giveUp(slot);
+            }
+        }
+    }
+
+    private void giveUp(int slot) {
         evictionLock.lock();
         try {
-            frames.settle(slot, key, epoch);
+            frames.free(slot);
             slotMayBeFree.signalAll();
         } finally {
             evictionLock.unlock();

@@ -106,15 +106,25 @@ final class DirectFile implements HostFile {
         }
     }
 
-    /** Reads whole blocks as far as the file reaches: only its end cuts a block, and nothing can be read from there on. */
+    /**
+     * Reads whole blocks as far as the file reaches. Its end may cut a block; where the host cuts one before, the reading
+     * goes on from the block's start.
+     */
     private long readBlocks(long hostOffset, MemorySegment into) throws IOException {
         long done = 0;
         while (done < into.byteSize()) {
             long count = file.readOnce(hostOffset + done, into.asSlice(done));
-            done += count;
-            if (count == 0 || !alignment.isWhole(count)) {
-                break;
+            boolean whole = alignment.isWhole(count);
+            if (count == 0 || !whole && hostOffset + done + count >= file.sizeBytes()) {
+                return done + count;
             }
+            if (!whole && count < alignment.roundUp(1)) {
+                throw ImageException.of(
+                        ImageException.Kind.IO,
+                        file.path(),
+                        "read at " + (hostOffset + done) + ": the host gave " + count + " bytes, less than a block");
+            }
+            done += alignment.roundDown(count);
         }
         return done;
     }

@@ -161,8 +161,11 @@ final class PosixFile implements HostFile {
         if (lengthBytes <= ZEROS_WRITTEN_AT_MOST_BYTES) {
             return false;
         }
-        int result = Posix.fallocate(descriptor, Posix.FALLOC_FL_ZERO_RANGE, hostOffset, lengthBytes);
-        if (result < 0 && result != -Posix.EOPNOTSUPP && result != -Posix.EINTR) {
+        int result;
+        do {
+            result = Posix.fallocate(descriptor, Posix.FALLOC_FL_ZERO_RANGE, hostOffset, lengthBytes);
+        } while (result == -Posix.EINTR);
+        if (result < 0 && result != -Posix.EOPNOTSUPP) {
             throw failure(path, "zeroing of " + lengthBytes + " bytes at " + hostOffset, -result);
         }
         return result == 0;

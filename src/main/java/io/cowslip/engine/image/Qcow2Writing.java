@@ -285,7 +285,11 @@ final class Qcow2Writing {
         barrier.writeBackRefcounts(refcounts);
     }
 
-    private void loadRefcountBlock(long blockIndex, int one, MemorySegment into) throws IOException {
+    /** One at a time: blocks do not follow each other in the file. */
+    private void loadRefcountBlock(long blockIndex, int blocks, MemorySegment into) throws IOException {
+        if (blocks != 1) {
+            throw new IllegalArgumentException(blocks + " refcount blocks were asked for at once");
+        }
         long hostOffset = refcounts.blockOffset(blockIndex);
         if (file.read(hostOffset, into) < into.byteSize()) {
             throw ImageException.of(

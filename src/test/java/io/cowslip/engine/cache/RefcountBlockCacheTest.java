@@ -72,6 +72,23 @@ final class RefcountBlockCacheTest {
         }
     }
 
+    /** They lie anywhere in the file: what follows one there is not the next. */
+    @Test
+    void blocksAreLoadedOneAtATime() throws IOException {
+        List<Integer> together = new ArrayList<>();
+        TableSource source = (block, count, into) -> {
+            together.add(count);
+            into.fill((byte) (block + 1));
+        };
+        CacheBudget budget = new CacheBudget(512, 2, CLUSTER_BYTES, 64, false);
+        try (RefcountBlockCache cache = new RefcountBlockCache(budget, geometry(4), source, new CacheCounters())) {
+            for (int block = 0; block < 32; block++) {
+                assertThat(cache.count(block, 5)).isEqualTo((block + 1) * 0x101L);
+            }
+            assertThat(together).hasSize(32).containsOnly(1);
+        }
+    }
+
     @Test
     void twoBlocksOfFourMayBeDirty() throws IOException {
         try (RefcountBlockCache cache = cache(geometry(4))) {
