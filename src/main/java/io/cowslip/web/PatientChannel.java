@@ -19,10 +19,7 @@ final class PatientChannel extends NioChannel {
     @Override
     public int read(ByteBuffer into) throws IOException {
         int count = super.read(into);
-        if (count == 0 && into.hasRemaining() && patience.await(readiness, sc, SelectionKey.OP_READ)) {
-            count = super.read(into);
-        }
-        return count;
+        return count == 0 && into.hasRemaining() ? patience.retry(() -> super.read(into), readiness, sc) : count;
     }
 
     @Override

@@ -36,10 +36,7 @@ final class PatientSecureChannel extends SecureNioChannel {
     @Override
     public int read(ByteBuffer into) throws IOException {
         int count = super.read(into);
-        if (count == 0 && into.hasRemaining() && patience.await(readiness, sc, SelectionKey.OP_READ)) {
-            count = super.read(into);
-        }
-        return count;
+        return count == 0 && into.hasRemaining() ? patience.retry(() -> super.read(into), readiness, sc) : count;
     }
 
     /** Each record is put behind the ones before it as long as there is room, then all go out at once. */
@@ -79,11 +76,6 @@ final class PatientSecureChannel extends SecureNioChannel {
             return true;
         }
         return patience.await(readiness, sc, SelectionKey.OP_WRITE) && flush(netOutBuffer);
-    }
-
-    @Override
-    public void close() throws IOException {
-        super.close();
     }
 
     @Override

@@ -159,7 +159,7 @@ class DataWriteContractTest extends RunningService {
                 if (!disturbed) {
                     int winner = statuses.indexOf(200);
                     assertThat(winner).isNotNegative();
-                    assertThat(read("disk", 0, MIB)).containsOnly(round * 4 + winner);
+                    assertThat(read("disk", 0, MIB)).isEqualTo(filled(MIB, round * 4 + winner));
                 }
             }
         }
