@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.StampedLock;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +26,7 @@ final class Drive {
     private final String tag;
     private final LeaseGate gate = new LeaseGate();
     private final ReentrantLock turn = new ReentrantLock();
+    private final StampedLock changes = new StampedLock();
     private final CountDownLatch gone = new CountDownLatch(1);
     private volatile Asked asked;
 
@@ -173,6 +175,12 @@ final class Drive {
         @Override
         public String dataVersion() {
             return tag + "-" + Long.toHexString(image().changeCount());
+        }
+
+        @Override
+        public Change change(boolean alone) {
+            long stamp = alone ? changes.writeLock() : changes.readLock();
+            return () -> changes.unlock(stamp);
         }
 
         @Override

@@ -16,6 +16,20 @@ public interface DriveLease extends AutoCloseable {
     /** Strong validator of the guest's bytes, without quotes: changes with every change, never repeats. */
     String dataVersion();
 
+    /**
+     * The right to change the guest's bytes, to be closed once the change is made. Not to be asked for by who has it.
+     *
+     * @param alone whether nobody else may change them meanwhile, so that a check of {@link #dataVersion} and the change
+     *     that follows are one. Waits for changes under way, and keeps others waiting
+     */
+    Change change(boolean alone);
+
+    /** A change of the guest's bytes that is under way. */
+    interface Change extends AutoCloseable {
+        @Override
+        void close();
+    }
+
     @Override
     void close();
 }

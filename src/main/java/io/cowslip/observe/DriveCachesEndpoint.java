@@ -11,6 +11,7 @@ import org.springframework.boot.actuate.endpoint.annotation.Selector;
 import org.springframework.boot.actuate.endpoint.annotation.WriteOperation;
 import org.springframework.boot.actuate.endpoint.web.WebEndpointResponse;
 import org.springframework.boot.actuate.endpoint.web.annotation.WebEndpoint;
+import org.springframework.util.MimeType;
 
 /** {@code /actuator/drivecaches}: the caches of every layer of every open drive. A write cleans them now. */
 @WebEndpoint(id = "drivecaches")
@@ -24,8 +25,19 @@ record DriveCachesEndpoint(DriveRegistry registry, CacheCleaner cleaner) {
         return new Drives(registry.drives().stream().map(this::caches).toList());
     }
 
+    /** What is said of a drive that is not open: a problem as RFC 9457 has it, of no type of its own. */
+    record NotOpen(String title, int status, String detail) {
+        private static final MimeType PROBLEM = MimeType.valueOf("application/problem+json");
+
+        static WebEndpointResponse<Object> answer(String drive) {
+            int status = WebEndpointResponse.STATUS_NOT_FOUND;
+            return new WebEndpointResponse<>(
+                    new NotOpen("Not Found", status, "no drive \"" + drive + "\" is open"), status, PROBLEM);
+        }
+    }
+
     @ReadOperation
-    public WebEndpointResponse<DriveCaches> one(@Selector String drive) {
+    public WebEndpointResponse<Object> one(@Selector String drive) {
         return answer(drive, false);
     }
 
@@ -40,11 +52,11 @@ record DriveCachesEndpoint(DriveRegistry registry, CacheCleaner cleaner) {
 
     /** Drops what was not used since the last cleaning, in one drive. */
     @WriteOperation
-    public WebEndpointResponse<DriveCaches> cleanOne(@Selector String drive) {
+    public WebEndpointResponse<Object> cleanOne(@Selector String drive) {
         return answer(drive, true);
     }
 
-    private WebEndpointResponse<DriveCaches> answer(String drive, boolean clean) {
+    private WebEndpointResponse<Object> answer(String drive, boolean clean) {
         try {
             DriveId id = new DriveId(drive);
             if (clean) {
@@ -53,7 +65,7 @@ record DriveCachesEndpoint(DriveRegistry registry, CacheCleaner cleaner) {
             return new WebEndpointResponse<>(caches(registry.drive(id)));
         } catch (IllegalArgumentException | DriveException e) {
             // No drive has such an id, or the drive is on its way out.
-            return new WebEndpointResponse<>(WebEndpointResponse.STATUS_NOT_FOUND);
+            return NotOpen.answer(drive);
         }
     }
 

@@ -113,11 +113,16 @@ class ApiProblems extends ResponseEntityExceptionHandler {
     }
 
     private static void note(ProblemType type, Exception failure, HttpServletRequest request) {
-        if (type.status().is5xxServerError()) {
+        if (type.status().is5xxServerError() && !isRefusal(type)) {
             log.error("{} {} failed", request.getMethod(), request.getRequestURI(), failure);
         } else {
             log.debug("{} {} was refused", request.getMethod(), request.getRequestURI(), failure);
         }
+    }
+
+    /** What the service refuses on purpose, however often it is asked, is no failure of its own. */
+    private static boolean isRefusal(ProblemType type) {
+        return type == ProblemType.LIMIT_REACHED || type == ProblemType.UNAVAILABLE;
     }
 
     /** Takes back the headers of the answer that did not come about. */

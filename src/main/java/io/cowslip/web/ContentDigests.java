@@ -38,7 +38,7 @@ final class ContentDigests {
     }
 
     /** Verifies the body, then writes it; returns its length. */
-    long writeVerified(DiskImage image, WriteBody body, HttpServletRequest request) throws IOException {
+    long writeVerified(ConditionalChange change, WriteBody body, HttpServletRequest request) throws IOException {
         String header = String.join(", ", Collections.list(request.getHeaders(CONTENT_DIGEST)));
         Map<DigestAlgorithm, byte[]> expected = DigestAlgorithm.contentDigests(header);
         if (body.exact() && body.window().length() > limitBytes) {
@@ -52,7 +52,7 @@ final class ContentDigests {
             MemorySegment bytes = receive(body, arena);
             verify(bytes, expected);
             if (bytes.byteSize() > 0) {
-                image.write(body.window().start(), bytes);
+                change.write(body.window().start(), bytes);
             }
             return bytes.byteSize();
         } finally {

@@ -9,7 +9,8 @@ import java.io.IOException;
 
 /**
  * PUT and PATCH of a disk's bytes: from the socket straight to the image, through one buffer. A body that breaks off
- * leaves a prefix written.
+ * leaves a prefix written. Each write of a buffer is a change of its own, except on condition of a state: then the check
+ * and all that is written are one change, which begins once the first buffer is full.
  */
 final class DataWrites {
     private final TransferBuffers buffers;
@@ -28,30 +29,37 @@ final class DataWrites {
         refuseReadOnly(image);
         Preconditions.checkChange(request, lease.dataVersion());
         WriteBody body = WriteBody.of(request, image.virtualSizeBytes());
-        clock.time(
-                lease.id(),
-                Operation.WRITE,
-                () -> digests.sentWith(request) ? digests.writeVerified(image, body, request) : copy(body, image));
+        try (ConditionalChange change = new ConditionalChange(lease, request)) {
+            clock.time(
+                    lease.id(),
+                    Operation.WRITE,
+                    () -> digests.sentWith(request)
+                            ? digests.writeVerified(change, body, request)
+                            : copy(body, change));
+        }
         if (flush) {
             flush(lease);
         }
     }
 
     /** Does what an operation without data asks for. */
-    void apply(DataOperation operation, DriveLease lease) throws IOException {
-        DiskImage image = lease.image();
-        switch (operation) {
-            case DataOperation.Zero zero ->
-                clock.time(lease.id(), Operation.ZERO, () -> {
-                    image.zero(zero.range().start(), zero.range().length());
-                    return zero.range().length();
-                });
-            case DataOperation.Discard discard ->
-                clock.time(lease.id(), Operation.DISCARD, () -> {
-                    image.discard(discard.range().start(), discard.range().length());
-                    return discard.range().length();
-                });
-            case DataOperation.Flush flush -> flush(lease);
+    void apply(DataOperation operation, DriveLease lease, HttpServletRequest request) throws IOException {
+        try (ConditionalChange change = new ConditionalChange(lease, request)) {
+            switch (operation) {
+                case DataOperation.Zero zero ->
+                    clock.time(lease.id(), Operation.ZERO, () -> {
+                        change.make(image ->
+                                image.zero(zero.range().start(), zero.range().length()));
+                        return zero.range().length();
+                    });
+                case DataOperation.Discard discard ->
+                    clock.time(lease.id(), Operation.DISCARD, () -> {
+                        change.make(image -> image.discard(
+                                discard.range().start(), discard.range().length()));
+                        return discard.range().length();
+                    });
+                case DataOperation.Flush flush -> flush(lease);
+            }
         }
         if (operation.thenFlush()) {
             flush(lease);
@@ -71,7 +79,7 @@ final class DataWrites {
         }
     }
 
-    private long copy(WriteBody body, DiskImage image) throws IOException {
+    private long copy(WriteBody body, ConditionalChange change) throws IOException {
         ByteWindow window = body.window();
         long received = 0;
         try (Buffer buffer = buffers.take()) {
@@ -80,7 +88,7 @@ final class DataWrites {
                 int step = (int) Math.min(buffer.sizeBytes(), window.length() - received);
                 int count = body.fill(buffer.view(step));
                 if (count > 0) {
-                    image.write(window.start() + received, buffer.memory(count));
+                    change.write(window.start() + received, buffer.memory(count));
                 }
                 received += count;
                 more = count == step && received < window.length();

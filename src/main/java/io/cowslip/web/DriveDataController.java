@@ -138,6 +138,7 @@ class DriveDataController {
             HttpServletRequest request,
             HttpServletResponse response)
             throws IOException {
+        DataShortcut.rethrow(request);
         Query.of(request);
         try (DriveLease lease = registry.lease(id)) {
             reads.answer(lease, request, response);
@@ -217,6 +218,7 @@ class DriveDataController {
             HttpServletRequest request,
             HttpServletResponse response)
             throws IOException {
+        DataShortcut.rethrow(request);
         boolean flush = Query.of(request, "flush").yes("flush", true);
         try (DriveLease lease = registry.lease(id)) {
             writes.write(lease, request, flush);

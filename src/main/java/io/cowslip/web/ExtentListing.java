@@ -4,7 +4,6 @@ import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.GuestExtent;
 import jakarta.servlet.ServletOutputStream;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
@@ -12,10 +11,14 @@ import org.jspecify.annotations.Nullable;
 
 /** The extents of one window of a disk, in order and without gaps, neighbours that are alike made one. */
 final class ExtentListing {
+    private static final long FIRST_REACH_BYTES = 64 << 20;
+    private static final long MIN_REACH_BYTES = 64 << 10;
+
     private final DiskImage image;
     private final long end;
     private @Nullable GuestExtent ahead;
     private long position;
+    private long reach = FIRST_REACH_BYTES;
 
     /** Where extents come from, one after the other; null after the last. */
     interface Source {
@@ -71,42 +74,47 @@ final class ExtentListing {
         return extents;
     }
 
-    /** Writes extents as one JSON array, each as it is found. */
+    /** Writes extents as one JSON array, as they are found. */
     static void writeArray(Source source, ServletOutputStream out) throws IOException {
-        String separator = "[";
-        for (GuestExtent extent = source.next(); extent != null; extent = source.next()) {
-            print(out, separator + json(extent));
-            separator = ",";
+        ExtentText text = new ExtentText(out);
+        text.put('[');
+        GuestExtent extent = source.next();
+        while (extent != null) {
+            text.put(extent);
+            extent = source.next();
+            if (extent != null) {
+                text.put(',');
+            }
         }
-        print(out, separator.equals("[") ? "[]" : "]");
+        text.put(']');
+        text.send();
     }
 
-    /** Writes extents as one JSON object a line, each as it is found. */
+    /** Writes extents as one JSON object a line, as they are found. */
     static void writeLines(Source source, ServletOutputStream out) throws IOException {
+        ExtentText text = new ExtentText(out);
         for (GuestExtent extent = source.next(); extent != null; extent = source.next()) {
-            print(out, json(extent) + "\n");
+            text.put(extent);
+            text.put('\n');
         }
+        text.send();
     }
 
+    /**
+     * Asks no further than twice the last extent's length: whoever looks up a run also looks at what may prolong it, and
+     * in a disk of small pieces that would be far more than the piece.
+     */
     private @Nullable GuestExtent lookUp() throws IOException {
         if (position >= end) {
             return null;
         }
-        GuestExtent extent = image.extentAt(position, end - position);
+        GuestExtent extent = image.extentAt(position, Math.min(end - position, reach));
         position += extent.length();
+        reach = Math.max(2 * extent.length(), MIN_REACH_BYTES);
         return extent;
     }
 
     private static boolean alike(GuestExtent one, GuestExtent other) {
         return one.zero() == other.zero() && one.hole() == other.hole();
-    }
-
-    private static String json(GuestExtent extent) {
-        return "{\"start\":" + extent.start() + ",\"length\":" + extent.length() + ",\"zero\":" + extent.zero()
-                + ",\"hole\":" + extent.hole() + "}";
-    }
-
-    private static void print(ServletOutputStream out, String text) throws IOException {
-        out.write(text.getBytes(StandardCharsets.US_ASCII));
     }
 }

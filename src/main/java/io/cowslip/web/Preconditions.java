@@ -19,6 +19,11 @@ final class Preconditions {
         return '"' + version + '"';
     }
 
+    /** Whether a change is asked for on condition of some state. */
+    static boolean changeDepends(HttpServletRequest request) {
+        return request.getHeader(HttpHeaders.IF_MATCH) != null || request.getHeader(HttpHeaders.IF_NONE_MATCH) != null;
+    }
+
     /** Refuses a change that was asked for on condition of another state. */
     static void checkChange(HttpServletRequest request, String version) {
         checkMatch(request, version);
@@ -61,8 +66,11 @@ final class Preconditions {
     }
 
     private static @Nullable String joined(HttpServletRequest request, String name) {
+        if (request.getHeader(name) == null) {
+            return null;
+        }
         List<String> lines = Collections.list(request.getHeaders(name));
-        return lines.isEmpty() ? null : String.join(", ", lines);
+        return String.join(", ", lines);
     }
 
     private static Refusal failed(String header, String version) {

@@ -16,6 +16,13 @@ final class Query {
     }
 
     static Query of(HttpServletRequest request, String... known) {
+        if (request.getQueryString() != null) {
+            refuseUnknown(request, known);
+        }
+        return new Query(request);
+    }
+
+    private static void refuseUnknown(HttpServletRequest request, String... known) {
         Set<String> unknown = new TreeSet<>(request.getParameterMap().keySet());
         unknown.removeAll(Set.of(known));
         if (!unknown.isEmpty()) {
@@ -25,12 +32,12 @@ final class Query {
                     "\"" + name + "\" is no query parameter here; "
                             + (known.length == 0 ? "there are none" : "known are " + String.join(", ", known)));
         }
-        return new Query(request);
     }
 
     @Nullable
     String text(String name) {
-        return request.getParameter(name);
+        // Parameters could also come from a body of a form, and here none is read as one.
+        return request.getQueryString() == null ? null : request.getParameter(name);
     }
 
     String text(String name, String otherwise) {

@@ -25,6 +25,8 @@ import tools.jackson.databind.module.SimpleModule;
 @Configuration(proxyBeanMethods = false)
 @EnableConfigurationProperties(WebProperties.class)
 class WebConfiguration implements WebMvcConfigurer {
+    /** The header that the API's version travels in. */
+    static final String API_VERSION = "API-Version";
 
     /** The one setting of JSON: kebab-case, nothing guessed and nothing overlooked. */
     @Bean
@@ -43,13 +45,16 @@ class WebConfiguration implements WebMvcConfigurer {
     /** The version travels in a header, so that paths stay what they are. */
     @Override
     public void configureApiVersioning(ApiVersionConfigurer versions) {
-        versions.useRequestHeader("API-Version").addSupportedVersions("1").setVersionRequired(false);
+        versions.useRequestHeader(API_VERSION).addSupportedVersions("1").setVersionRequired(false);
     }
 
     /** Socket buffers that take a whole cluster at once, and no 100 Continue before somebody wants the body. */
     @Bean
     WebServerFactoryCustomizer<TomcatServletWebServerFactory> dataConnector(WebProperties properties) {
-        return server -> server.addConnectorCustomizers(connector -> tune(connector, properties));
+        return server -> {
+            server.setProtocol(DataProtocol.class.getName());
+            server.addConnectorCustomizers(connector -> tune(connector, properties));
+        };
     }
 
     /** What the container refuses by itself is a problem too. */
@@ -75,6 +80,15 @@ class WebConfiguration implements WebMvcConfigurer {
     FilterRegistrationBean<SecurityHeaders> securityHeaders() {
         FilterRegistrationBean<SecurityHeaders> filter = new FilterRegistrationBean<>(new SecurityHeaders());
         filter.setOrder(Ordered.HIGHEST_PRECEDENCE);
+        return filter;
+    }
+
+    /** The last filter, so that all others have had their say. */
+    @Bean
+    FilterRegistrationBean<DataShortcut> dataShortcut(DriveDataController controller) {
+        FilterRegistrationBean<DataShortcut> filter = new FilterRegistrationBean<>(new DataShortcut(controller));
+        filter.addUrlPatterns("/drives/*");
+        filter.setOrder(Ordered.LOWEST_PRECEDENCE);
         return filter;
     }
 

@@ -104,7 +104,12 @@ class ActuatorTest {
 
     @Test
     void theEndpointKnowsOpenDrivesOnly() {
-        given().get("/actuator/drivecaches/none").then().statusCode(404);
+        given().get("/actuator/drivecaches/none")
+                .then()
+                .statusCode(404)
+                .contentType("application/problem+json")
+                .body("status", equalTo(404))
+                .body("detail", equalTo("no drive \"none\" is open"));
         given().get("/actuator/drivecaches/1").then().statusCode(404);
         given().contentType(ContentType.JSON)
                 .post("/actuator/drivecaches/none")

@@ -10,10 +10,17 @@ import io.cowslip.testing.QemuTools;
 import io.restassured.RestAssured;
 import io.restassured.config.EncoderConfig;
 import io.restassured.http.ContentType;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -120,6 +127,42 @@ class DataWriteContractTest extends RunningService {
         octets(bytes).header("If-Match", tag).put(DATA).then().statusCode(200);
         problem(octets(bytes).header("If-Match", tag).put(DATA), 412, "precondition-failed");
         problem(octets(bytes).header("If-None-Match", "*").put(DATA), 412, "precondition-failed");
+    }
+
+    /** Writers on condition of one state race with each other and with one that has no condition. */
+    @Test
+    void ofWritesOnConditionOfOneStateOneAtMostIsCarriedOut() throws Exception {
+        URI uri = URI.create("http://127.0.0.1:" + port() + DATA + "?flush=n");
+        byte[] body = new byte[MIB];
+        try (HttpClient client = HttpClient.newHttpClient()) {
+            for (int round = 0; round < 50; round++) {
+                String tag = given().head(DATA).header("ETag");
+                boolean disturbed = round % 2 == 1;
+                List<CompletableFuture<HttpResponse<Void>>> answers = new ArrayList<>();
+                for (int writer = 0; writer < 4; writer++) {
+                    Arrays.fill(body, (byte) (round * 4 + writer));
+                    HttpRequest.Builder put = HttpRequest.newBuilder(uri)
+                            .header("Content-Type", OCTETS)
+                            .PUT(HttpRequest.BodyPublishers.ofByteArray(body.clone()));
+                    boolean conditional = writer > 0 || !disturbed;
+                    answers.add(client.sendAsync(
+                            conditional ? put.header("If-Match", tag).build() : put.build(),
+                            HttpResponse.BodyHandlers.discarding()));
+                }
+                List<Integer> statuses = answers.stream()
+                        .map(answer -> answer.join().statusCode())
+                        .toList();
+                List<Integer> conditionals = disturbed ? statuses.subList(1, 4) : statuses;
+                assertThat(conditionals).containsAnyOf(200, 412).doesNotContain(500);
+                assertThat(conditionals.stream().filter(status -> status == 200))
+                        .hasSizeLessThanOrEqualTo(1);
+                if (!disturbed) {
+                    int winner = statuses.indexOf(200);
+                    assertThat(winner).isNotNegative();
+                    assertThat(read("disk", 0, MIB)).isEqualTo(filled(MIB, round * 4 + winner));
+                }
+            }
+        }
     }
 
     @Test
