@@ -26,7 +26,11 @@ hold() {
     done
     stop hold
     start hold ./hold "${whole[@]}" --data-only "${sparse[@]}"
-    await hold grep -q held logs/hold.log
+    # As long as it takes to read them from a slow disk.
+    until grep -q held logs/hold.log; do
+        kill -0 "${PROCESSES[hold]}" 2>/dev/null || die "the images cannot be held, see $PWD/logs/hold.log"
+        sleep 0.2
+    done
 }
 
 # 2 GiB that do not compress and have no zeros.

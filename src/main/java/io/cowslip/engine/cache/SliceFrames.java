@@ -13,18 +13,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The memory of one cache: a slab of equal frames, each free, taken by one piece as it is in the file, or shared by 2 to
  * 4 packed ones. A place for a piece is a slot; which slots there are in a frame and where they begin follows from how
- * many share it.
- *
- * <p>What is known of a slot lies outside the heap too, and takes memory once the slot is used:
- *
- * <ul>
- *   <li>its version: even while it may be read, odd while it is being filled; another number after every change of
- *       owner. Read by everybody, written by whoever fills the slot or holds the eviction lock;
- *   <li>its owner: the key held plus one, or {@code NOBODY};
- *   <li>its base: what packed entries count from. Stable while the version is;
- *   <li>its last use: the epoch, doubled, plus one if the clock hand has not passed since. Written by everybody without
- *       a lock: a lost update costs at most a reload.
- * </ul>
+ * many share it. What is known of a slot is in its {@link SlotRecords record}.
  *
  * <p>{@code sharedBy[frame]} is how many slots the frame has: 0 when it is free, {@code LENT} when it is given away for
  * runs. It changes only after the versions of all slots in it have.
@@ -37,14 +26,6 @@ final class SliceFrames implements AutoCloseable {
 
     private static final VarHandle ENTRY =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.BIG_ENDIAN).varHandle();
-    private static final VarHandle LONG = ValueLayout.JAVA_LONG.varHandle();
-    private static final VarHandle INT = ValueLayout.JAVA_INT.varHandle();
-    private static final long OWNER = 0;
-    private static final long BASE = 8;
-    private static final long VERSION = 16;
-    private static final long TOUCHED = 20;
-    private static final long SLOT_BYTES = 24;
-    private static final long NOBODY = 0;
     private static final byte FREE = 0;
     private static final byte LENT = -1;
 
@@ -61,8 +42,7 @@ final class SliceFrames implements AutoCloseable {
     private final PageMemory slab;
     private final MemorySegment memory;
     private final byte[] sharedBy;
-    private final PageMemory slotMemory;
-    private final MemorySegment slots;
+    private final SlotRecords records;
     private final BitSet dirty;
     private final FrameStack freeFrames;
 
@@ -105,24 +85,22 @@ final class SliceFrames implements AutoCloseable {
         this.slab = PageMemory.map((long) frameBytes * (frames + 1L) + Long.BYTES);
         this.memory = slab.segment();
         try {
-            this.slotMemory = PageMemory.map(((long) frames << slotBits) * SLOT_BYTES);
+            this.records = new SlotRecords((long) frames << slotBits);
         } catch (ImageException refused) {
             slab.close();
             throw refused;
         }
-        this.slots = slotMemory.segment();
     }
 
     /** The version of {@code slot} if {@code key} may be read there now, or an odd number. Any thread. */
     int versionFor(int slot, long key) {
-        int now = (int) INT.getAcquire(slots, at(slot) + VERSION);
-        return (long) LONG.getOpaque(slots, at(slot) + OWNER) == key + 1 ? now : 1;
+        int now = records.versionToReadBy(slot);
+        return records.owner(slot) == key + 1 ? now : 1;
     }
 
     /** Whether what was read since {@link #versionFor} counts. Any thread. */
     boolean isStill(int slot, int before) {
-        VarHandle.loadLoadFence();
-        return (int) INT.getOpaque(slots, at(slot) + VERSION) == before;
+        return records.isStill(slot, before);
     }
 
     /** The entry at {@code index} of what is in the slot. Any thread, between the two calls above. */
@@ -136,14 +114,14 @@ final class SliceFrames implements AutoCloseable {
     }
 
     private long packedEntry(int slot, int index, int sharers) {
-        return SliceForm.unpack(memory, offset(slot, sharers), index, sharers, base(slot), clusterBits);
+        return SliceForm.unpack(memory, offset(slot, sharers), index, sharers, records.base(slot), clusterBits);
     }
 
     /** Marks the slot as used in {@code epoch}. Any thread. */
     void touch(int slot, int epoch) {
         int now = epoch << 1 | 1;
-        if (touched(slot) != now) {
-            setTouched(slot, now);
+        if (records.lastUse(slot) != now) {
+            records.setLastUse(slot, now);
         }
     }
 
@@ -176,7 +154,7 @@ final class SliceFrames implements AutoCloseable {
     }
 
     long key(int slot) {
-        return owner(slot) - 1;
+        return records.owner(slot) - 1;
     }
 
     /**
@@ -265,7 +243,7 @@ final class SliceFrames implements AutoCloseable {
 
     /** Fills a slot that was taken, outside of the eviction lock. */
     void fill(int slot, MemorySegment entries, SliceForm form) {
-        LONG.set(slots, at(slot) + BASE, form.base());
+        records.setBase(slot, form.base());
         if (form.slicesPerFrame() == SliceForm.PLAIN) {
             MemorySegment.copy(entries, 0, memory, frameOffset(slot), frameBytes);
         } else {
@@ -276,11 +254,11 @@ final class SliceFrames implements AutoCloseable {
     /** Makes a slot that was filled {@code key}'s. Those who find it before it may be read take that for a miss. */
     void settle(int slot, long key, int epoch) {
         directory.putSlot(key, slot);
-        LONG.setVolatile(slots, at(slot) + OWNER, key + 1);
-        setTouched(slot, epoch << 1);
+        records.setOwner(slot, key + 1);
+        records.setLastUse(slot, epoch << 1);
         residentCount++;
         residentBytes += pieceBytes(slot);
-        setVersion(slot, version(slot) + 1);
+        records.setVersion(slot, records.version(slot) + 1);
     }
 
     /** Frees a slot, whatever is in it. */
@@ -299,7 +277,7 @@ final class SliceFrames implements AutoCloseable {
         int before = residentCount;
         for (int frame = 0; frame < frames; frame++) {
             for (int slot = frame << slotBits; slot < (frame << slotBits) + sharedBy[frame]; slot++) {
-                if (isEvictable(slot) && touched(slot) >>> 1 != epoch) {
+                if (isEvictable(slot) && records.lastUse(slot) >>> 1 != epoch) {
                     free(slot);
                 }
             }
@@ -335,36 +313,8 @@ final class SliceFrames implements AutoCloseable {
     /** Unmaps the slab. Nobody uses the cache any more. */
     @Override
     public void close() {
-        slotMemory.close();
+        records.close();
         slab.close();
-    }
-
-    private static long at(int slot) {
-        return slot * SLOT_BYTES;
-    }
-
-    private long owner(int slot) {
-        return (long) LONG.get(slots, at(slot) + OWNER);
-    }
-
-    private long base(int slot) {
-        return (long) LONG.get(slots, at(slot) + BASE);
-    }
-
-    private int version(int slot) {
-        return (int) INT.get(slots, at(slot) + VERSION);
-    }
-
-    private void setVersion(int slot, int next) {
-        INT.setRelease(slots, at(slot) + VERSION, next);
-    }
-
-    private int touched(int slot) {
-        return (int) INT.get(slots, at(slot) + TOUCHED);
-    }
-
-    private void setTouched(int slot, int use) {
-        INT.set(slots, at(slot) + TOUCHED, use);
     }
 
     private long frameOffset(int slot) {
@@ -381,7 +331,7 @@ final class SliceFrames implements AutoCloseable {
 
     /** The slot is being filled from now on. */
     private void begin(int slot) {
-        setVersion(slot, version(slot) + 1);
+        records.setVersion(slot, records.version(slot) + 1);
         VarHandle.fullFence();
     }
 
@@ -409,7 +359,7 @@ final class SliceFrames implements AutoCloseable {
             if (chosen == NO_SLOT && isEvictable(slot) && !(mercy && hasChance(slot))) {
                 chosen = slot;
             }
-            setTouched(slot, touched(slot) & ~1);
+            records.setLastUse(slot, records.lastUse(slot) & ~1);
         }
         if (chosen != NO_SLOT) {
             evict(chosen);
@@ -422,7 +372,7 @@ final class SliceFrames implements AutoCloseable {
         boolean mayGo = sharedBy[frame] > FREE;
         for (int slot = first; slot < first + sharedBy[frame]; slot++) {
             mayGo &= isFree(slot) || isEvictable(slot) && !(mercy && hasChance(slot));
-            setTouched(slot, touched(slot) & ~1);
+            records.setLastUse(slot, records.lastUse(slot) & ~1);
         }
         if (!mayGo) {
             return NO_SLOT;
@@ -442,13 +392,13 @@ final class SliceFrames implements AutoCloseable {
     }
 
     private void forget(int slot) {
-        if (owner(slot) != NOBODY) {
+        if (records.owner(slot) != SlotRecords.NOBODY) {
             directory.removeSlot(key(slot), slot);
-            LONG.setVolatile(slots, at(slot) + OWNER, NOBODY);
+            records.setOwner(slot, SlotRecords.NOBODY);
             residentCount--;
             residentBytes -= pieceBytes(slot);
         }
-        setVersion(slot, (version(slot) | 1) + 1);
+        records.setVersion(slot, (records.version(slot) | 1) + 1);
         VarHandle.fullFence();
     }
 
@@ -468,14 +418,14 @@ final class SliceFrames implements AutoCloseable {
     }
 
     private boolean isFree(int slot) {
-        return owner(slot) == NOBODY && (version(slot) & 1) == 0;
+        return records.owner(slot) == SlotRecords.NOBODY && (records.version(slot) & 1) == 0;
     }
 
     private boolean hasChance(int slot) {
-        return (touched(slot) & 1) != 0;
+        return (records.lastUse(slot) & 1) != 0;
     }
 
     private boolean isEvictable(int slot) {
-        return owner(slot) != NOBODY && !isDirty(slot) && (version(slot) & 1) == 0;
+        return records.owner(slot) != SlotRecords.NOBODY && !isDirty(slot) && (records.version(slot) & 1) == 0;
     }
 }

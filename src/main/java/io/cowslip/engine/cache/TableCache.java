@@ -14,25 +14,19 @@ import java.util.function.IntToLongFunction;
  * {@link L2SliceCache} tells how it is meant. The directory says where a piece is: in a slot of the frames, or, where a
  * slice is one run, in the directory itself.
  *
- * <p>Lookups take no lock. Loads pass the gate, one for each piece at a time; places are given and taken under the
- * eviction lock; dirty pieces are plain, and become clean through {@link #writeBack}.
+ * <p>Lookups take no lock. Loads are the {@link PieceLoader}'s; places are given and taken under the eviction lock; dirty pieces are plain, and become clean through {@link #writeBack}.
  */
 final class TableCache implements AutoCloseable {
     private static final int NEVER_PACKED = 0;
-    private static final int MOST_READ_AHEAD_BYTES = 64 << 10;
 
     private final int entryBytes;
     private final int entries;
-    private final long keys;
     private final int clusterBits;
-    private final TableSource source;
     private final CacheCounters counters;
     private final SliceDirectory directory;
     private final SliceFrames frames;
     private final SliceRuns runs;
-    private final int mostPiecesAtOnce;
-    private final LoadGate gate = new LoadGate();
-    private final Readahead readahead = new Readahead();
+    private final PieceLoader loader;
     private final ReentrantLock evictionLock = new ReentrantLock();
     private final Condition slotMayBeFree = evictionLock.newCondition();
     private volatile int dirtyCount;
@@ -50,16 +44,14 @@ final class TableCache implements AutoCloseable {
             throws ImageException {
         this.entryBytes = entryBytes;
         this.entries = (int) Math.max(2, Math.min(entries, keys));
-        this.keys = keys;
         this.clusterBits = clusterBits;
-        this.source = source;
         this.counters = counters;
         this.directory = new SliceDirectory(keys, rowBits);
         this.frames = new SliceFrames(
                 entryBytes, this.entries, clusterBits != NEVER_PACKED, clusterBits, directory, counters);
         this.runs = new SliceRuns(directory, frames, counters, entryBytes, this.entries);
-        this.mostPiecesAtOnce =
-                readsAhead ? Math.max(1, Math.min(MOST_READ_AHEAD_BYTES / entryBytes, this.entries / 4)) : 1;
+        this.loader = new PieceLoader(
+                entryBytes, keys, readsAhead ? this.entries / 4 : 1, source, counters, directory, new Places());
     }
 
     /**
@@ -119,7 +111,7 @@ final class TableCache implements AutoCloseable {
                 return runEntry(word, index);
             }
             waited = missed(waited);
-            load(key, false);
+            loader.load(key, false);
         }
     }
 
@@ -147,7 +139,7 @@ final class TableCache implements AutoCloseable {
                 return matchingInRun(word, index, expected, step, most);
             }
             waited = missed(waited);
-            load(key, false);
+            loader.load(key, false);
         }
     }
 
@@ -170,7 +162,7 @@ final class TableCache implements AutoCloseable {
                 evictionLock.unlock();
             }
             waited = missed(waited);
-            load(key, true);
+            loader.load(key, true);
         }
     }
 
@@ -182,7 +174,7 @@ final class TableCache implements AutoCloseable {
         long word = directory.word(key);
         if (word == SliceDirectory.ABSENT) {
             missed(false);
-            load(key, true);
+            loader.load(key, true);
             word = directory.word(key);
         } else {
             countSlot(SliceDirectory.slot(word), false);
@@ -297,6 +289,19 @@ final class TableCache implements AutoCloseable {
         return matching;
     }
 
+    /** What becomes of what the loader brings. */
+    private final class Places implements PieceLoader.Places {
+        @Override
+        public void place(long key, MemorySegment entriesOfPiece, boolean plain) {
+            placeInForm(key, entriesOfPiece, plain);
+        }
+
+        @Override
+        public void makePlain(long key) {
+            putBackPlain(key);
+        }
+    }
+
     /** Counts a look-up that has to wait, its own load or another's, as one miss. */
     private boolean missed(boolean waited) {
         if (!waited) {
@@ -320,93 +325,7 @@ final class TableCache implements AutoCloseable {
         }
     }
 
-    /**
-     * Makes {@code key} resident, or waits for whoever is about it. Read ahead of a stream, it brings the next pieces of
-     * the same table along.
-     *
-     * @param plain whether the piece is to be as in the file whatever it holds
-     */
-    private void load(long key, boolean plain) throws IOException {
-        if (!gate.enterOrWait(key)) {
-            return;
-        }
-        long end = key + 1;
-        try {
-            if (directory.word(key) != SliceDirectory.ABSENT) {
-                if (plain) {
-                    makePlain(key);
-                }
-                return;
-            }
-            int streak = readahead.streakBefore(key);
-            end = enterFollowing(key, piecesToLoad(key, streak));
-            int pieces = loadPieces(key, (int) (end - key), plain);
-            readahead.loaded(key + pieces, streak);
-        } finally {
-            gate.leave(key, end);
-        }
-    }
-
-    private int piecesToLoad(long key, int streak) {
-        int leftInTable = directory.rowLength() - (int) (key & directory.rowLength() - 1);
-        int most = Math.min(mostPiecesAtOnce, leftInTable);
-        return (int) Math.min(Math.min(Readahead.piecesAfter(streak), most), keys - key);
-    }
-
-    /**
-     * Enters the gate for those after {@code key} as well, up to the first that is here or under way. A piece that is here
-     * may be newer than the file, and may be gone again before the file was read: only what was not here inside of the
-     * gate is to be loaded.
-     */
-    private long enterFollowing(long key, int pieces) {
-        long end = key + 1;
-        boolean entered = false;
-        try {
-            while (end < key + pieces && directory.word(end) == SliceDirectory.ABSENT && gate.tryEnter(end)) {
-                if (directory.word(end) != SliceDirectory.ABSENT) {
-                    gate.leave(end, end + 1);
-                    break;
-                }
-                end++;
-            }
-            entered = true;
-            return end;
-        } finally {
-            if (!entered) {
-                gate.leave(key + 1, end);
-            }
-        }
-    }
-
-    private int loadPieces(long key, int pieces, boolean plain) throws IOException {
-        try (IoBuffers.Loan loan = IoBuffers.borrow((long) pieces * entryBytes)) {
-            MemorySegment read = loan.segment((long) pieces * entryBytes);
-            int loaded = readPieces(key, pieces, read);
-            for (int index = 0; index < loaded; index++) {
-                place(key + index, read.asSlice((long) index * entryBytes, entryBytes), plain && index == 0);
-            }
-            return loaded;
-        }
-    }
-
-    /** A table may be unreadable further on: nobody has asked for that yet. */
-    private int readPieces(long key, int pieces, MemorySegment into) throws IOException {
-        int loaded = pieces;
-        try {
-            source.load(key, pieces, into);
-        } catch (IOException refused) {
-            if (pieces == 1) {
-                throw refused;
-            }
-            loaded = 1;
-            source.load(key, 1, into.asSlice(0, entryBytes));
-        }
-        counters.loads.add(loaded);
-        counters.bytesLoaded.add((long) loaded * entryBytes);
-        return loaded;
-    }
-
-    private void place(long key, MemorySegment entriesOfPiece, boolean plain) {
+    private void placeInForm(long key, MemorySegment entriesOfPiece, boolean plain) {
         SliceForm form =
                 plain || clusterBits == NEVER_PACKED ? SliceForm.AS_IN_FILE : SliceForm.of(entriesOfPiece, clusterBits);
         if (form.isRun()) {
@@ -472,7 +391,7 @@ final class TableCache implements AutoCloseable {
     }
 
     /** Holds a piece as it is in the file from now on, unless it has gone meanwhile. Inside the gate. */
-    private void makePlain(long key) {
+    private void putBackPlain(long key) {
         try (IoBuffers.Loan loan = IoBuffers.borrow(entryBytes)) {
             MemorySegment copy = loan.segment(entryBytes);
             if (takeOut(key, copy)) {
