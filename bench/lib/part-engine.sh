@@ -111,8 +111,8 @@ in_flight() {
 
 packed() {
     local shuffled="engine data.raw image=images/shuffled.qcow2 l2-cache-size=$((128 * KIB)) l2-cache-entry-size=4096"
-    row '' 'packed slices at 1/5 coverage, disk written in order; full coverage' /s 0.9 \
-        "$(clusters 64 $MIB 4096)" "$(clusters 64 $((5 * MIB)) 4096)"
+    row '' 'packed slices at 1/5 coverage, disk written in order; plain ones at full coverage' /s 0.9 \
+        "$(clusters 64 $MIB 4096)" "$(clusters 64 $((5 * MIB)) 4096 "$PLAIN_SLICES")"
     row '' 'packed slices at 1/5 coverage, disk written at random; plain slices' /s '' \
         "$shuffled" "$shuffled $PLAIN_SLICES"
     row '' 'the same with direct I/O' /s '' "$shuffled cache.direct=true" "$shuffled cache.direct=true $PLAIN_SLICES"
