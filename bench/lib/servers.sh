@@ -75,9 +75,9 @@ start_and_await() {
 
 # The service that most rows use: started once.
 need_service() {
-    [[ -n ${PROCESSES[service]:-} ]] && return
-    start_service service http
-    PLAIN_SERVICE_URL=$SERVICE_URL
+    [[ -n ${PROCESSES[service]:-} ]] || start_service service http
+    PLAIN_SERVICE_URL=${PLAIN_SERVICE_URL:-$SERVICE_URL}
+    SERVICE_URL=$PLAIN_SERVICE_URL
 }
 
 # open_drive ID OPTION=VALUE...: opens it, and sets DRIVE_URL to its data; false when the options are refused.
