@@ -75,8 +75,10 @@ start_and_await() {
 
 # The service that most rows use: started once.
 need_service() {
-    [[ -n ${PROCESSES[service]:-} ]] || start_service service http
-    PLAIN_SERVICE_URL=${PLAIN_SERVICE_URL:-$SERVICE_URL}
+    if [[ -z ${PROCESSES[service]:-} ]]; then
+        start_service service http
+        PLAIN_SERVICE_URL=$SERVICE_URL
+    fi
     SERVICE_URL=$PLAIN_SERVICE_URL
 }
 
