@@ -30,7 +30,7 @@ final class L2SliceCacheStressTest {
     private static final int AT_ONCE = 8;
 
     static LongStream seeds() {
-        return Seeds.seeds(2, 40);
+        return Seeds.seeds(2, 20);
     }
 
     @ParameterizedTest(name = "seed {0}")
