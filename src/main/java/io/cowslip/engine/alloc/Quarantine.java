@@ -58,12 +58,6 @@ public final class Quarantine {
         }
     }
 
-    /** The file points at none of the clusters added so far. */
-    public void barrierPassed() {
-        barrierWritten();
-        barrierSynced();
-    }
-
     /** Whether there is anything that only requests can still be using. */
     boolean mayHaveReusable() {
         return !waitingForRequests.isEmpty();

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * window: a range of host clusters that maps one to one onto the guest clusters to come, in whatever order they come.
  *
  * <p>All this is advice and in memory alone: no cluster of a window is counted before it is given out, the windows least
- * recently used are forgotten, and what is left of them is the first to go to whoever needs a cluster. Under the image's metadata lock.
+ * recently used are forgotten, and what is left of them is the first to go to whoever needs a cluster. Under the image's
+ * metadata lock.
  */
 final class StreamWindows {
     private static final int STREAMS = 16;

@@ -4,9 +4,6 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.ImageGeometry;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 
 /**
  * The L2 cache of one open image layer: pieces of L2 tables, called slices, in memory within QEMU's budget.
@@ -63,9 +60,6 @@ import java.nio.ByteOrder;
  * commit first. In which order things reach the disk is not decided here.
  */
 public final class L2SliceCache implements AutoCloseable {
-    private static final VarHandle ENTRY =
-            ValueLayout.JAVA_LONG.withOrder(ByteOrder.BIG_ENDIAN).varHandle();
-
     private final CacheBudget budget;
     private final CacheCounters counters;
     private final TableCache slices;
@@ -88,23 +82,14 @@ public final class L2SliceCache implements AutoCloseable {
         this.sliceMask = (1 << sliceBits) - 1;
         int slicesPerTableBits = geometry.l2EntriesPerTableBits() - sliceBits;
         long guestSlices = (long) geometry.l1EntriesNeeded() << slicesPerTableBits;
-        this.slices = budget.l2Packed() && !geometry.extendedL2()
-                ? TableCache.packing(
-                        budget.l2EntryBytes(),
-                        budget.l2Entries(),
-                        guestSlices,
-                        slicesPerTableBits,
-                        geometry.clusterBits(),
-                        source,
-                        counters)
-                : TableCache.plain(
-                        budget.l2EntryBytes(),
-                        budget.l2Entries(),
-                        guestSlices,
-                        slicesPerTableBits,
-                        true,
-                        source,
-                        counters);
+        this.slices = TableCache.ofSlices(
+                budget.l2EntryBytes(),
+                budget.l2Entries(),
+                guestSlices,
+                slicesPerTableBits,
+                budget.l2Packed() && !geometry.extendedL2() ? geometry.clusterBits() : TableCache.NEVER_PACKED,
+                source,
+                counters);
         long mappable = (long) budget.l2Entries() << sliceBits + geometry.clusterBits();
         this.coversBytes = Math.min(mappable, geometry.virtualSizeBytes());
         this.coverage = geometry.virtualSizeBytes() == 0 ? 1 : (double) coversBytes / geometry.virtualSizeBytes();
@@ -151,7 +136,7 @@ public final class L2SliceCache implements AutoCloseable {
      */
     public void put(long guestCluster, long entry) throws IOException {
         MemorySegment slice = slices.pieceForChange(guestCluster >>> sliceBits);
-        ENTRY.setRelease(slice, (guestCluster & sliceMask) * Long.BYTES, entry);
+        SliceFrames.ENTRY.setRelease(slice, (guestCluster & sliceMask) * Long.BYTES, entry);
     }
 
     /** Whether any slice is newer than the file. */

@@ -1,15 +1,15 @@
 package io.cowslip.engine.cache;
 
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.CountDownLatch;
 
 /**
  * Lets one thread at a time load a piece, and different pieces be loaded at once: nobody waits for another's read,
  * unless it is of the very piece that he wants.
  */
 final class LoadGate {
-    private final ConcurrentMap<Long, CountDownLatch> inside = new ConcurrentHashMap<>();
+    private final ConcurrentMap<Long, CompletableFuture<Boolean>> inside = new ConcurrentHashMap<>();
 
     /**
      * Enters for {@code key}, or waits until whoever is in has left.
@@ -17,41 +17,27 @@ final class LoadGate {
      * @return whether the caller is in
      */
     boolean enterOrWait(long key) {
-        CountDownLatch before = inside.putIfAbsent(key, new CountDownLatch(1));
+        CompletableFuture<Boolean> before = inside.putIfAbsent(key, new CompletableFuture<>());
         if (before == null) {
             return true;
         }
-        awaitUninterruptibly(before);
+        // Whatever interrupts the wait is kept for later.
+        before.join();
         return false;
     }
 
     /** Enters for {@code key} if nobody is in. */
     boolean tryEnter(long key) {
-        return inside.putIfAbsent(key, new CountDownLatch(1)) == null;
+        return inside.putIfAbsent(key, new CompletableFuture<>()) == null;
     }
 
     /** Leaves for the keys from {@code first} to before {@code end}. */
     void leave(long first, long end) {
         for (long key = first; key < end; key++) {
-            CountDownLatch own = inside.remove(key);
+            CompletableFuture<Boolean> own = inside.remove(key);
             if (own != null) {
-                own.countDown();
+                own.complete(true);
             }
-        }
-    }
-
-    private static void awaitUninterruptibly(CountDownLatch latch) {
-        boolean interrupted = false;
-        while (true) {
-            try {
-                latch.await();
-                break;
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 }

@@ -27,12 +27,11 @@ public final class RefcountBlockCache implements AutoCloseable {
         this.budget = budget;
         this.counters = counters;
         this.refcountOrder = geometry.refcountOrder();
-        this.blocks = TableCache.plain(
+        this.blocks = TableCache.ofBlocks(
                 budget.refcountEntryBytes(),
                 budget.refcountEntries(),
                 ImageGeometry.MAX_REFCOUNT_TABLE_BYTES / Long.BYTES,
                 ROW_BITS,
-                false,
                 source,
                 counters);
         this.mappableBytes = mappableBytes(budget, geometry);

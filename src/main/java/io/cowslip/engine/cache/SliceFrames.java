@@ -24,8 +24,10 @@ import org.jspecify.annotations.Nullable;
 final class SliceFrames implements AutoCloseable {
     static final int NO_SLOT = -1;
 
-    private static final VarHandle ENTRY =
+    /** An L2 entry in a piece that is as it is in the file. */
+    static final VarHandle ENTRY =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.BIG_ENDIAN).varHandle();
+
     private static final byte FREE = 0;
     private static final byte LENT = -1;
 
@@ -146,7 +148,7 @@ final class SliceFrames implements AutoCloseable {
     /** Dirty slots, in the order of their keys. */
     int[] dirtySlots() {
         return dirty.stream()
-                .map(frame -> frame << slotBits)
+                .map(this::firstSlot)
                 .boxed()
                 .sorted(Comparator.comparingLong(slot -> key(slot)))
                 .mapToInt(Integer::intValue)
@@ -166,7 +168,7 @@ final class SliceFrames implements AutoCloseable {
         FrameStack shared = sharers == SliceForm.PLAIN ? null : listFor(sharers);
         int slot = shared == null ? NO_SLOT : takeBeside(shared, sharers);
         if (slot == NO_SLOT) {
-            slot = freeFrames.isEmpty() ? evictFor(sharers) : freeFrames.pop() << slotBits;
+            slot = freeFrames.isEmpty() ? evictFor(sharers) : firstSlot(freeFrames.pop());
         }
         if (slot != NO_SLOT) {
             sharedBy[slot >>> slotBits] = (byte) sharers;
@@ -195,12 +197,9 @@ final class SliceFrames implements AutoCloseable {
         while (!shared.isEmpty()) {
             int frame = shared.pop();
             listed[frame] &= (byte) ~(1 << sharers);
-            for (int slot = frame << slotBits;
-                    slot < (frame << slotBits) + sharers && sharedBy[frame] == sharers;
-                    slot++) {
-                if (isFree(slot)) {
-                    return slot;
-                }
+            int slot = sharedBy[frame] == sharers ? freeSlotIn(frame) : NO_SLOT;
+            if (slot != NO_SLOT) {
+                return slot;
             }
         }
         return NO_SLOT;
@@ -209,21 +208,24 @@ final class SliceFrames implements AutoCloseable {
     private void listIfRoom(int frame) {
         int sharers = sharedBy[frame];
         FrameStack list = sharers <= SliceForm.PLAIN ? null : withRoom[sharers];
-        if (list == null || (listed[frame] & 1 << sharers) != 0) {
-            return;
+        if (list != null && (listed[frame] & 1 << sharers) == 0 && freeSlotIn(frame) != NO_SLOT) {
+            listed[frame] |= (byte) (1 << sharers);
+            list.push(frame);
         }
-        for (int slot = frame << slotBits; slot < (frame << slotBits) + sharers; slot++) {
+    }
+
+    private int freeSlotIn(int frame) {
+        for (int slot = firstSlot(frame); slot < endOfSlots(frame); slot++) {
             if (isFree(slot)) {
-                listed[frame] |= (byte) (1 << sharers);
-                list.push(frame);
-                return;
+                return slot;
             }
         }
+        return NO_SLOT;
     }
 
     /** Gives a whole frame away, to count for what is held elsewhere; false when nothing can give way now. */
     boolean lendFrame() {
-        int slot = freeFrames.isEmpty() ? evictFor(SliceForm.PLAIN) : freeFrames.pop() << slotBits;
+        int slot = freeFrames.isEmpty() ? evictFor(SliceForm.PLAIN) : firstSlot(freeFrames.pop());
         if (slot == NO_SLOT) {
             return false;
         }
@@ -276,14 +278,12 @@ final class SliceFrames implements AutoCloseable {
     int clean(int epoch) {
         int before = residentCount;
         for (int frame = 0; frame < frames; frame++) {
-            for (int slot = frame << slotBits; slot < (frame << slotBits) + sharedBy[frame]; slot++) {
+            for (int slot = firstSlot(frame); slot < endOfSlots(frame); slot++) {
                 if (isEvictable(slot) && records.lastUse(slot) >>> 1 != epoch) {
                     free(slot);
                 }
             }
         }
-        // Readers in the middle of a forgotten slot must see its new version before they can see its pages go.
-        VarHandle.fullFence();
         return before - residentCount;
     }
 
@@ -315,6 +315,15 @@ final class SliceFrames implements AutoCloseable {
     public void close() {
         records.close();
         slab.close();
+    }
+
+    private int firstSlot(int frame) {
+        return frame << slotBits;
+    }
+
+    /** The slot behind the last that the frame has; the first one where it has none. */
+    private int endOfSlots(int frame) {
+        return firstSlot(frame) + Math.max(FREE, sharedBy[frame]);
     }
 
     private long frameOffset(int slot) {
@@ -355,7 +364,7 @@ final class SliceFrames implements AutoCloseable {
 
     private int evictOne(int frame, boolean mercy) {
         int chosen = NO_SLOT;
-        for (int slot = frame << slotBits; slot < (frame << slotBits) + sharedBy[frame]; slot++) {
+        for (int slot = firstSlot(frame); slot < endOfSlots(frame); slot++) {
             if (chosen == NO_SLOT && isEvictable(slot) && !(mercy && hasChance(slot))) {
                 chosen = slot;
             }
@@ -368,22 +377,21 @@ final class SliceFrames implements AutoCloseable {
     }
 
     private int evictAll(int frame, boolean mercy) {
-        int first = frame << slotBits;
         boolean mayGo = sharedBy[frame] > FREE;
-        for (int slot = first; slot < first + sharedBy[frame]; slot++) {
+        for (int slot = firstSlot(frame); slot < endOfSlots(frame); slot++) {
             mayGo &= isFree(slot) || isEvictable(slot) && !(mercy && hasChance(slot));
             records.setLastUse(slot, records.lastUse(slot) & ~1);
         }
         if (!mayGo) {
             return NO_SLOT;
         }
-        for (int slot = first; slot < first + sharedBy[frame]; slot++) {
+        for (int slot = firstSlot(frame); slot < endOfSlots(frame); slot++) {
             if (!isFree(slot)) {
                 evict(slot);
             }
         }
         sharedBy[frame] = FREE;
-        return first;
+        return firstSlot(frame);
     }
 
     private void evict(int slot) {
@@ -399,6 +407,7 @@ final class SliceFrames implements AutoCloseable {
             residentBytes -= pieceBytes(slot);
         }
         records.setVersion(slot, (records.version(slot) | 1) + 1);
+        // Readers in the middle of the slot must see its new version before they can see others in it, or its pages go.
         VarHandle.fullFence();
     }
 
@@ -409,7 +418,7 @@ final class SliceFrames implements AutoCloseable {
     }
 
     private boolean isUnused(int frame) {
-        for (int slot = frame << slotBits; slot < (frame << slotBits) + sharedBy[frame]; slot++) {
+        for (int slot = firstSlot(frame); slot < endOfSlots(frame); slot++) {
             if (!isFree(slot)) {
                 return false;
             }

@@ -14,10 +14,11 @@ import java.util.function.IntToLongFunction;
  * {@link L2SliceCache} tells how it is meant. The directory says where a piece is: in a slot of the frames, or, where a
  * slice is one run, in the directory itself.
  *
- * <p>Lookups take no lock. Loads are the {@link PieceLoader}'s; places are given and taken under the eviction lock; dirty pieces are plain, and become clean through {@link #writeBack}.
+ * <p>Lookups take no lock. Loads are the {@link PieceLoader}'s; places are given and taken under the eviction lock;
+ * dirty pieces are plain, and become clean through {@link #writeBack}.
  */
 final class TableCache implements AutoCloseable {
-    private static final int NEVER_PACKED = 0;
+    static final int NEVER_PACKED = 0;
 
     private final int entryBytes;
     private final int entries;
@@ -55,31 +56,28 @@ final class TableCache implements AutoCloseable {
     }
 
     /**
-     * A cache that holds pieces as they are in the file.
+     * A cache of refcount blocks: each as it is in the file, and none ahead of another, since they lie anywhere.
      *
-     * @param readsAhead whether the pieces of one row follow each other in the file, so that several can be loaded at once
-     * @param entries how many pieces fit; memory is taken as they are used
-     * @param keys how many different pieces there can be
-     * @param rowBits log2 of the pieces in one table
+     * @param entries how many blocks fit; memory is taken as they are used
+     * @param keys how many different blocks there can be
+     * @param rowBits log2 of the blocks that the directory keeps together
      */
-    static TableCache plain(
-            int entryBytes,
-            int entries,
-            long keys,
-            int rowBits,
-            boolean readsAhead,
-            TableSource source,
-            CacheCounters counters)
+    static TableCache ofBlocks(
+            int entryBytes, int entries, long keys, int rowBits, TableSource source, CacheCounters counters)
             throws ImageException {
-        return new TableCache(entryBytes, entries, keys, rowBits, NEVER_PACKED, readsAhead, source, counters);
+        return new TableCache(entryBytes, entries, keys, rowBits, NEVER_PACKED, false, source, counters);
     }
 
     /**
-     * A cache of L2 slices that holds each in its smallest {@link SliceForm}.
+     * A cache of L2 slices, of which those of one table follow each other in the file.
      *
-     * @param clusterBits log2 of the bytes by which the entries of a run go up
+     * @param entries how many slices fit as they are in the file; memory is taken as they are used
+     * @param keys how many different slices there can be
+     * @param rowBits log2 of the slices in one table
+     * @param clusterBits log2 of the bytes by which the entries of a run go up, for holding each slice in its smallest
+     *     {@link SliceForm}; or {@link #NEVER_PACKED}
      */
-    static TableCache packing(
+    static TableCache ofSlices(
             int entryBytes,
             int entries,
             long keys,
@@ -289,19 +287,6 @@ final class TableCache implements AutoCloseable {
         return matching;
     }
 
-    /** What becomes of what the loader brings. */
-    private final class Places implements PieceLoader.Places {
-        @Override
-        public void place(long key, MemorySegment entriesOfPiece, boolean plain) {
-            placeInForm(key, entriesOfPiece, plain);
-        }
-
-        @Override
-        public void makePlain(long key) {
-            putBackPlain(key);
-        }
-    }
-
     /** Counts a look-up that has to wait, its own load or another's, as one miss. */
     private boolean missed(boolean waited) {
         if (!waited) {
@@ -325,16 +310,31 @@ final class TableCache implements AutoCloseable {
         }
     }
 
-    private void placeInForm(long key, MemorySegment entriesOfPiece, boolean plain) {
-        SliceForm form =
-                plain || clusterBits == NEVER_PACKED ? SliceForm.AS_IN_FILE : SliceForm.of(entriesOfPiece, clusterBits);
-        if (form.isRun()) {
-            if (placeRun(key, form.base())) {
-                return;
+    /** What becomes of what the loader brings. */
+    private final class Places implements PieceLoader.Places {
+        @Override
+        public void place(long key, MemorySegment entriesOfPiece, boolean plain) {
+            SliceForm form = plain || clusterBits == NEVER_PACKED
+                    ? SliceForm.AS_IN_FILE
+                    : SliceForm.of(entriesOfPiece, clusterBits);
+            if (form.isRun()) {
+                if (placeRun(key, form.base())) {
+                    return;
+                }
+                form = SliceForm.packed(entriesOfPiece, clusterBits);
             }
-            form = SliceForm.packed(entriesOfPiece, clusterBits);
+            placeInSlot(key, entriesOfPiece, frames.mayShare() ? form : SliceForm.AS_IN_FILE);
         }
-        placeInSlot(key, entriesOfPiece, frames.mayShare() ? form : SliceForm.AS_IN_FILE);
+
+        @Override
+        public void makePlain(long key) {
+            try (IoBuffers.Loan loan = IoBuffers.borrow(entryBytes)) {
+                MemorySegment copy = loan.segment(entryBytes);
+                if (takeOut(key, copy)) {
+                    placeInSlot(key, copy, SliceForm.AS_IN_FILE);
+                }
+            }
+        }
     }
 
     private boolean placeRun(long key, long firstEntry) {
@@ -387,16 +387,6 @@ final class TableCache implements AutoCloseable {
             return slot;
         } finally {
             evictionLock.unlock();
-        }
-    }
-
-    /** Holds a piece as it is in the file from now on, unless it has gone meanwhile. Inside the gate. */
-    private void putBackPlain(long key) {
-        try (IoBuffers.Loan loan = IoBuffers.borrow(entryBytes)) {
-            MemorySegment copy = loan.segment(entryBytes);
-            if (takeOut(key, copy)) {
-                placeInSlot(key, copy, SliceForm.AS_IN_FILE);
-            }
         }
     }
 

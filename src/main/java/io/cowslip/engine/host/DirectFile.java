@@ -54,6 +54,21 @@ final class DirectFile implements HostFile {
                         + " move the file");
     }
 
+    /** What shares the file with others of its kind. */
+    @FunctionalInterface
+    private interface Call<T> {
+        T make() throws IOException;
+    }
+
+    private <T> T sharing(Call<T> call) throws IOException {
+        shared.lock();
+        try {
+            return call.make();
+        } finally {
+            shared.unlock();
+        }
+    }
+
     @Override
     public Path path() {
         return file.path();
@@ -147,12 +162,10 @@ final class DirectFile implements HostFile {
     }
 
     private void writeBlocks(long hostOffset, MemorySegment from) throws IOException {
-        shared.lock();
-        try {
+        sharing(() -> {
             file.write(hostOffset, from);
-        } finally {
-            shared.unlock();
-        }
+            return true;
+        });
     }
 
     private void writeThroughBounce(long hostOffset, MemorySegment from) throws IOException {
@@ -207,26 +220,17 @@ final class DirectFile implements HostFile {
 
     @Override
     public void zero(long hostOffset, long lengthBytes) throws IOException {
-        boolean done;
-        shared.lock();
-        try {
-            done = file.zeroByAllocation(hostOffset, lengthBytes);
-        } finally {
-            shared.unlock();
-        }
-        if (!done) {
+        if (!sharing(() -> file.zeroByAllocation(hostOffset, lengthBytes))) {
             PosixFile.writeZeros(this, hostOffset, lengthBytes);
         }
     }
 
     @Override
     public void punch(long hostOffset, long lengthBytes) throws IOException {
-        shared.lock();
-        try {
+        sharing(() -> {
             file.punch(hostOffset, lengthBytes);
-        } finally {
-            shared.unlock();
-        }
+            return true;
+        });
     }
 
     @Override
@@ -236,42 +240,25 @@ final class DirectFile implements HostFile {
 
     @Override
     public long sizeBytes() throws IOException {
-        shared.lock();
-        try {
-            return file.sizeBytes();
-        } finally {
-            shared.unlock();
-        }
+        return sharing(() -> file.sizeBytes());
     }
 
     @Override
     public void truncate(long sizeBytes) throws IOException {
-        shared.lock();
-        try {
+        sharing(() -> {
             file.truncate(sizeBytes);
-        } finally {
-            shared.unlock();
-        }
+            return true;
+        });
     }
 
     @Override
     public long nextData(long hostOffset) throws IOException {
-        shared.lock();
-        try {
-            return file.nextData(hostOffset);
-        } finally {
-            shared.unlock();
-        }
+        return sharing(() -> file.nextData(hostOffset));
     }
 
     @Override
     public long nextHole(long hostOffset) throws IOException {
-        shared.lock();
-        try {
-            return file.nextHole(hostOffset);
-        } finally {
-            shared.unlock();
-        }
+        return sharing(() -> file.nextHole(hostOffset));
     }
 
     @Override

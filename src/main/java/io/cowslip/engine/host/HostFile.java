@@ -1,5 +1,6 @@
 package io.cowslip.engine.host;
 
+import io.cowslip.engine.ImageException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -7,7 +8,7 @@ import java.nio.file.Path;
 /**
  * One open file of the host: positional reads and writes, zeroing, hole punching, syncs, size and the locks that QEMU
  * sees. Every method may be called from any thread at once, except {@link #close()}, which the owner calls when no
- * other call is under way. Offsets and lengths are bytes. Failures are {@link io.cowslip.engine.ImageException}s.
+ * other call is under way. Offsets and lengths are bytes. Failures are {@link ImageException}s.
  */
 public interface HostFile extends AutoCloseable {
 
@@ -24,6 +25,21 @@ public interface HostFile extends AutoCloseable {
      *     anything
      */
     long read(long hostOffset, MemorySegment into) throws IOException;
+
+    /**
+     * Fills {@code into} from {@code hostOffset}.
+     *
+     * @param what what lies there, for the message
+     * @throws ImageException CORRUPT when the file ends before
+     */
+    default void readWhole(String what, long hostOffset, MemorySegment into) throws IOException {
+        if (read(hostOffset, into) < into.byteSize()) {
+            throw ImageException.of(
+                    ImageException.Kind.CORRUPT,
+                    path(),
+                    "the " + what + " at " + hostOffset + " reaches past the end of the file");
+        }
+    }
 
     /** Writes all of {@code from} at {@code hostOffset}, growing the file where needed. Not durable until a sync. */
     void write(long hostOffset, MemorySegment from) throws IOException;
@@ -55,7 +71,7 @@ public interface HostFile extends AutoCloseable {
      * Takes the locks that QEMU would take, without waiting, and keeps them until the file is closed. With locks held
      * already it goes over to {@code lock}; refused, it keeps what it had.
      *
-     * @throws io.cowslip.engine.ImageException of kind BUSY when another process or another opening holds against them
+     * @throws ImageException of kind BUSY when another process or another opening holds against them
      */
     void lock(ImageLock lock) throws IOException;
 

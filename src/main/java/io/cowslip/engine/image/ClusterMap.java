@@ -154,9 +154,7 @@ final class ClusterMap {
     private void loadSlices(long guestSlice, int count, MemorySegment into) throws IOException {
         long entriesPerSlice = into.byteSize() / count / geometry.l2EntryBytes();
         long hostOffset = sliceOffset(guestSlice * entriesPerSlice);
-        if (file.read(hostOffset, into) < into.byteSize()) {
-            throw corrupt("the L2 table at " + hostOffset + " reaches past the end of the file");
-        }
+        file.readWhole("L2 table", hostOffset, into);
     }
 
     private ImageException corrupt(String what) {

@@ -81,17 +81,15 @@ final class ClusterWriter {
     }
 
     private static boolean isOwnData(long entry) {
-        return !L2Entry.isCompressed(entry)
-                && !L2Entry.isZero(entry)
-                && L2Entry.isCopied(entry)
-                && L2Entry.hostOffset(entry) != 0;
+        return isOwn(entry) && !L2Entry.isZero(entry);
     }
 
     private static boolean isOwnReserved(long entry) {
-        return !L2Entry.isCompressed(entry)
-                && L2Entry.isZero(entry)
-                && L2Entry.isCopied(entry)
-                && L2Entry.hostOffset(entry) != 0;
+        return isOwn(entry) && L2Entry.isZero(entry);
+    }
+
+    private static boolean isOwn(long entry) {
+        return !L2Entry.isCompressed(entry) && L2Entry.isCopied(entry) && L2Entry.hostOffset(entry) != 0;
     }
 
     /** How many clusters from {@code cluster} on need a new place, within the range and the slice. */
@@ -100,7 +98,7 @@ final class ClusterWriter {
         long next = cluster + 1;
         while (next < end && !reservations.isReserved(next)) {
             long entry = map.entry(next);
-            if (isOwnData(entry) || isOwnReserved(entry)) {
+            if (isOwn(entry)) {
                 break;
             }
             next++;

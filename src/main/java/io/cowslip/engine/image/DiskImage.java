@@ -75,24 +75,7 @@ public final class DiskImage implements AutoCloseable {
 
     /** Writes all of {@code from} at {@code guestOffset}. When it fails, a prefix may be written. */
     public void write(long guestOffset, MemorySegment from) throws IOException {
-        changing(guestOffset, from.byteSize(), layer -> {
-            long done = 0;
-            while (done < from.byteSize()) {
-                done += writeInPlace(layer, guestOffset + done, from.asSlice(done));
-                if (done < from.byteSize()) {
-                    done += layer.writeSome(guestOffset + done, from.asSlice(done));
-                }
-            }
-        });
-    }
-
-    private long writeInPlace(ImageLayer layer, long guestOffset, MemorySegment from) throws IOException {
-        int request = requests.enter();
-        try {
-            return layer.writeInPlace(guestOffset, from);
-        } finally {
-            requests.leave(request);
-        }
+        changing(guestOffset, from.byteSize(), layer -> layer.write(guestOffset, from, requests));
     }
 
     /** Makes the range read as zeros. Whole clusters keep their space in the file but need no data written. */

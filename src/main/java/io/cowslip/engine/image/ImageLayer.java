@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
@@ -36,6 +37,22 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
      * with what {@link #writeInPlace} can write. Outside of any request.
      */
     long writeSome(long guestOffset, MemorySegment from) throws IOException;
+
+    /** Writes all of {@code from}: in place within a request of {@code requests}, and where that does not do, in steps. */
+    default void write(long guestOffset, MemorySegment from, InFlightRequests requests) throws IOException {
+        long done = 0;
+        while (done < from.byteSize()) {
+            int request = requests.enter();
+            try {
+                done += writeInPlace(guestOffset + done, from.asSlice(done));
+            } finally {
+                requests.leave(request);
+            }
+            if (done < from.byteSize()) {
+                done += writeSome(guestOffset + done, from.asSlice(done));
+            }
+        }
+    }
 
     void zero(long guestOffset, long lengthBytes) throws IOException;
 

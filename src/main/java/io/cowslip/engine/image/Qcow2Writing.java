@@ -85,6 +85,13 @@ final class Qcow2Writing {
         void make() throws IOException;
     }
 
+    /** The same with something to tell. */
+    @FunctionalInterface
+    private interface Action<T> {
+        @Nullable
+        T take() throws IOException;
+    }
+
     WriteBarrier barrier() {
         return barrier;
     }
@@ -94,7 +101,7 @@ final class Qcow2Writing {
      * can be written in place. The data goes to the file without the metadata lock.
      */
     long writeSome(long guestOffset, MemorySegment from) throws IOException {
-        ClusterWriter.Begun write = begin(guestOffset, from);
+        ClusterWriter.Begun write = underLock(() -> writer.begin(guestOffset, from));
         if (write == null) {
             return 0;
         }
@@ -111,18 +118,6 @@ final class Qcow2Writing {
         }
         changing(() -> writer.publish(write));
         return write.part().byteSize();
-    }
-
-    private ClusterWriter.@Nullable Begun begin(long guestOffset, MemorySegment from) throws IOException {
-        metadataLock.lock();
-        try {
-            barrier.requireSound();
-            return writer.begin(guestOffset, from);
-        } catch (ImageException failure) {
-            throw stoppingIfCorrupt(failure);
-        } finally {
-            metadataLock.unlock();
-        }
     }
 
     private void abandon(ClusterWriter.Begun write) {
@@ -168,24 +163,9 @@ final class Qcow2Writing {
                 long clusterEnd = geometry.clusterStart(position) + geometry.clusterBytes();
                 long length = Math.min(ZEROS_BYTES, Math.min(end, clusterEnd) - position);
                 if (!layer.readsAsZeros(position, length)) {
-                    write(position, zeros.asSlice(0, length));
+                    layer.write(position, zeros.asSlice(0, length), requests);
                 }
                 position += length;
-            }
-        }
-    }
-
-    private void write(long guestOffset, MemorySegment from) throws IOException {
-        long done = 0;
-        while (done < from.byteSize()) {
-            int request = requests.enter();
-            try {
-                done += layer.writeInPlace(guestOffset + done, from.asSlice(done));
-            } finally {
-                requests.leave(request);
-            }
-            if (done < from.byteSize()) {
-                done += writeSome(guestOffset + done, from.asSlice(done));
             }
         }
     }
@@ -262,10 +242,17 @@ final class Qcow2Writing {
     }
 
     private void changing(Change change) throws IOException {
+        underLock(() -> {
+            change.make();
+            return null;
+        });
+    }
+
+    private <T> @Nullable T underLock(Action<T> action) throws IOException {
         metadataLock.lock();
         try {
             barrier.requireSound();
-            change.make();
+            return action.take();
         } catch (ImageException failure) {
             throw stoppingIfCorrupt(failure);
         } finally {
@@ -290,12 +277,6 @@ final class Qcow2Writing {
         if (blocks != 1) {
             throw new IllegalArgumentException(blocks + " refcount blocks were asked for at once");
         }
-        long hostOffset = refcounts.blockOffset(blockIndex);
-        if (file.read(hostOffset, into) < into.byteSize()) {
-            throw ImageException.of(
-                    ImageException.Kind.CORRUPT,
-                    file.path(),
-                    "the refcount block at " + hostOffset + " reaches past the end of the file");
-        }
+        file.readWhole("refcount block", refcounts.blockOffset(blockIndex), into);
     }
 }

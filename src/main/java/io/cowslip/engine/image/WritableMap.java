@@ -1,6 +1,5 @@
 package io.cowslip.engine.image;
 
-import io.cowslip.engine.ImageException;
 import io.cowslip.engine.alloc.ClusterAllocator;
 import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.cache.ResidentTable;
@@ -117,12 +116,7 @@ final class WritableMap {
     private void copyTable(long fromHost, long toHost) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment table = loan.segment(geometry.clusterBytes());
-            if (file.read(fromHost, table) < table.byteSize()) {
-                throw ImageException.of(
-                        ImageException.Kind.CORRUPT,
-                        file.path(),
-                        "the L2 table at " + fromHost + " reaches past the end of the file");
-            }
+            file.readWhole("L2 table", fromHost, table);
             file.write(toHost, table);
         }
     }

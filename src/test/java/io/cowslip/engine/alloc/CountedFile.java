@@ -88,7 +88,8 @@ final class CountedFile implements AutoCloseable {
             refcounts.table().writeBack(file);
         }
         refcounts.tablePublished();
-        quarantine.barrierPassed();
+        quarantine.barrierWritten();
+        quarantine.barrierSynced();
     }
 
     /** Commits until no count is left to drop. No request is in flight. */

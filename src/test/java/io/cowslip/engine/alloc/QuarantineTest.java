@@ -14,7 +14,7 @@ final class QuarantineTest {
         quarantine.add(10, 1, false);
         assertThat(quarantine.takeReusable()).isEmpty();
         assertThat(quarantine.isEmpty()).isFalse();
-        quarantine.barrierPassed();
+        passBarrier();
         assertThat(quarantine.isEmpty()).isFalse();
         assertThat(quarantine.takeReusable()).containsExactly(new Quarantine.Freed(10, 1, false));
         assertThat(quarantine.isEmpty()).isTrue();
@@ -25,7 +25,7 @@ final class QuarantineTest {
     void nothingComesOutWhileRequestsThatMayKnowItGoOn() {
         int request = requests.enter();
         quarantine.add(10, 2, false);
-        quarantine.barrierPassed();
+        passBarrier();
         assertThat(quarantine.takeReusable()).isEmpty();
         int late = requests.enter();
         requests.leave(request);
@@ -37,10 +37,10 @@ final class QuarantineTest {
     @Test
     void batchesKeepTheirOrder() {
         quarantine.add(10, 1, false);
-        quarantine.barrierPassed();
+        passBarrier();
         int request = requests.enter();
         quarantine.add(20, 1, false);
-        quarantine.barrierPassed();
+        passBarrier();
         quarantine.add(30, 1, false);
         assertThat(quarantine.takeReusable().stream().map(Quarantine.Freed::firstCluster))
                 .doesNotContain(20L, 30L);
@@ -48,7 +48,7 @@ final class QuarantineTest {
         assertThat(quarantine.takeReusable().stream().map(Quarantine.Freed::firstCluster))
                 .contains(20L)
                 .doesNotContain(30L);
-        quarantine.barrierPassed();
+        passBarrier();
         assertThat(quarantine.takeReusable()).containsExactly(new Quarantine.Freed(30, 1, false));
     }
 
@@ -59,7 +59,7 @@ final class QuarantineTest {
         quarantine.add(13, 1, false);
         quarantine.add(14, 1, true);
         quarantine.add(14, 1, true);
-        quarantine.barrierPassed();
+        passBarrier();
         assertThat(quarantine.takeReusable())
                 .containsExactly(
                         new Quarantine.Freed(10, 3, true),
@@ -71,7 +71,7 @@ final class QuarantineTest {
     @Test
     void aBarrierOverNothingIsNoBatch() {
         int request = requests.enter();
-        quarantine.barrierPassed();
+        passBarrier();
         assertThat(quarantine.isEmpty()).isTrue();
         requests.leave(request);
     }
@@ -88,7 +88,12 @@ final class QuarantineTest {
         quarantine.barrierSynced();
         assertThat(quarantine.takeReusable()).isEmpty();
         assertThat(quarantine.isEmpty()).isFalse();
-        quarantine.barrierPassed();
+        passBarrier();
         assertThat(quarantine.takeReusable()).containsExactly(new Quarantine.Freed(20, 1, false));
+    }
+
+    private void passBarrier() {
+        quarantine.barrierWritten();
+        quarantine.barrierSynced();
     }
 }

@@ -133,7 +133,8 @@ final class CacheCleaningTest {
     void theMemoryGoesBackToTheSystem() throws IOException {
         int entries = 16 << 10;
         // Entries of 4 KiB on a disk of 1 TiB: 64 MiB of tables.
-        try (TableCache cache = TableCache.plain(4096, entries, 1 << 15, 4, true, store, new CacheCounters())) {
+        try (TableCache cache =
+                TableCache.ofSlices(4096, entries, 1 << 15, 4, TableCache.NEVER_PACKED, store, new CacheCounters())) {
             long before = residentKilobytes();
             for (long key = 0; key < entries; key++) {
                 cache.read(key, 0);
