@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  * may {@link #close}, which ends a wait.
  */
 final class ReadinessWait {
-    private @Nullable Selector selector;
-    private @Nullable SelectionKey key;
+    private volatile @Nullable Selector selector;
+    private volatile @Nullable SelectionKey key;
 
     /** Waits for {@code operations}, at most {@code millis}; false where it was in vain. */
     boolean await(SocketChannel socket, int operations, long millis) throws IOException {
