@@ -18,6 +18,7 @@ public final class HeldOperations implements HostFiles {
 
     /** What can be held. */
     public enum Kind {
+        READ(ObservedHostFile.Operation.READ),
         WRITE(ObservedHostFile.Operation.WRITE),
         SYNC(ObservedHostFile.Operation.SYNC);
 
@@ -55,8 +56,18 @@ public final class HeldOperations implements HostFiles {
         }
     }
 
+    private final @Nullable Path only;
     private final AtomicReference<@Nullable Hold> next = new AtomicReference<>();
     private final AtomicInteger syncs = new AtomicInteger();
+
+    public HeldOperations() {
+        this(null);
+    }
+
+    /** @param only the file whose operations are held; null: any */
+    public HeldOperations(@Nullable Path only) {
+        this.only = only;
+    }
 
     /** The next operation of this kind waits; those after it do not. */
     public Hold holdNext(Kind kind) {
@@ -85,7 +96,8 @@ public final class HeldOperations implements HostFiles {
             syncs.incrementAndGet();
         }
         Hold hold = next.get();
-        if (hold == null || hold.kind.operation != operation || !next.compareAndSet(hold, null)) {
+        boolean elsewhere = only != null && !only.equals(path);
+        if (hold == null || elsewhere || hold.kind.operation != operation || !next.compareAndSet(hold, null)) {
             return;
         }
         hold.reached.countDown();

@@ -4,13 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.testing.Background;
 import io.cowslip.testing.HeldOperations;
 import io.cowslip.testing.HeldOperations.Hold;
 import io.cowslip.testing.HeldOperations.Kind;
 import io.cowslip.testing.ImageAssertions;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -300,31 +300,18 @@ final class HeldWritesTest {
     }
 
     /** Returns once every thread that this test began, and that is not over, waits for something. */
-    private void awaitAllWaiting() throws InterruptedException {
+    private void awaitAllWaiting() {
         for (Thread thread : threads) {
             while (thread.isAlive()
                     && thread.getState() != Thread.State.WAITING
                     && thread.getState() != Thread.State.BLOCKED
                     && thread.getState() != Thread.State.TIMED_WAITING) {
-                Thread.sleep(1);
+                Thread.onSpinWait();
             }
         }
     }
 
-    @FunctionalInterface
-    private interface Action {
-        void run() throws IOException;
-    }
-
-    private CompletableFuture<Void> run(Action action) {
-        return CompletableFuture.runAsync(
-                () -> {
-                    try {
-                        action.run();
-                    } catch (IOException e) {
-                        throw new UncheckedIOException(e);
-                    }
-                },
-                task -> threads.add(Thread.ofPlatform().daemon().start(task)));
+    private CompletableFuture<Void> run(Background.Action action) {
+        return Background.run(action, threads::add);
     }
 }

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.cowslip.engine.cache.CacheOptions;
-import io.cowslip.testing.HeldReads;
+import io.cowslip.testing.Background;
+import io.cowslip.testing.HeldOperations;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
@@ -30,16 +30,16 @@ final class ReconfigureBesideCopyTest {
         Path base = folder.resolve("base.qcow2");
         Path overlay = folder.resolve("overlay.qcow2");
         createChain(base, overlay);
-        HeldReads files = new HeldReads(base);
+        HeldOperations files = new HeldOperations(base);
         try (DiskImage image = DiskImage.open(overlay, ImageOptions.defaults(), TestImages.environment(files))) {
-            files.hold();
-            CompletableFuture<Void> writing = run(() -> TestImages.write(image, 100, new byte[] {9}));
-            files.awaitReader();
-            CompletableFuture<Void> reconfiguring = run(() -> image.reconfigure(otherCachesBelow()));
+            HeldOperations.Hold reading = files.holdNext(HeldOperations.Kind.READ);
+            CompletableFuture<Void> writing = Background.run(() -> TestImages.write(image, 100, new byte[] {9}));
+            reading.awaitReached();
+            CompletableFuture<Void> reconfiguring = Background.run(() -> image.reconfigure(otherCachesBelow()));
             assertThatThrownBy(() -> reconfiguring.get(300, TimeUnit.MILLISECONDS))
                     .isInstanceOf(TimeoutException.class);
 
-            files.release();
+            reading.release();
 
             writing.join();
             reconfiguring.join();
@@ -71,22 +71,5 @@ final class ReconfigureBesideCopyTest {
                 defaults.discard(),
                 null,
                 below);
-    }
-
-    @FunctionalInterface
-    private interface Action {
-        void run() throws IOException;
-    }
-
-    private static CompletableFuture<Void> run(Action action) {
-        return CompletableFuture.runAsync(
-                () -> {
-                    try {
-                        action.run();
-                    } catch (IOException e) {
-                        throw new UncheckedIOException(e);
-                    }
-                },
-                task -> Thread.ofPlatform().daemon().start(task));
     }
 }
