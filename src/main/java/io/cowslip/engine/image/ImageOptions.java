@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param discard what becomes of discard requests
  * @param cacheDirect {@code cache.direct}: whether reads and writes go past the host's page cache; null: as the layer
  *     above, and not for the first
+ * @param lazyRefcounts whether refcounts may reach the file late, while it is marked as dirty; null: as the header says
+ * @param overlapCheck which metadata is looked out for before anything is written
  * @param backing options of the layer below; null: the defaults
  */
 public record ImageOptions(
@@ -24,6 +26,8 @@ public record ImageOptions(
         long cacheCleanIntervalSeconds,
         DiscardMode discard,
         @Nullable Boolean cacheDirect,
+        @Nullable Boolean lazyRefcounts,
+        OverlapCheck overlapCheck,
         @Nullable ImageOptions backing) {
 
     /** QEMU's default of {@code cache-clean-interval} on Linux, in seconds. */
@@ -31,6 +35,27 @@ public record ImageOptions(
 
     /** The largest {@code cache-clean-interval} that QEMU takes, in seconds (an unsigned 32-bit number). */
     public static final long MAX_CACHE_CLEAN_INTERVAL_SECONDS = 0xFFFF_FFFFL;
+
+    /** The same with {@code lazy-refcounts} and {@code overlap-check} at their defaults. */
+    public ImageOptions(
+            @Nullable ImageFormat format,
+            boolean readOnly,
+            CacheOptions caches,
+            long cacheCleanIntervalSeconds,
+            DiscardMode discard,
+            @Nullable Boolean cacheDirect,
+            @Nullable ImageOptions backing) {
+        this(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                null,
+                OverlapCheck.DEFAULT,
+                backing);
+    }
 
     /** QEMU's {@code discard}: whether discarded clusters are given back to the host. */
     public enum DiscardMode {
@@ -52,17 +77,100 @@ public record ImageOptions(
 
     /** The same with another format. */
     public ImageOptions withFormat(ImageFormat other) {
-        return new ImageOptions(other, readOnly, caches, cacheCleanIntervalSeconds, discard, cacheDirect, backing);
+        return new ImageOptions(
+                other,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
     }
 
     /** The same, writable or not. */
     public ImageOptions withReadOnly(boolean other) {
-        return new ImageOptions(format, other, caches, cacheCleanIntervalSeconds, discard, cacheDirect, backing);
+        return new ImageOptions(
+                format,
+                other,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
+    }
+
+    /** The same with other cache sizes. */
+    public ImageOptions withCaches(CacheOptions other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                other,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
     }
 
     /** The same with or without the page cache; null: as the layer above. */
     public ImageOptions withCacheDirect(@Nullable Boolean other) {
-        return new ImageOptions(format, readOnly, caches, cacheCleanIntervalSeconds, discard, other, backing);
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                other,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
+    }
+
+    /** The same with refcounts that may be late or not; null: as the header says. */
+    public ImageOptions withLazyRefcounts(@Nullable Boolean other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                other,
+                overlapCheck,
+                backing);
+    }
+
+    /** The same, looking out for other metadata. */
+    public ImageOptions withOverlapCheck(OverlapCheck other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                lazyRefcounts,
+                other,
+                backing);
+    }
+
+    /** The same upon a layer with other options. */
+    public ImageOptions withBacking(@Nullable ImageOptions other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                lazyRefcounts,
+                overlapCheck,
+                other);
     }
 
     /** Whether reads and writes go past the host's page cache. */
