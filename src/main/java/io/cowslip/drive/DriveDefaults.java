@@ -68,6 +68,8 @@ record DriveDefaults(ImageOptions unasked) {
                 options.cacheCleanIntervalSeconds(),
                 options.discard(),
                 options.cacheDirect(),
+                options.dataFile(),
+                options.encrypt(),
                 backing);
     }
 }

@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param discard what becomes of discard requests
  * @param cacheDirect {@code cache.direct}: whether reads and writes go past the host's page cache; null: as the layer
  *     above, and not for the first
+ * @param dataFile {@code data-file}: the external data file, relative to the image's folder; null: the one that the
+ *     header names
+ * @param encrypt how an encrypted image is to be read; null: not at all
  * @param backing options of the layer below; null: the defaults
  */
 public record ImageOptions(
@@ -24,6 +27,8 @@ public record ImageOptions(
         long cacheCleanIntervalSeconds,
         DiscardMode discard,
         @Nullable Boolean cacheDirect,
+        @Nullable String dataFile,
+        @Nullable EncryptOptions encrypt,
         @Nullable ImageOptions backing) {
 
     /** QEMU's default of {@code cache-clean-interval} on Linux, in seconds. */
@@ -36,6 +41,18 @@ public record ImageOptions(
     public enum DiscardMode {
         IGNORE,
         UNMAP
+    }
+
+    /** An image with its data in its own file, and in the clear. */
+    public ImageOptions(
+            @Nullable ImageFormat format,
+            boolean readOnly,
+            CacheOptions caches,
+            long cacheCleanIntervalSeconds,
+            DiscardMode discard,
+            @Nullable Boolean cacheDirect,
+            @Nullable ImageOptions backing) {
+        this(format, readOnly, caches, cacheCleanIntervalSeconds, discard, cacheDirect, null, null, backing);
     }
 
     /** Everything at its default: a writable qcow2 image. */
@@ -52,17 +69,44 @@ public record ImageOptions(
 
     /** The same with another format. */
     public ImageOptions withFormat(ImageFormat other) {
-        return new ImageOptions(other, readOnly, caches, cacheCleanIntervalSeconds, discard, cacheDirect, backing);
+        return new ImageOptions(
+                other, readOnly, caches, cacheCleanIntervalSeconds, discard, cacheDirect, dataFile, encrypt, backing);
     }
 
     /** The same, writable or not. */
     public ImageOptions withReadOnly(boolean other) {
-        return new ImageOptions(format, other, caches, cacheCleanIntervalSeconds, discard, cacheDirect, backing);
+        return new ImageOptions(
+                format, other, caches, cacheCleanIntervalSeconds, discard, cacheDirect, dataFile, encrypt, backing);
     }
 
     /** The same with or without the page cache; null: as the layer above. */
     public ImageOptions withCacheDirect(@Nullable Boolean other) {
-        return new ImageOptions(format, readOnly, caches, cacheCleanIntervalSeconds, discard, other, backing);
+        return new ImageOptions(
+                format, readOnly, caches, cacheCleanIntervalSeconds, discard, other, dataFile, encrypt, backing);
+    }
+
+    /** The same with another external data file. */
+    public ImageOptions withDataFile(@Nullable String other) {
+        return new ImageOptions(
+                format, readOnly, caches, cacheCleanIntervalSeconds, discard, cacheDirect, other, encrypt, backing);
+    }
+
+    /** The same with another encryption. */
+    public ImageOptions withEncrypt(@Nullable EncryptOptions other) {
+        return new ImageOptions(
+                format, readOnly, caches, cacheCleanIntervalSeconds, discard, cacheDirect, dataFile, other, backing);
+    }
+
+    /** The same over another layer. */
+    public ImageOptions withBacking(@Nullable ImageOptions other) {
+        return new ImageOptions(
+                format, readOnly, caches, cacheCleanIntervalSeconds, discard, cacheDirect, dataFile, encrypt, other);
+    }
+
+    /** The same without any passphrase, here and below. */
+    public ImageOptions withoutSecrets() {
+        ImageOptions own = encrypt == null ? this : withEncrypt(new EncryptOptions(encrypt.format(), null, null));
+        return backing == null ? own : own.withBacking(backing.withoutSecrets());
     }
 
     /** Whether reads and writes go past the host's page cache. */
