@@ -78,20 +78,25 @@ public record DriveProperties(
         /** These options, and those of {@code otherwise} where there are none. Cache sizes are these alone. */
         ImageOptions over(ImageOptions otherwise, @Nullable ImageFormat format) {
             return new ImageOptions(
-                    format,
-                    Objects.requireNonNullElse(readOnly, otherwise.readOnly()),
-                    new CacheOptions(
-                            bytes(l2CacheSize),
-                            bytes(l2CacheEntrySize),
-                            bytes(refcountCacheSize),
-                            bytes(cacheSize),
-                            l2CachePacked),
-                    cacheCleanInterval == null ? otherwise.cacheCleanIntervalSeconds() : cacheCleanInterval.toSeconds(),
-                    Objects.requireNonNullElse(discard, otherwise.discard()),
-                    cacheDirect == null ? otherwise.cacheDirect() : cacheDirect,
-                    lazyRefcounts == null ? otherwise.lazyRefcounts() : lazyRefcounts,
-                    overlapCheck == null ? otherwise.overlapCheck() : overlapCheck.over(otherwise.overlapCheck()),
-                    null);
+                            format,
+                            Objects.requireNonNullElse(readOnly, otherwise.readOnly()),
+                            new CacheOptions(
+                                    bytes(l2CacheSize),
+                                    bytes(l2CacheEntrySize),
+                                    bytes(refcountCacheSize),
+                                    bytes(cacheSize),
+                                    l2CachePacked),
+                            cacheCleanInterval == null
+                                    ? otherwise.cacheCleanIntervalSeconds()
+                                    : cacheCleanInterval.toSeconds(),
+                            Objects.requireNonNullElse(discard, otherwise.discard()),
+                            cacheDirect == null ? otherwise.cacheDirect() : cacheDirect,
+                            null)
+                    .withLazyRefcounts(lazyRefcounts == null ? otherwise.lazyRefcounts() : lazyRefcounts)
+                    .withOverlapCheck(
+                            overlapCheck == null
+                                    ? otherwise.overlapCheck()
+                                    : overlapCheck.over(otherwise.overlapCheck()));
         }
 
         private static @Nullable Long bytes(@Nullable ByteSize size) {

@@ -94,21 +94,24 @@ record LayerOptions(
 
     private ImageOptions over(ImageOptions defaults, String prefix) {
         return new ImageOptions(
-                format == null ? defaults.format() : format(prefix + "format"),
-                readOnly == null ? defaults.readOnly() : readOnly,
-                caches(defaults.caches()),
-                cacheCleanInterval == null
-                        ? defaults.cacheCleanIntervalSeconds()
-                        : seconds(prefix + "cache-clean-interval", cacheCleanInterval),
-                discard == null ? defaults.discard() : discardMode(prefix + "discard", discard),
-                cacheDirect == null ? defaults.cacheDirect() : cacheDirect,
-                lazyRefcounts == null ? defaults.lazyRefcounts() : lazyRefcounts,
-                overlapCheck == null ? defaults.overlapCheck() : overlapCheck.over(defaults.overlapCheck(), prefix),
-                backing == null
-                        ? defaults.backing()
-                        : backing.over(
-                                defaults.backing() == null ? ImageOptions.defaults() : defaults.backing(),
-                                prefix + "backing."));
+                        format == null ? defaults.format() : format(prefix + "format"),
+                        readOnly == null ? defaults.readOnly() : readOnly,
+                        caches(defaults.caches()),
+                        cacheCleanInterval == null
+                                ? defaults.cacheCleanIntervalSeconds()
+                                : seconds(prefix + "cache-clean-interval", cacheCleanInterval),
+                        discard == null ? defaults.discard() : discardMode(prefix + "discard", discard),
+                        cacheDirect == null ? defaults.cacheDirect() : cacheDirect,
+                        backing == null
+                                ? defaults.backing()
+                                : backing.over(
+                                        defaults.backing() == null ? ImageOptions.defaults() : defaults.backing(),
+                                        prefix + "backing."))
+                .withLazyRefcounts(lazyRefcounts == null ? defaults.lazyRefcounts() : lazyRefcounts)
+                .withOverlapCheck(
+                        overlapCheck == null
+                                ? defaults.overlapCheck()
+                                : overlapCheck.over(defaults.overlapCheck(), prefix));
     }
 
     private ImageFormat format(String option) {

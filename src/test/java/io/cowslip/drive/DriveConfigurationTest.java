@@ -61,15 +61,16 @@ class DriveConfigurationTest {
                         "cowslip.drive-defaults.read-only=true")
                 .run(context -> assertThat(context.getBean(DriveDefaults.class).unasked())
                         .isEqualTo(new ImageOptions(
-                                null,
-                                true,
-                                new CacheOptions(1536 * K, 4 * K, 256 * K, null, false),
-                                90,
-                                DiscardMode.IGNORE,
-                                true,
-                                true,
-                                new OverlapCheck(OverlapCheck.Template.NONE, Map.of("main-header", true)),
-                                null)));
+                                        null,
+                                        true,
+                                        new CacheOptions(1536 * K, 4 * K, 256 * K, null, false),
+                                        90,
+                                        DiscardMode.IGNORE,
+                                        true,
+                                        null)
+                                .withLazyRefcounts(true)
+                                .withOverlapCheck(
+                                        new OverlapCheck(OverlapCheck.Template.NONE, Map.of("main-header", true)))));
     }
 
     @Test

@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param discard what becomes of discard requests
  * @param cacheDirect {@code cache.direct}: whether reads and writes go past the host's page cache; null: as the layer
  *     above, and not for the first
+ * @param dataFile {@code data-file}: the external data file, relative to the image's folder; null: the one that the
+ *     header names
+ * @param encrypt how an encrypted image is to be read; null: not at all
  * @param lazyRefcounts whether refcounts may reach the file late, while it is marked as dirty; null: as the header says
  * @param overlapCheck which metadata is looked out for before anything is written
  * @param backing options of the layer below; null: the defaults
@@ -26,6 +29,8 @@ public record ImageOptions(
         long cacheCleanIntervalSeconds,
         DiscardMode discard,
         @Nullable Boolean cacheDirect,
+        @Nullable String dataFile,
+        @Nullable EncryptOptions encrypt,
         @Nullable Boolean lazyRefcounts,
         OverlapCheck overlapCheck,
         @Nullable ImageOptions backing) {
@@ -36,7 +41,13 @@ public record ImageOptions(
     /** The largest {@code cache-clean-interval} that QEMU takes, in seconds (an unsigned 32-bit number). */
     public static final long MAX_CACHE_CLEAN_INTERVAL_SECONDS = 0xFFFF_FFFFL;
 
-    /** The same with {@code lazy-refcounts} and {@code overlap-check} at their defaults. */
+    /** QEMU's {@code discard}: whether discarded clusters are given back to the host. */
+    public enum DiscardMode {
+        IGNORE,
+        UNMAP
+    }
+
+    /** An image with its data in its own file, and in the clear, with all else at its default. */
     public ImageOptions(
             @Nullable ImageFormat format,
             boolean readOnly,
@@ -53,14 +64,10 @@ public record ImageOptions(
                 discard,
                 cacheDirect,
                 null,
+                null,
+                null,
                 OverlapCheck.DEFAULT,
                 backing);
-    }
-
-    /** QEMU's {@code discard}: whether discarded clusters are given back to the host. */
-    public enum DiscardMode {
-        IGNORE,
-        UNMAP
     }
 
     /** Everything at its default: a writable qcow2 image. */
@@ -84,6 +91,8 @@ public record ImageOptions(
                 cacheCleanIntervalSeconds,
                 discard,
                 cacheDirect,
+                dataFile,
+                encrypt,
                 lazyRefcounts,
                 overlapCheck,
                 backing);
@@ -98,6 +107,8 @@ public record ImageOptions(
                 cacheCleanIntervalSeconds,
                 discard,
                 cacheDirect,
+                dataFile,
+                encrypt,
                 lazyRefcounts,
                 overlapCheck,
                 backing);
@@ -112,6 +123,8 @@ public record ImageOptions(
                 cacheCleanIntervalSeconds,
                 discard,
                 cacheDirect,
+                dataFile,
+                encrypt,
                 lazyRefcounts,
                 overlapCheck,
                 backing);
@@ -125,6 +138,40 @@ public record ImageOptions(
                 caches,
                 cacheCleanIntervalSeconds,
                 discard,
+                other,
+                dataFile,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
+    }
+
+    /** The same with another external data file. */
+    public ImageOptions withDataFile(@Nullable String other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                other,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
+    }
+
+    /** The same with another encryption. */
+    public ImageOptions withEncrypt(@Nullable EncryptOptions other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
                 other,
                 lazyRefcounts,
                 overlapCheck,
@@ -140,6 +187,8 @@ public record ImageOptions(
                 cacheCleanIntervalSeconds,
                 discard,
                 cacheDirect,
+                dataFile,
+                encrypt,
                 other,
                 overlapCheck,
                 backing);
@@ -154,12 +203,14 @@ public record ImageOptions(
                 cacheCleanIntervalSeconds,
                 discard,
                 cacheDirect,
+                dataFile,
+                encrypt,
                 lazyRefcounts,
                 other,
                 backing);
     }
 
-    /** The same upon a layer with other options. */
+    /** The same over another layer. */
     public ImageOptions withBacking(@Nullable ImageOptions other) {
         return new ImageOptions(
                 format,
@@ -168,9 +219,17 @@ public record ImageOptions(
                 cacheCleanIntervalSeconds,
                 discard,
                 cacheDirect,
+                dataFile,
+                encrypt,
                 lazyRefcounts,
                 overlapCheck,
                 other);
+    }
+
+    /** The same without any passphrase, here and below. */
+    public ImageOptions withoutSecrets() {
+        ImageOptions own = encrypt == null ? this : withEncrypt(new EncryptOptions(encrypt.format(), null, null));
+        return backing == null ? own : own.withBacking(backing.withoutSecrets());
     }
 
     /** Whether reads and writes go past the host's page cache. */
