@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 /** An open qcow2 file: map, then act. Reading is here; what changes metadata is in {@link Qcow2Writing}. */
 final class Qcow2Layer implements ImageLayer {
     private final HostFile file;
+    private final DataStore data;
     private final ImageGeometry geometry;
     private final @Nullable ImageLayer backing;
     private final ClusterCodec codec;
@@ -48,6 +49,7 @@ final class Qcow2Layer implements ImageLayer {
             InFlightRequests requests)
             throws IOException {
         this.file = file;
+        this.data = new DataStore(file);
         this.geometry = header.geometry();
         this.backing = backing;
         this.caches = caches;
@@ -77,6 +79,11 @@ final class Qcow2Layer implements ImageLayer {
     @Override
     public HostFile file() {
         return file;
+    }
+
+    /** Where the guest's bytes are. */
+    DataStore data() {
+        return data;
     }
 
     @Override
@@ -111,18 +118,10 @@ final class Qcow2Layer implements ImageLayer {
 
     private void readExtent(Extent extent, long guestOffset, MemorySegment into) throws IOException {
         switch (extent) {
-            case Extent.Data data -> readData(data.hostOffset(), into);
+            case Extent.Data run -> data.read(run.hostOffset(), guestOffset, into);
             case Extent.Zero zero -> into.fill((byte) 0);
             case Extent.Hole hole -> readBelow(guestOffset, into);
             case Extent.Compressed compressed -> readCompressed(compressed, into);
-        }
-    }
-
-    /** A file may end before its last data cluster does: what is missing reads as zeros. */
-    private void readData(long hostOffset, MemorySegment into) throws IOException {
-        long count = file.read(hostOffset, into);
-        if (count < into.byteSize()) {
-            into.asSlice(count).fill((byte) 0);
         }
     }
 
@@ -138,7 +137,8 @@ final class Qcow2Layer implements ImageLayer {
         try (IoBuffers.Loan packed = IoBuffers.borrow(compressed.payloadBytes());
                 IoBuffers.Loan plain = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment payload = packed.segment(compressed.payloadBytes());
-            readData(compressed.hostOffset(), payload);
+            // The last sector that a payload may reach into need not be in the file.
+            payload.asSlice(file.read(compressed.hostOffset(), payload)).fill((byte) 0);
             MemorySegment cluster = plain.segment(geometry.clusterBytes());
             codec.decode(payload, cluster);
             MemorySegment.copy(cluster, compressed.offsetInCluster(), into, 0, into.byteSize());
@@ -168,15 +168,15 @@ final class Qcow2Layer implements ImageLayer {
         barrier.requireSound();
         long done = 0;
         while (done < from.byteSize()
-                && map.extentAt(guestOffset + done, from.byteSize() - done) instanceof Extent.Data data
-                && data.copied()) {
+                && map.extentAt(guestOffset + done, from.byteSize() - done) instanceof Extent.Data run
+                && run.copied()) {
             try {
-                file.write(data.hostOffset(), from.asSlice(done, data.lengthBytes()));
+                data.write(run.hostOffset(), guestOffset + done, from.asSlice(done, run.lengthBytes()));
             } finally {
                 // A write that fails may have reached the file in part, and what is read must be what a flush keeps.
                 barrier.dataWritten();
             }
-            done += data.lengthBytes();
+            done += run.lengthBytes();
         }
         return done;
     }

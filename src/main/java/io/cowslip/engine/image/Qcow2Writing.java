@@ -60,9 +60,10 @@ final class Qcow2Writing {
         refcounts.requireSoundTable(file.sizeBytes());
         refcounts.useCache(caches.create(this::loadRefcountBlock));
         this.allocator = new ClusterAllocator(file, geometry, refcounts, quarantine);
-        WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, barrier);
+        DataClusters clusters = new DataClusters.Counted(allocator);
+        WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
         ClusterReservations reservations = new ClusterReservations(metadataLock);
-        this.writer = new ClusterWriter(file, geometry, layer, writableMap, allocator, barrier, reservations);
+        this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations);
         this.eraser =
                 new ClusterEraser(geometry, header.version(), layer.backing(), writableMap, reservations, barrier);
         try {

@@ -69,7 +69,12 @@ final class WriteBarrier {
         unsynced.written();
     }
 
-    /** The same for bytes in new clusters. */
+    /** The same for a new L2 table. */
+    void tableWritten() {
+        unsynced.written();
+    }
+
+    /** The same for the guest's bytes in new clusters. */
     void newDataWritten(long bytes) {
         newBytes.addAndGet(bytes);
         unsynced.written();
