@@ -52,7 +52,7 @@ public final class MetadataDamage {
     }
 
     private MetadataSites.Site any(MetadataSites.Kind kind) {
-        List<MetadataSites.Site> all = sites.get(kind);
+        List<MetadataSites.Site> all = sites.getOrDefault(kind, List.of());
         return all.get(random.nextInt(all.size()));
     }
 

@@ -2,6 +2,7 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
@@ -76,7 +77,7 @@ final class ClusterCounters {
             return chunk;
         }
         Chunk made = new Chunk();
-        return chunks.compareAndSet(index, null, made) ? made : java.util.Objects.requireNonNull(chunks.get(index));
+        return chunks.compareAndSet(index, null, made) ? made : Objects.requireNonNull(chunks.get(index));
     }
 
     private static final class Chunk {
@@ -118,7 +119,7 @@ final class ClusterCounters {
         }
 
         private void addWide(int from, int length, int amount) {
-            int[] counts = java.util.Objects.requireNonNull(wide);
+            int[] counts = Objects.requireNonNull(wide);
             for (int i = from; i < from + length; i++) {
                 counts[i] = (int) Math.min(Integer.MAX_VALUE, (long) counts[i] + amount);
             }
