@@ -81,7 +81,8 @@ public record DiskRecipe(
     }
 
     public DiskRecipe withVersion(int otherVersion) {
-        return new DiskRecipe(clusterBytes, otherVersion, refcountBits, compression, sizeBytes, edits, dataFile, layers);
+        return new DiskRecipe(
+                clusterBytes, otherVersion, refcountBits, compression, sizeBytes, edits, dataFile, layers);
     }
 
     public DiskRecipe withDataFile(DataFile other) {
@@ -93,7 +94,8 @@ public record DiskRecipe(
     }
 
     public DiskRecipe over(Layer... below) {
-        return new DiskRecipe(clusterBytes, version, refcountBits, compression, sizeBytes, edits, dataFile, List.of(below));
+        return new DiskRecipe(
+                clusterBytes, version, refcountBits, compression, sizeBytes, edits, dataFile, List.of(below));
     }
 
     /** Makes the files in {@code folder}; the image itself is {@code disk.qcow2}. */

@@ -105,7 +105,10 @@ public final class RefcountAudit {
         for (long i = 0; i < clusterBytes / Long.BYTES; i++) {
             long entry = tableEntry(table, i);
             if (entry != 0 && externalData) {
-                checkPlace("L2 entry " + l1Index + "/" + i, entry, (l1Index * clusterBytes / Long.BYTES + i) * clusterBytes);
+                checkPlace(
+                        "L2 entry " + l1Index + "/" + i,
+                        entry,
+                        (l1Index * clusterBytes / Long.BYTES + i) * clusterBytes);
             } else if (entry != 0) {
                 referEntry("L2 entry " + l1Index + "/" + i, entry);
             }
