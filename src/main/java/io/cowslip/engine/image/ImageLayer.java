@@ -3,6 +3,7 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.ImageLock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,21 @@ import org.jspecify.annotations.Nullable;
 sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     HostFile file();
+
+    /** Where the guest's bytes are, as far as the layer has any: its own file or an external data file. */
+    default HostFile dataFile() {
+        return file();
+    }
+
+    /** Goes over from a reader's to a writer's locks on the layer's own files, or back; refused, it keeps what it had. */
+    default void lock(ImageLock lock) throws IOException {
+        file().lock(lock);
+    }
+
+    /** Gives the locks on the layer's own files up. */
+    default void unlock() throws IOException {
+        file().unlock();
+    }
 
     ImageFormat format();
 
