@@ -3,6 +3,7 @@ package io.cowslip.engine.host;
 import io.cowslip.engine.ImageException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 
 /**
@@ -39,6 +40,21 @@ public interface HostFile extends AutoCloseable {
                     path(),
                     "the " + what + " at " + hostOffset + " reaches past the end of the file");
         }
+    }
+
+    /** Whether {@link #transferTo} can be used: the file is open for reading only, and through the page cache. */
+    default boolean isTransferable() {
+        return false;
+    }
+
+    /**
+     * Hands pages of the file to a socket, without copying them: what the file holds when the socket sends them is what
+     * its peer gets, so the file must not change before that.
+     *
+     * @return bytes handed over: fewer than asked for where {@code target} takes no more at the moment, or the file ends
+     */
+    default long transferTo(long hostOffset, long lengthBytes, WritableByteChannel target) throws IOException {
+        throw new UnsupportedOperationException(path() + " cannot be transferred");
     }
 
     /** Writes all of {@code from} at {@code hostOffset}, growing the file where needed. Not durable until a sync. */

@@ -4,15 +4,19 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.cache.CacheOptions;
+import io.cowslip.engine.host.ConnectionQueue;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.SocketChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An open image with its backing chain: the guest's bytes. All methods may be called from any thread at once, except
@@ -28,8 +32,10 @@ public final class DiskImage implements AutoCloseable {
     private final InFlightRequests requests;
     private final InFlightRequests changes = new InFlightRequests();
     private final AtomicLong changeCount = new AtomicLong();
+    private final InFlightRequests transfers = new InFlightRequests();
     private volatile ImageLayer top;
     private volatile ImageOptions options;
+    private volatile boolean transferable;
     private boolean closed;
 
     private DiskImage(
@@ -39,6 +45,7 @@ public final class DiskImage implements AutoCloseable {
         this.requests = requests;
         this.top = top;
         this.options = options;
+        this.transferable = !top.isWritable();
     }
 
     /**
@@ -71,6 +78,44 @@ public final class DiskImage implements AutoCloseable {
         } finally {
             requests.leave(request);
         }
+    }
+
+    /**
+     * The right to hand this image's bytes to {@code connection} as pages of its files, for as long as an answer takes;
+     * null where that cannot be, as with every image that was writable since it was opened.
+     */
+    public @Nullable PageTransfer pageTransfer(SocketChannel connection) throws IOException {
+        if (!transferable) {
+            return null;
+        }
+        ConnectionQueue queue = ConnectionQueue.of(connection);
+        int entered = transfers.enter();
+        if (queue == null || !transferable) {
+            transfers.leave(entered);
+            return null;
+        }
+        return new PageTransfer(this, connection, queue, entered);
+    }
+
+    long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        requireOnDisk(guestOffset, maxLengthBytes);
+        int request = requests.enter();
+        try {
+            return transferable
+                    ? top.transferTo(guestOffset, minLengthBytes, maxLengthBytes, target)
+                    : ImageLayer.NOT_TRANSFERABLE;
+        } finally {
+            requests.leave(request);
+        }
+    }
+
+    boolean isTransferable() {
+        return transferable;
+    }
+
+    void endTransfer(int entered) {
+        transfers.leave(entered);
     }
 
     /** Writes all of {@code from} at {@code guestOffset}. When it fails, a prefix may be written. */
@@ -144,7 +189,7 @@ public final class DiskImage implements AutoCloseable {
     /**
      * Puts other cache sizes, another discard mode, another clean interval or read-only in force while requests go on.
      * All or nothing: refused options leave everything as it was. The format and {@code cache.direct} cannot change.
-     * Waits for the requests that are under way.
+     * Waits for the requests that are under way, and where it becomes writable for {@link PageTransfer}s.
      *
      * @throws ImageException INVALID_OPTION naming what cannot be; BUSY when somebody else keeps it from becoming
      *     writable
@@ -156,7 +201,7 @@ public final class DiskImage implements AutoCloseable {
         requireSamePageCache(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
-            reopenForWriting(wanted);
+            endTransfersAndReopen(wanted);
         }
         List<CacheChange> prepared = prepareCaches(wanted);
         try {
@@ -240,6 +285,17 @@ public final class DiskImage implements AutoCloseable {
             if (!done) {
                 options = writable;
             }
+        }
+    }
+
+    /** Pages that are on their way to clients must have arrived before the file changes. */
+    private void endTransfersAndReopen(ImageOptions wanted) throws IOException {
+        transferable = false;
+        try {
+            transfers.awaitThoseBegun();
+            reopenForWriting(wanted);
+        } finally {
+            transferable = !top.isWritable();
         }
     }
 

@@ -18,6 +18,7 @@ import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /** An open qcow2 file: map, then act. Reading is here; what changes metadata is in {@link Qcow2Writing}. */
@@ -143,6 +144,26 @@ final class Qcow2Layer implements ImageLayer {
             codec.decode(payload, cluster);
             MemorySegment.copy(cluster, compressed.offsetInCluster(), into, 0, into.byteSize());
         }
+    }
+
+    @Override
+    public long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        return switch (map.extentAt(guestOffset, maxLengthBytes)) {
+            case Extent.Data data -> transferRun(data.hostOffset(), minLengthBytes, data.lengthBytes(), target);
+            case Extent.Hole hole -> transferBelow(guestOffset, minLengthBytes, hole.lengthBytes(), target);
+            case Extent.Zero zero -> NOT_TRANSFERABLE;
+            case Extent.Compressed compressed -> NOT_TRANSFERABLE;
+        };
+    }
+
+    private long transferBelow(long guestOffset, long minLengthBytes, long lengthBytes, WritableByteChannel target)
+            throws IOException {
+        if (backing == null || guestOffset >= backing.virtualSizeBytes()) {
+            return NOT_TRANSFERABLE;
+        }
+        long within = Math.min(lengthBytes, backing.virtualSizeBytes() - guestOffset);
+        return backing.transferTo(guestOffset, minLengthBytes, within, target);
     }
 
     @Override
