@@ -36,6 +36,12 @@ class DriveConfiguration {
     }
 
     @Bean
+    @ConfigurationPropertiesBinding
+    static OverlapCheckConverter overlapCheckConverter() {
+        return new OverlapCheckConverter();
+    }
+
+    @Bean
     ImageRoot imageRoot(DriveProperties properties, BadProperty badProperty) {
         try {
             return ImageRoot.at(properties.imageRoot());

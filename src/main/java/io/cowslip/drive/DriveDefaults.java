@@ -4,7 +4,6 @@ import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageOptions;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What drives get where a request is silent. An option of the request always wins. The three sizes make one budget, so a
@@ -23,7 +22,7 @@ record DriveDefaults(ImageOptions unasked) {
 
     /** What a request that says nothing starts from: everything but cache sizes, which {@link #fill} adds. */
     ImageOptions start() {
-        return withCaches(unasked, CacheOptions.DEFAULTS, null);
+        return unasked.withCaches(CacheOptions.DEFAULTS).withBacking(null);
     }
 
     /** The options of a request, made complete for the chain that it opens. */
@@ -37,7 +36,7 @@ record DriveDefaults(ImageOptions unasked) {
         // QEMU knows no cache options for raw.
         CacheOptions caches =
                 layer.format() == ImageFormat.QCOW2 ? fill(asked.caches(), layer.clusterSizeBytes()) : asked.caches();
-        return withCaches(asked, caches, backing);
+        return asked.withCaches(caches).withBacking(backing);
     }
 
     private static ImageOptions belowOf(ImageOptions asked) {
@@ -58,16 +57,5 @@ record DriveDefaults(ImageOptions unasked) {
 
     private static boolean givesSizes(CacheOptions asked) {
         return asked.l2CacheSize() != null || asked.refcountCacheSize() != null || asked.cacheSize() != null;
-    }
-
-    private static ImageOptions withCaches(ImageOptions options, CacheOptions caches, @Nullable ImageOptions backing) {
-        return new ImageOptions(
-                options.format(),
-                options.readOnly(),
-                caches,
-                options.cacheCleanIntervalSeconds(),
-                options.discard(),
-                options.cacheDirect(),
-                backing);
     }
 }

@@ -52,6 +52,9 @@ public record DriveProperties(
      * @param cacheDirect Whether reads and writes go past the host's page cache.
      * @param discard What becomes of discard requests.
      * @param readOnly Whether writes are refused.
+     * @param lazyRefcounts Whether refcounts may reach the file late, while it is marked as dirty. As the image says where
+     *     not given.
+     * @param overlapCheck Which metadata is looked out for before anything is written: none, constant, cached or all.
      */
     public record Options(
             @Nullable ByteSize l2CacheSize,
@@ -68,23 +71,32 @@ public record DriveProperties(
 
             @Nullable Boolean cacheDirect,
             @Nullable DiscardMode discard,
-            @Nullable Boolean readOnly) {
+            @Nullable Boolean readOnly,
+            @Nullable Boolean lazyRefcounts,
+            @Nullable OverlapCheckProperties overlapCheck) {
 
         /** These options, and those of {@code otherwise} where there are none. Cache sizes are these alone. */
         ImageOptions over(ImageOptions otherwise, @Nullable ImageFormat format) {
             return new ImageOptions(
-                    format,
-                    Objects.requireNonNullElse(readOnly, otherwise.readOnly()),
-                    new CacheOptions(
-                            bytes(l2CacheSize),
-                            bytes(l2CacheEntrySize),
-                            bytes(refcountCacheSize),
-                            bytes(cacheSize),
-                            l2CachePacked),
-                    cacheCleanInterval == null ? otherwise.cacheCleanIntervalSeconds() : cacheCleanInterval.toSeconds(),
-                    Objects.requireNonNullElse(discard, otherwise.discard()),
-                    cacheDirect == null ? otherwise.cacheDirect() : cacheDirect,
-                    null);
+                            format,
+                            Objects.requireNonNullElse(readOnly, otherwise.readOnly()),
+                            new CacheOptions(
+                                    bytes(l2CacheSize),
+                                    bytes(l2CacheEntrySize),
+                                    bytes(refcountCacheSize),
+                                    bytes(cacheSize),
+                                    l2CachePacked),
+                            cacheCleanInterval == null
+                                    ? otherwise.cacheCleanIntervalSeconds()
+                                    : cacheCleanInterval.toSeconds(),
+                            Objects.requireNonNullElse(discard, otherwise.discard()),
+                            cacheDirect == null ? otherwise.cacheDirect() : cacheDirect,
+                            null)
+                    .withLazyRefcounts(lazyRefcounts == null ? otherwise.lazyRefcounts() : lazyRefcounts)
+                    .withOverlapCheck(
+                            overlapCheck == null
+                                    ? otherwise.overlapCheck()
+                                    : overlapCheck.over(otherwise.overlapCheck()));
         }
 
         private static @Nullable Long bytes(@Nullable ByteSize size) {
@@ -109,6 +121,9 @@ public record DriveProperties(
      * @param cacheDirect Whether reads and writes go past the host's page cache.
      * @param discard What becomes of discard requests.
      * @param readOnly Whether writes are refused.
+     * @param lazyRefcounts Whether refcounts may reach the file late, while it is marked as dirty. As the image says where
+     *     not given.
+     * @param overlapCheck Which metadata is looked out for before anything is written: none, constant, cached or all.
      */
     public record StartDrive(
             @NotBlank String file,
@@ -127,7 +142,9 @@ public record DriveProperties(
 
             @Nullable Boolean cacheDirect,
             @Nullable DiscardMode discard,
-            @Nullable Boolean readOnly) {
+            @Nullable Boolean readOnly,
+            @Nullable Boolean lazyRefcounts,
+            @Nullable OverlapCheckProperties overlapCheck) {
 
         ImageOptions over(ImageOptions otherwise) {
             Options options = new Options(
@@ -139,7 +156,9 @@ public record DriveProperties(
                     cacheCleanInterval,
                     cacheDirect,
                     discard,
-                    readOnly);
+                    readOnly,
+                    lazyRefcounts,
+                    overlapCheck);
             return options.over(otherwise, format);
         }
     }

@@ -176,6 +176,9 @@ class DriveController {
 
     private ImageOptions merged(ImageOptions asked, ObjectNode patch) {
         ObjectNode target = json.valueToTree(LayerOptions.of(asked));
+        if (patch.has(OverlapCheckOptions.TEMPLATE) && !patch.has(OverlapCheckOptions.NAME)) {
+            target.remove(OverlapCheckOptions.NAME);
+        }
         LayerOptions wanted = json.treeToValue(MergePatch.apply(target, patch), LayerOptions.class);
         return wanted.over(registry.defaults());
     }

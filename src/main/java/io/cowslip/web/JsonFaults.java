@@ -2,6 +2,7 @@ package io.cowslip.web;
 
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.exc.StreamReadException;
@@ -14,11 +15,9 @@ final class JsonFaults {
     /** Options of QEMU's and of the contract's that come later. */
     private static final Set<String> LATER = Set.of(
             "detect-zeroes",
-            "lazy-refcounts",
             "pass-discard-request",
             "pass-discard-snapshot",
             "pass-discard-other",
-            "overlap-check",
             "cache",
             "data-file",
             "snapshot");
@@ -47,13 +46,21 @@ final class JsonFaults {
     }
 
     private static Refusal unknownKey(String option, UnrecognizedPropertyException unknown) {
-        String known = unknown.getKnownPropertyIds() == null
-                ? ""
-                : unknown.getKnownPropertyIds().stream()
-                        .map(String::valueOf)
-                        .sorted()
-                        .collect(Collectors.joining(", "));
-        return Refusal.of(ProblemType.UNKNOWN_KEY, option, "\"" + option + "\" is not known here; known are " + known);
+        return Refusal.of(
+                ProblemType.UNKNOWN_KEY,
+                option,
+                "\"" + option + "\" is not known here; known are "
+                        + known(unknown).sorted().collect(Collectors.joining(", ")));
+    }
+
+    /** The members that the object may have. Jackson leaves out those that stand for a part of it. */
+    private static Stream<String> known(UnrecognizedPropertyException unknown) {
+        Stream<String> own = unknown.getKnownPropertyIds() == null
+                ? Stream.of()
+                : unknown.getKnownPropertyIds().stream().map(String::valueOf);
+        Class<?> object = unknown.getReferringClass();
+        boolean layer = object == OpenRequest.class || object == LayerOptions.class;
+        return layer ? Stream.concat(own, OverlapCheckOptions.names()) : own;
     }
 
     private static Refusal wrongType(String option, @Nullable Class<?> target) {

@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.image.ImageFormat;
@@ -23,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * @param cacheCleanInterval {@code cache-clean-interval} in seconds; 0 is never
  * @param cacheDirect {@code cache.direct}: whether reads and writes go past the host's page cache
  * @param discard {@code ignore} or {@code unmap}
+ * @param lazyRefcounts {@code lazy-refcounts}: whether refcounts may reach the file late
+ * @param overlapCheck {@code overlap-check} and its parts
  * @param backing the options of the layer below
  */
 @Schema(name = "DriveOptions", description = "Open options of one layer, with QEMU's names, meaning and limits")
@@ -43,6 +46,11 @@ record LayerOptions(
         Boolean cacheDirect,
 
         @Nullable String discard,
+
+        @Schema(description = ABOUT_LAZY_REFCOUNTS) @Nullable
+        Boolean lazyRefcounts,
+
+        @JsonUnwrapped @Nullable OverlapCheckOptions overlapCheck,
         @Nullable LayerOptions backing) {
 
     static final String CACHE_DIRECT = "cache.direct";
@@ -54,6 +62,11 @@ record LayerOptions(
     static final String ABOUT_CACHE_DIRECT =
             "Whether reads and writes go past the host's page cache (O_DIRECT). A layer below that is not told does as"
                     + " the layer above. Cannot change while the image is open";
+
+    static final String ABOUT_LAZY_REFCOUNTS =
+            "Whether refcounts may reach the file as late as when it is closed; until then it is marked as dirty, and"
+                    + " whoever opens it for writing after a crash repairs it. Version 3 only. As the image's header says"
+                    + " unless given";
 
     /** The options in force, as they would have to be given. */
     static LayerOptions of(ImageOptions options) {
@@ -69,6 +82,8 @@ record LayerOptions(
                 options.cacheCleanIntervalSeconds(),
                 options.cacheDirect(),
                 options.discard().name().toLowerCase(Locale.ROOT),
+                options.lazyRefcounts(),
+                OverlapCheckOptions.of(options.overlapCheck()),
                 options.backing() == null ? null : of(options.backing()));
     }
 
@@ -79,19 +94,24 @@ record LayerOptions(
 
     private ImageOptions over(ImageOptions defaults, String prefix) {
         return new ImageOptions(
-                format == null ? defaults.format() : format(prefix + "format"),
-                readOnly == null ? defaults.readOnly() : readOnly,
-                caches(defaults.caches()),
-                cacheCleanInterval == null
-                        ? defaults.cacheCleanIntervalSeconds()
-                        : seconds(prefix + "cache-clean-interval", cacheCleanInterval),
-                discard == null ? defaults.discard() : discardMode(prefix + "discard", discard),
-                cacheDirect == null ? defaults.cacheDirect() : cacheDirect,
-                backing == null
-                        ? defaults.backing()
-                        : backing.over(
-                                defaults.backing() == null ? ImageOptions.defaults() : defaults.backing(),
-                                prefix + "backing."));
+                        format == null ? defaults.format() : format(prefix + "format"),
+                        readOnly == null ? defaults.readOnly() : readOnly,
+                        caches(defaults.caches()),
+                        cacheCleanInterval == null
+                                ? defaults.cacheCleanIntervalSeconds()
+                                : seconds(prefix + "cache-clean-interval", cacheCleanInterval),
+                        discard == null ? defaults.discard() : discardMode(prefix + "discard", discard),
+                        cacheDirect == null ? defaults.cacheDirect() : cacheDirect,
+                        backing == null
+                                ? defaults.backing()
+                                : backing.over(
+                                        defaults.backing() == null ? ImageOptions.defaults() : defaults.backing(),
+                                        prefix + "backing."))
+                .withLazyRefcounts(lazyRefcounts == null ? defaults.lazyRefcounts() : lazyRefcounts)
+                .withOverlapCheck(
+                        overlapCheck == null
+                                ? defaults.overlapCheck()
+                                : overlapCheck.over(defaults.overlapCheck(), prefix));
     }
 
     private ImageFormat format(String option) {

@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +34,11 @@ record OpenRequest(
         Boolean cacheDirect,
 
         @Nullable String discard,
+
+        @Schema(description = LayerOptions.ABOUT_LAZY_REFCOUNTS) @Nullable
+        Boolean lazyRefcounts,
+
+        @JsonUnwrapped @Nullable OverlapCheckOptions overlapCheck,
         @Nullable LayerOptions backing) {
 
     LayerOptions options() {
@@ -47,6 +53,8 @@ record OpenRequest(
                 cacheCleanInterval,
                 cacheDirect,
                 discard,
+                lazyRefcounts,
+                overlapCheck,
                 backing);
     }
 }

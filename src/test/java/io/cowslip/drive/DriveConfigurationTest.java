@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.ImageOptions.DiscardMode;
+import io.cowslip.engine.image.OverlapCheck;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,16 +55,30 @@ class DriveConfigurationTest {
                         "cowslip.drive-defaults.l2-cache-packed=false",
                         "cowslip.drive-defaults.cache-direct=true",
                         "cowslip.drive-defaults.discard=ignore",
+                        "cowslip.drive-defaults.lazy-refcounts=true",
+                        "cowslip.drive-defaults.overlap-check.template=none",
+                        "cowslip.drive-defaults.overlap-check.main-header=true",
                         "cowslip.drive-defaults.read-only=true")
                 .run(context -> assertThat(context.getBean(DriveDefaults.class).unasked())
                         .isEqualTo(new ImageOptions(
-                                null,
-                                true,
-                                new CacheOptions(1536 * K, 4 * K, 256 * K, null, false),
-                                90,
-                                DiscardMode.IGNORE,
-                                true,
-                                null)));
+                                        null,
+                                        true,
+                                        new CacheOptions(1536 * K, 4 * K, 256 * K, null, false),
+                                        90,
+                                        DiscardMode.IGNORE,
+                                        true,
+                                        null)
+                                .withLazyRefcounts(true)
+                                .withOverlapCheck(
+                                        new OverlapCheck(OverlapCheck.Template.NONE, Map.of("main-header", true)))));
+    }
+
+    @Test
+    void anOverlapCheckMayBeATemplateAlone() {
+        service.withPropertyValues("cowslip.drive-defaults.overlap-check=constant")
+                .run(context -> assertThat(
+                                context.getBean(DriveDefaults.class).unasked().overlapCheck())
+                        .isEqualTo(new OverlapCheck(OverlapCheck.Template.CONSTANT, Map.of())));
     }
 
     @Test
@@ -77,6 +93,8 @@ class DriveConfigurationTest {
     @CsvSource({
         "cowslip.drive-defaults.l2-cache-size, lots",
         "cowslip.drive-defaults.l2-cache-size, -1",
+        "cowslip.drive-defaults.overlap-check, most",
+        "cowslip.drive-defaults.lazy-refcounts, perhaps",
         "cowslip.drive-defaults.cache-size, 16E",
         "cowslip.drive-defaults.discard, perhaps",
         "cowslip.drive-defaults.cache-clean-interval, often",

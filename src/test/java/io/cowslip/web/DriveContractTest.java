@@ -107,9 +107,16 @@ class DriveContractTest extends RunningService {
                 "{\"file\":\"d/x.qcow2\",\"id\":\"1st\"}               | invalid-option     | id",
                 "{\"id\":\"x\"}                                        | invalid-option     | file",
                 "{\"file\":\"d/x.qcow2\",\"detect-zeroes\":\"on\"}     | unsupported-option | detect-zeroes",
-                "{\"file\":\"d/x.qcow2\",\"lazy-refcounts\":true}      | unsupported-option | lazy-refcounts",
+                "{\"file\":\"d/x.qcow2\",\"lazy-refcounts\":\"on\"}     | unreadable-json | lazy-refcounts",
                 "{\"file\":\"d/x.qcow2\",\"pass-discard-other\":true}  | unsupported-option | pass-discard-other",
-                "{\"file\":\"d/x.qcow2\",\"overlap-check\":\"all\"}    | unsupported-option | overlap-check",
+                "{\"file\":\"d/x.qcow2\",\"overlap-check\":\"most\"}  | invalid-option | overlap-check",
+                "{\"file\":\"d/x.qcow2\",\"overlap-check.template\":\"\"} | invalid-option | overlap-check.template",
+                "{\"file\":\"d/x.qcow2\",\"overlap-check.mainheader\":true} | unknown-key | overlap-check.mainheader",
+                "{\"file\":\"d/x.qcow2\",\"overlap-check.main-header\":1} | unreadable-json | overlap-check.main-header",
+                "{\"file\":\"d/x.qcow2\",\"overlap-check\":\"all\",\"overlap-check.template\":\"none\"} | invalid-option"
+                        + " | overlap-check",
+                "{\"file\":\"d/x.qcow2\",\"backing\":{\"overlap-check\":\"x\"}} | invalid-option"
+                        + " | backing.overlap-check",
                 "{\"file\":\"d/x.qcow2\",\"cache.direct\":\"on\"}     | unreadable-json    | cache.direct",
                 "{\"file\":\"d/x.qcow2\",\"cache-direct\":true}       | unknown-key        | cache-direct",
                 "{\"file\":\"d/x.qcow2\",\"cache\":{\"direct\":true}} | unsupported-option | cache",

@@ -3,7 +3,6 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.alloc.ClusterAllocator;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L2Entry;
-import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -17,27 +16,24 @@ import org.jspecify.annotations.Nullable;
  * back, with {@link #abandon} after a failed fill, and the map is as it was.
  */
 final class ClusterWriter {
-    private final HostFile file;
     private final ImageGeometry geometry;
     private final Qcow2Layer layer;
     private final WritableMap map;
-    private final ClusterAllocator allocator;
+    private final DataClusters clusters;
     private final WriteBarrier barrier;
     private final ClusterReservations reservations;
 
     ClusterWriter(
-            HostFile file,
             ImageGeometry geometry,
             Qcow2Layer layer,
             WritableMap map,
-            ClusterAllocator allocator,
+            DataClusters clusters,
             WriteBarrier barrier,
             ClusterReservations reservations) {
-        this.file = file;
         this.geometry = geometry;
         this.layer = layer;
         this.map = map;
-        this.allocator = allocator;
+        this.clusters = clusters;
         this.barrier = barrier;
         this.reservations = reservations;
     }
@@ -70,7 +66,7 @@ final class ClusterWriter {
         }
         boolean allocates = !isOwnReserved(entry);
         ClusterAllocator.Run run = allocates
-                ? allocator.allocateFor(cluster, clustersToAllocate(cluster, lastCluster(guestOffset, from)))
+                ? clusters.allocateFor(cluster, clustersToAllocate(cluster, lastCluster(guestOffset, from)))
                 : new ClusterAllocator.Run(L2Entry.hostOffset(entry), 1);
         reservations.reserve(cluster, run.clusters());
         return new Begun(guestOffset, cluster, withinClusters(guestOffset, from, run.clusters()), run, allocates);
@@ -88,8 +84,9 @@ final class ClusterWriter {
         return isOwn(entry) && L2Entry.isZero(entry);
     }
 
+    /** An entry that is sound and marked so has a place, which in an external data file may be at offset 0. */
     private static boolean isOwn(long entry) {
-        return !L2Entry.isCompressed(entry) && L2Entry.isCopied(entry) && L2Entry.hostOffset(entry) != 0;
+        return !L2Entry.isCompressed(entry) && L2Entry.isCopied(entry);
     }
 
     /** How many clusters from {@code cluster} on need a new place, within the range and the slice. */
@@ -111,11 +108,11 @@ final class ClusterWriter {
         long host = write.run.hostOffset();
         long head = geometry.offsetInCluster(write.guestOffset);
         long end = write.guestOffset + write.part.byteSize();
-        long tail = geometry.roundUpToCluster(end) - end;
+        long tail = layer.data().endOfFill(geometry.roundUpToCluster(end), geometry.virtualSizeBytes()) - end;
         if (head > 0) {
             copyFromDisk(write.guestOffset - head, head, host);
         }
-        file.write(host + head, write.part);
+        layer.data().write(host + head, write.guestOffset, write.part);
         if (tail > 0) {
             copyFromDisk(end, tail, host + head + write.part.byteSize());
         }
@@ -124,16 +121,13 @@ final class ClusterWriter {
 
     private void copyFromDisk(long guestOffset, long lengthBytes, long host) throws IOException {
         if (layer.readsAsZeros(guestOffset, lengthBytes)) {
-            // Past its end the file reads as zeros once it has grown, so they need not be written there.
-            if (host < file.sizeBytes()) {
-                file.zero(host, lengthBytes);
-            }
+            layer.data().zero(host, guestOffset, lengthBytes);
             return;
         }
         try (IoBuffers.Loan loan = IoBuffers.borrow(lengthBytes)) {
             MemorySegment copy = loan.segment(lengthBytes);
             layer.readPadded(guestOffset, copy);
-            file.write(host, copy);
+            layer.data().write(host, guestOffset, copy);
         }
     }
 
@@ -168,7 +162,7 @@ final class ClusterWriter {
         reservations.release(write.firstCluster, write.run.clusters());
         int rest = write.run.clusters() - published;
         if (write.allocated && rest > 0) {
-            allocator.giveBack(new ClusterAllocator.Run(hostOffset(write, published), rest));
+            clusters.giveBack(new ClusterAllocator.Run(hostOffset(write, published), rest));
         }
     }
 

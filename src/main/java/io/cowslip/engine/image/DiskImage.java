@@ -267,7 +267,7 @@ public final class DiskImage implements AutoCloseable {
         if (readOnly) {
             becomeReadOnly();
         } else {
-            top.file().lock(ImageLock.WRITER);
+            top.lock(ImageLock.WRITER);
             options = options.withReadOnly(false);
         }
     }
@@ -279,7 +279,7 @@ public final class DiskImage implements AutoCloseable {
         try {
             awaitAllBegun();
             top.settle();
-            top.file().lock(ImageLock.READER);
+            top.lock(ImageLock.READER);
             done = true;
         } finally {
             if (!done) {
@@ -318,7 +318,7 @@ public final class DiskImage implements AutoCloseable {
         if (!file.identity().equals(old.file().identity())) {
             throw ImageException.of(Kind.BUSY, path, "the file was replaced since the image was opened; open it anew");
         }
-        old.file().unlock();
+        old.unlock();
         file.lock(ImageLock.WRITER);
         return BackingChain.openTop(file, wanted, old.backing(), environment, requests);
     }
@@ -327,7 +327,7 @@ public final class DiskImage implements AutoCloseable {
     private static void relock(ImageLayer old, HostFile refusedFile, Exception refused) {
         try {
             refusedFile.close();
-            old.file().lock(ImageLock.READER);
+            old.lock(ImageLock.READER);
         } catch (IOException second) {
             refused.addSuppressed(second);
         }

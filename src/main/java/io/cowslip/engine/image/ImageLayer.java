@@ -3,6 +3,7 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.ImageLock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.WritableByteChannel;
@@ -15,6 +16,16 @@ import org.jspecify.annotations.Nullable;
 sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     HostFile file();
+
+    /** Goes over from a reader's to a writer's locks on the layer's own files, or back; refused, it keeps what it had. */
+    default void lock(ImageLock lock) throws IOException {
+        file().lock(lock);
+    }
+
+    /** Gives the locks on the layer's own files up. */
+    default void unlock() throws IOException {
+        file().unlock();
+    }
 
     ImageFormat format();
 

@@ -15,6 +15,11 @@ import org.jspecify.annotations.Nullable;
  * @param discard what becomes of discard requests
  * @param cacheDirect {@code cache.direct}: whether reads and writes go past the host's page cache; null: as the layer
  *     above, and not for the first
+ * @param dataFile {@code data-file}: the external data file, relative to the image's folder; null: the one that the
+ *     header names
+ * @param encrypt how an encrypted image is to be read; null: not at all
+ * @param lazyRefcounts whether refcounts may reach the file late, while it is marked as dirty; null: as the header says
+ * @param overlapCheck which metadata is looked out for before anything is written
  * @param backing options of the layer below; null: the defaults
  */
 public record ImageOptions(
@@ -24,6 +29,10 @@ public record ImageOptions(
         long cacheCleanIntervalSeconds,
         DiscardMode discard,
         @Nullable Boolean cacheDirect,
+        @Nullable String dataFile,
+        @Nullable EncryptOptions encrypt,
+        @Nullable Boolean lazyRefcounts,
+        OverlapCheck overlapCheck,
         @Nullable ImageOptions backing) {
 
     /** QEMU's default of {@code cache-clean-interval} on Linux, in seconds. */
@@ -36,6 +45,29 @@ public record ImageOptions(
     public enum DiscardMode {
         IGNORE,
         UNMAP
+    }
+
+    /** An image with its data in its own file, and in the clear, with all else at its default. */
+    public ImageOptions(
+            @Nullable ImageFormat format,
+            boolean readOnly,
+            CacheOptions caches,
+            long cacheCleanIntervalSeconds,
+            DiscardMode discard,
+            @Nullable Boolean cacheDirect,
+            @Nullable ImageOptions backing) {
+        this(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                null,
+                null,
+                null,
+                OverlapCheck.DEFAULT,
+                backing);
     }
 
     /** Everything at its default: a writable qcow2 image. */
@@ -52,17 +84,152 @@ public record ImageOptions(
 
     /** The same with another format. */
     public ImageOptions withFormat(ImageFormat other) {
-        return new ImageOptions(other, readOnly, caches, cacheCleanIntervalSeconds, discard, cacheDirect, backing);
+        return new ImageOptions(
+                other,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
     }
 
     /** The same, writable or not. */
     public ImageOptions withReadOnly(boolean other) {
-        return new ImageOptions(format, other, caches, cacheCleanIntervalSeconds, discard, cacheDirect, backing);
+        return new ImageOptions(
+                format,
+                other,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
+    }
+
+    /** The same with other cache sizes. */
+    public ImageOptions withCaches(CacheOptions other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                other,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
     }
 
     /** The same with or without the page cache; null: as the layer above. */
     public ImageOptions withCacheDirect(@Nullable Boolean other) {
-        return new ImageOptions(format, readOnly, caches, cacheCleanIntervalSeconds, discard, other, backing);
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                other,
+                dataFile,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
+    }
+
+    /** The same with another external data file. */
+    public ImageOptions withDataFile(@Nullable String other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                other,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
+    }
+
+    /** The same with another encryption. */
+    public ImageOptions withEncrypt(@Nullable EncryptOptions other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
+                other,
+                lazyRefcounts,
+                overlapCheck,
+                backing);
+    }
+
+    /** The same with refcounts that may be late or not; null: as the header says. */
+    public ImageOptions withLazyRefcounts(@Nullable Boolean other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
+                encrypt,
+                other,
+                overlapCheck,
+                backing);
+    }
+
+    /** The same, looking out for other metadata. */
+    public ImageOptions withOverlapCheck(OverlapCheck other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
+                encrypt,
+                lazyRefcounts,
+                other,
+                backing);
+    }
+
+    /** The same over another layer. */
+    public ImageOptions withBacking(@Nullable ImageOptions other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
+                other);
+    }
+
+    /** The same without any passphrase, here and below. */
+    public ImageOptions withoutSecrets() {
+        ImageOptions own = encrypt == null ? this : withEncrypt(new EncryptOptions(encrypt.format(), null, null));
+        return backing == null ? own : own.withBacking(backing.withoutSecrets());
     }
 
     /** Whether reads and writes go past the host's page cache. */

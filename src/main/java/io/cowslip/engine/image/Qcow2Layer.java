@@ -15,6 +15,7 @@ import io.cowslip.engine.codec.ClusterCodec;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.ImageLock;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 /** An open qcow2 file: map, then act. Reading is here; what changes metadata is in {@link Qcow2Writing}. */
 final class Qcow2Layer implements ImageLayer {
     private final HostFile file;
+    private final DataStore data;
     private final ImageGeometry geometry;
     private final @Nullable ImageLayer backing;
     private final ClusterCodec codec;
@@ -37,10 +39,12 @@ final class Qcow2Layer implements ImageLayer {
     /**
      * An image whose header was read and found supported; {@code file} is locked already.
      *
+     * @param dataFile where the header says that the guest's bytes are, locked like {@code file}; null: in that
      * @param requests the requests that may be using this layer
      */
     Qcow2Layer(
             HostFile file,
+            @Nullable HostFile dataFile,
             ImageHeader header,
             @Nullable ImageLayer backing,
             boolean writable,
@@ -49,12 +53,14 @@ final class Qcow2Layer implements ImageLayer {
             InFlightRequests requests)
             throws IOException {
         this.file = file;
+        this.data = DataStore.of(file, dataFile, header.features().rawExternalData());
         this.geometry = header.geometry();
         this.backing = backing;
         this.caches = caches;
         this.budget = CacheBudget.of(cacheOptions, geometry);
         ResidentTable l1 = ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries());
-        this.map = new ClusterMap(file, geometry, header.version(), l1, source -> newL2Cache(budget, source));
+        this.map = new ClusterMap(
+                file, geometry, header.version(), data.isExternal(), l1, source -> newL2Cache(budget, source));
         this.codec = ClusterCodec.of(header.compressionType());
         try {
             this.writing = writable
@@ -78,6 +84,11 @@ final class Qcow2Layer implements ImageLayer {
     @Override
     public HostFile file() {
         return file;
+    }
+
+    /** Where the guest's bytes are. */
+    DataStore data() {
+        return data;
     }
 
     @Override
@@ -112,18 +123,10 @@ final class Qcow2Layer implements ImageLayer {
 
     private void readExtent(Extent extent, long guestOffset, MemorySegment into) throws IOException {
         switch (extent) {
-            case Extent.Data data -> readData(data.hostOffset(), into);
+            case Extent.Data run -> data.read(run.hostOffset(), guestOffset, into);
             case Extent.Zero zero -> into.fill((byte) 0);
             case Extent.Hole hole -> readBelow(guestOffset, into);
             case Extent.Compressed compressed -> readCompressed(compressed, into);
-        }
-    }
-
-    /** A file may end before its last data cluster does: what is missing reads as zeros. */
-    private void readData(long hostOffset, MemorySegment into) throws IOException {
-        long count = file.read(hostOffset, into);
-        if (count < into.byteSize()) {
-            into.asSlice(count).fill((byte) 0);
         }
     }
 
@@ -139,7 +142,8 @@ final class Qcow2Layer implements ImageLayer {
         try (IoBuffers.Loan packed = IoBuffers.borrow(compressed.payloadBytes());
                 IoBuffers.Loan plain = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment payload = packed.segment(compressed.payloadBytes());
-            readData(compressed.hostOffset(), payload);
+            // The last sector that a payload may reach into need not be in the file.
+            payload.asSlice(file.read(compressed.hostOffset(), payload)).fill((byte) 0);
             MemorySegment cluster = plain.segment(geometry.clusterBytes());
             codec.decode(payload, cluster);
             MemorySegment.copy(cluster, compressed.offsetInCluster(), into, 0, into.byteSize());
@@ -169,7 +173,7 @@ final class Qcow2Layer implements ImageLayer {
     @Override
     public GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException {
         return switch (map.extentAt(guestOffset, maxLengthBytes)) {
-            case Extent.Data data -> new GuestExtent(guestOffset, data.lengthBytes(), false, false);
+            case Extent.Data run -> data.extentAt(run.hostOffset(), guestOffset, run.lengthBytes());
             case Extent.Compressed compressed -> new GuestExtent(guestOffset, compressed.lengthBytes(), false, false);
             case Extent.Zero zero -> new GuestExtent(guestOffset, zero.lengthBytes(), true, false);
             case Extent.Hole hole -> extentBelow(guestOffset, hole.lengthBytes());
@@ -189,15 +193,15 @@ final class Qcow2Layer implements ImageLayer {
         barrier.requireSound();
         long done = 0;
         while (done < from.byteSize()
-                && map.extentAt(guestOffset + done, from.byteSize() - done) instanceof Extent.Data data
-                && data.copied()) {
+                && map.extentAt(guestOffset + done, from.byteSize() - done) instanceof Extent.Data run
+                && run.copied()) {
             try {
-                file.write(data.hostOffset(), from.asSlice(done, data.lengthBytes()));
+                data.write(run.hostOffset(), guestOffset + done, from.asSlice(done, run.lengthBytes()));
             } finally {
                 // A write that fails may have reached the file in part, and what is read must be what a flush keeps.
                 barrier.dataWritten();
             }
-            done += data.lengthBytes();
+            done += run.lengthBytes();
         }
         return done;
     }
@@ -294,6 +298,40 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
+    public void lock(ImageLock lock) throws IOException {
+        file.lock(lock);
+        if (data.isExternal()) {
+            boolean locked = false;
+            try {
+                data.file().lock(lock.ofDataFile());
+                locked = true;
+            } finally {
+                if (!locked) {
+                    file.lock(lock == ImageLock.WRITER ? ImageLock.READER : ImageLock.WRITER);
+                }
+            }
+        }
+    }
+
+    @Override
+    public void unlock() throws IOException {
+        file.unlock();
+        if (data.isExternal()) {
+            data.file().unlock();
+        }
+    }
+
+    private void closeFiles() throws IOException {
+        try {
+            if (data.isExternal()) {
+                data.file().close();
+            }
+        } finally {
+            file.close();
+        }
+    }
+
+    @Override
     public void close() throws IOException {
         try {
             if (writing != null) {
@@ -305,7 +343,7 @@ final class Qcow2Layer implements ImageLayer {
             }
             caches.destroy(map.slices());
             codec.close();
-            file.close();
+            closeFiles();
         }
     }
 }

@@ -22,6 +22,7 @@ final class WritableMap {
     private final ClusterMap map;
     private final Refcounts refcounts;
     private final ClusterAllocator allocator;
+    private final DataClusters clusters;
     private final WriteBarrier barrier;
 
     WritableMap(
@@ -31,6 +32,7 @@ final class WritableMap {
             ClusterMap map,
             Refcounts refcounts,
             ClusterAllocator allocator,
+            DataClusters clusters,
             WriteBarrier barrier) {
         this.file = file;
         this.geometry = geometry;
@@ -38,6 +40,7 @@ final class WritableMap {
         this.map = map;
         this.refcounts = refcounts;
         this.allocator = allocator;
+        this.clusters = clusters;
         this.barrier = barrier;
     }
 
@@ -89,7 +92,7 @@ final class WritableMap {
         boolean filled = false;
         try {
             fill.fill(run.hostOffset());
-            barrier.dataWritten();
+            barrier.tableWritten();
             filled = true;
         } finally {
             if (!filled) {
@@ -139,8 +142,8 @@ final class WritableMap {
                     L2Entry.compressedHostOffset(old, geometry.clusterBits()),
                     L2Entry.compressedPayloadBytes(old, geometry.clusterBits()),
                     false);
-        } else if (L2Entry.hostOffset(old) != 0 && L2Entry.hostOffset(old) != L2Entry.hostOffset(replacement)) {
-            allocator.free(L2Entry.hostOffset(old), geometry.clusterBytes(), punch);
+        } else {
+            clusters.release(old, replacement, punch);
         }
     }
 }

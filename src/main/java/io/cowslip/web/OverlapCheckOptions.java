@@ -1,0 +1,112 @@
+package io.cowslip.web;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.OverlapCheck;
+import io.swagger.v3.oas.annotations.media.Schema;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code overlap-check} and its parts, which stand among the other options of a layer.
+ *
+ * @param named {@code overlap-check}
+ * @param template the same by QEMU's longer name
+ * @param mainHeader and the others: whether to look out for one kind of metadata, whatever the template says
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+record OverlapCheckOptions(
+        @JsonProperty(NAME)
+        @Schema(
+                description = ABOUT,
+                allowableValues = {"none", "constant", "cached", "all"})
+        @Nullable
+        String named,
+
+        @JsonProperty(TEMPLATE) @Schema(description = "The same as " + NAME) @Nullable
+        String template,
+
+        @JsonProperty(NAME + ".main-header") @Nullable Boolean mainHeader,
+        @JsonProperty(NAME + ".active-l1") @Nullable Boolean activeL1,
+        @JsonProperty(NAME + ".active-l2") @Nullable Boolean activeL2,
+        @JsonProperty(NAME + ".refcount-table") @Nullable Boolean refcountTable,
+        @JsonProperty(NAME + ".refcount-block") @Nullable Boolean refcountBlock,
+        @JsonProperty(NAME + ".snapshot-table") @Nullable Boolean snapshotTable,
+        @JsonProperty(NAME + ".inactive-l1") @Nullable Boolean inactiveL1,
+        @JsonProperty(NAME + ".inactive-l2") @Nullable Boolean inactiveL2,
+        @JsonProperty(NAME + ".bitmap-directory") @Nullable Boolean bitmapDirectory) {
+
+    static final String NAME = "overlap-check";
+    static final String TEMPLATE = NAME + ".template";
+
+    private static final String ABOUT =
+            "Which metadata is looked out for before anything is written: cached unless given, which is all but the L2"
+                    + " tables of snapshots. The members " + NAME + ".main-header and so on add or take out one kind";
+
+    static OverlapCheckOptions of(OverlapCheck check) {
+        Map<String, Boolean> singles = check.singles();
+        return new OverlapCheckOptions(
+                check.template().wireName(),
+                null,
+                singles.get("main-header"),
+                singles.get("active-l1"),
+                singles.get("active-l2"),
+                singles.get("refcount-table"),
+                singles.get("refcount-block"),
+                singles.get("snapshot-table"),
+                singles.get("inactive-l1"),
+                singles.get("inactive-l2"),
+                singles.get("bitmap-directory"));
+    }
+
+    /** What these options say, or {@code otherwise} where they say nothing. */
+    OverlapCheck over(OverlapCheck otherwise, String prefix) {
+        Map<String, Boolean> singles = singles();
+        if (named == null && template == null) {
+            if (singles.isEmpty()) {
+                return otherwise;
+            }
+            Map<String, Boolean> merged = new HashMap<>(otherwise.singles());
+            merged.putAll(singles);
+            return new OverlapCheck(otherwise.template(), merged);
+        }
+        try {
+            return OverlapCheck.of(prefix + NAME, named, template, singles);
+        } catch (ImageException refused) {
+            throw Refusal.of(refused);
+        }
+    }
+
+    /** What the members are called. */
+    static Stream<String> names() {
+        return Arrays.stream(OverlapCheckOptions.class.getRecordComponents())
+                .map(component -> component.getAccessor().getAnnotation(JsonProperty.class))
+                .filter(Objects::nonNull)
+                .map(JsonProperty::value);
+    }
+
+    private Map<String, Boolean> singles() {
+        Map<String, Boolean> singles = new HashMap<>();
+        put(singles, "main-header", mainHeader);
+        put(singles, "active-l1", activeL1);
+        put(singles, "active-l2", activeL2);
+        put(singles, "refcount-table", refcountTable);
+        put(singles, "refcount-block", refcountBlock);
+        put(singles, "snapshot-table", snapshotTable);
+        put(singles, "inactive-l1", inactiveL1);
+        put(singles, "inactive-l2", inactiveL2);
+        put(singles, "bitmap-directory", bitmapDirectory);
+        return singles;
+    }
+
+    private static void put(Map<String, Boolean> singles, String name, @Nullable Boolean value) {
+        if (value != null) {
+            singles.put(name, value);
+        }
+    }
+}
