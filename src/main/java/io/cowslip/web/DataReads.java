@@ -23,11 +23,13 @@ final class DataReads {
     private final TransferBuffers buffers;
     private final ContentDigests digests;
     private final OperationClock clock;
+    private final boolean zeroCopy;
 
-    DataReads(TransferBuffers buffers, ContentDigests digests, OperationClock clock) {
+    DataReads(TransferBuffers buffers, ContentDigests digests, OperationClock clock, boolean zeroCopy) {
         this.buffers = buffers;
         this.digests = digests;
         this.clock = clock;
+        this.zeroCopy = zeroCopy;
     }
 
     void answer(DriveLease lease, HttpServletRequest request, HttpServletResponse response) throws IOException {
@@ -97,8 +99,9 @@ final class DataReads {
             HttpServletResponse response)
             throws IOException {
         ServletOutputStream out = DirectOutput.of(response);
+        PatientChannel connection = zeroCopy ? ConnectionAdapter.plainConnection(request) : null;
         try (Buffer buffer = buffers.take();
-                PageOutput pages = PageOutput.of(image, out, request)) {
+                PageOutput pages = new PageOutput(image, out, connection)) {
             WindowOutput output = new WindowOutput(image, buffer, out, pages);
             for (ByteWindow window : windows) {
                 if (parts != null) {

@@ -3,7 +3,6 @@ package io.cowslip.web;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.PageTransfer;
 import jakarta.servlet.ServletOutputStream;
-import jakarta.servlet.ServletRequest;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.util.concurrent.TimeUnit;
@@ -26,9 +25,6 @@ final class PageOutput implements AutoCloseable {
     private static final long WAIT_MILLIS = 5;
     private static final long PAUSE_NANOS = 1_000_000;
 
-    /** How long somebody who wants to write to the image waits for a client that takes nothing. */
-    private static final long ENDING_NANOS = TimeUnit.SECONDS.toNanos(5);
-
     private static final long RESET_NANOS = TimeUnit.SECONDS.toNanos(3);
 
     private final DiskImage image;
@@ -37,14 +33,11 @@ final class PageOutput implements AutoCloseable {
     private @Nullable PageTransfer transfer;
     private boolean refused;
 
-    private PageOutput(DiskImage image, ServletOutputStream out, @Nullable PatientChannel connection) {
+    /** @param connection where the answer goes, if pages may */
+    PageOutput(DiskImage image, ServletOutputStream out, @Nullable PatientChannel connection) {
         this.image = image;
         this.out = out;
         this.connection = connection;
-    }
-
-    static PageOutput of(DiskImage image, ServletOutputStream out, ServletRequest request) {
-        return new PageOutput(image, out, ConnectionAdapter.plainConnection(request));
     }
 
     /** One attempt to hand over what is left: how much the connection took, or {@link PageTransfer#NOT_TRANSFERABLE}. */
@@ -125,7 +118,7 @@ final class PageOutput implements AutoCloseable {
         }
     }
 
-    /** To be called now and then while other parts of the answer are sent: whether the image may change has to wait. */
+    /** To be called between the parts of an answer: an image that is to become writable waits for what was sent. */
     void finishIfAsked() throws IOException {
         if (transfer != null && transfer.isEnding()) {
             finish();
@@ -135,6 +128,7 @@ final class PageOutput implements AutoCloseable {
     /** Returns once the client has what was sent. */
     void finish() throws IOException {
         if (transfer != null && connection != null) {
+            out.flush();
             awaitDelivery(connection, transfer);
             transfer.close();
             transfer = null;
@@ -144,7 +138,6 @@ final class PageOutput implements AutoCloseable {
     private static void awaitDelivery(PatientChannel plain, PageTransfer sent) throws IOException {
         long left = sent.undeliveredBytes();
         long progress = System.nanoTime();
-        long ending = 0;
         while (left > 0) {
             // A client that asks again has mostly read what it asked for before.
             boolean asked = plain.awaitReadable(WAIT_MILLIS);
@@ -154,21 +147,10 @@ final class PageOutput implements AutoCloseable {
             } else {
                 requireProgress(plain, progress);
             }
-            if (sent.isEnding()) {
-                ending = ending == 0 ? System.nanoTime() : ending;
-                requireInTime(ending);
-            }
             if (asked && now > 0) {
                 LockSupport.parkNanos(PAUSE_NANOS);
             }
             left = now;
-        }
-    }
-
-    private static void requireInTime(long since) throws IOException {
-        if (System.nanoTime() - since > ENDING_NANOS) {
-            throw new ClientAbortException(
-                    "the drive is to become writable, and the client does not take what was sent");
         }
     }
 

@@ -13,6 +13,9 @@ import java.nio.file.Path;
  */
 public interface HostFile extends AutoCloseable {
 
+    /** What {@link #transferTo} says where the bytes have to be read. */
+    long NOT_TRANSFERABLE = -1;
+
     /** The path that the file was opened by. */
     Path path();
 
@@ -42,19 +45,16 @@ public interface HostFile extends AutoCloseable {
         }
     }
 
-    /** Whether {@link #transferTo} can be used: the file is open for reading only, and through the page cache. */
-    default boolean isTransferable() {
-        return false;
-    }
-
     /**
      * Hands pages of the file to a socket, without copying them: what the file holds when the socket sends them is what
      * its peer gets, so the file must not change before that.
      *
-     * @return bytes handed over: fewer than asked for where {@code target} takes no more at the moment, or the file ends
+     * @return bytes handed over, 0 where {@code target} takes none at the moment; {@link #NOT_TRANSFERABLE} where the file
+     *     has fewer than {@code minLengthBytes}, is not open for reading only, or goes past the page cache
      */
-    default long transferTo(long hostOffset, long lengthBytes, WritableByteChannel target) throws IOException {
-        throw new UnsupportedOperationException(path() + " cannot be transferred");
+    default long transferTo(long hostOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        return NOT_TRANSFERABLE;
     }
 
     /** Writes all of {@code from} at {@code hostOffset}, growing the file where needed. Not durable until a sync. */

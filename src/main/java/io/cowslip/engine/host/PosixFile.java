@@ -7,7 +7,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
-import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -29,12 +28,13 @@ final class PosixFile implements HostFile {
     /** The number of a closed descriptor may be another file's by now, so it is closed only once. */
     private final AtomicBoolean closed = new AtomicBoolean();
 
+    /** Null where the file may be written to, or goes past the page cache. */
     private final @Nullable PageChannel pages;
 
     private PosixFile(Path path, int descriptor, Posix.FileStatus status, boolean transferable) {
-        this.pages = transferable ? new PageChannel(descriptor) : null;
         this.path = path;
         this.descriptor = descriptor;
+        this.pages = transferable ? new PageChannel(descriptor) : null;
         this.identity = new FileIdentity(status.device(), status.inode());
         this.directAlignment = status.direct();
         this.locks = new HeldLocks(
@@ -140,13 +140,13 @@ final class PosixFile implements HostFile {
     }
 
     @Override
-    public boolean isTransferable() {
-        return pages != null;
-    }
-
-    @Override
-    public long transferTo(long hostOffset, long lengthBytes, WritableByteChannel target) throws IOException {
-        return Objects.requireNonNull(pages).transferTo(hostOffset, lengthBytes, target);
+    public long transferTo(long hostOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        if (pages == null) {
+            return NOT_TRANSFERABLE;
+        }
+        long inFile = Math.min(maxLengthBytes, sizeBytes() - hostOffset);
+        return inFile < minLengthBytes ? NOT_TRANSFERABLE : pages.transferTo(hostOffset, inFile, target);
     }
 
     @Override

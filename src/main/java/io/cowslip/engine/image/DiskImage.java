@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,11 @@ import org.jspecify.annotations.Nullable;
  * next {@link #flush()} that returns. Segments must be native memory.
  */
 public final class DiskImage implements AutoCloseable {
+    /** Five seconds together. */
+    private static final int TRANSFER_POLLS = 5_000;
+
+    private static final long TRANSFER_POLL_NANOS = 1_000_000;
+
     private final Path path;
     private final ImageEnvironment environment;
     private final InFlightRequests requests;
@@ -104,7 +110,7 @@ public final class DiskImage implements AutoCloseable {
         try {
             return transferable
                     ? top.transferTo(guestOffset, minLengthBytes, maxLengthBytes, target)
-                    : ImageLayer.NOT_TRANSFERABLE;
+                    : HostFile.NOT_TRANSFERABLE;
         } finally {
             requests.leave(request);
         }
@@ -189,10 +195,10 @@ public final class DiskImage implements AutoCloseable {
     /**
      * Puts other cache sizes, another discard mode, another clean interval or read-only in force while requests go on.
      * All or nothing: refused options leave everything as it was. The format and {@code cache.direct} cannot change.
-     * Waits for the requests that are under way, and where it becomes writable for {@link PageTransfer}s.
+     * Waits for the requests that are under way, and where it becomes writable for {@link PageTransfer}s, a few seconds.
      *
-     * @throws ImageException INVALID_OPTION naming what cannot be; BUSY when somebody else keeps it from becoming
-     *     writable
+     * @throws ImageException INVALID_OPTION naming what cannot be; BUSY when somebody else, or a client that takes
+     *     no pages, keeps it from becoming writable
      */
     public synchronized void reconfigure(ImageOptions wanted) throws IOException {
         if (formatOf(wanted) != formatOf(options)) {
@@ -292,10 +298,24 @@ public final class DiskImage implements AutoCloseable {
     private void endTransfersAndReopen(ImageOptions wanted) throws IOException {
         transferable = false;
         try {
-            transfers.awaitThoseBegun();
+            awaitTransfers();
             reopenForWriting(wanted);
         } finally {
             transferable = !top.isWritable();
+        }
+    }
+
+    /** How long that takes is the clients' affair, so there is an end to it. */
+    private void awaitTransfers() throws ImageException {
+        long mark = transfers.mark();
+        for (int poll = 0; !transfers.areOverSince(mark); poll++) {
+            if (poll == TRANSFER_POLLS) {
+                throw ImageException.of(
+                        Kind.BUSY,
+                        path,
+                        "a client that reads it has not taken what it was sent; try again, or open it anew");
+            }
+            LockSupport.parkNanos(TRANSFER_POLL_NANOS);
         }
     }
 

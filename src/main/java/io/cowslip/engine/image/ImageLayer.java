@@ -38,29 +38,15 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     /** Fills {@code into} with what the chain from here down holds. */
     void read(long guestOffset, MemorySegment into) throws IOException;
 
-    /** What {@link #transferTo} says where the bytes have to be read. */
-    long NOT_TRANSFERABLE = -1;
-
     /**
      * Hands bytes from {@code guestOffset} on to a socket as pages of the file that they lie in; see {@link
-     * io.cowslip.engine.host.HostFile#transferTo}. Only of a chain that is not written to.
+     * HostFile#transferTo}. Only of a chain that is not written to.
      *
-     * @return bytes handed over, 0 where {@code target} takes none at the moment; {@link #NOT_TRANSFERABLE} where they
-     *     do not lie in a file, or less than {@code minLengthBytes} of them in one piece
+     * @return bytes handed over, 0 where {@code target} takes none at the moment; {@link HostFile#NOT_TRANSFERABLE} where
+     *     they do not lie in a file as they are, or fewer than {@code minLengthBytes} of them in one piece
      */
     long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException;
-
-    /** {@link #transferTo} for a run of data in this layer's own file. */
-    default long transferRun(long hostOffset, long minLengthBytes, long lengthBytes, WritableByteChannel target)
-            throws IOException {
-        HostFile file = file();
-        if (!file.isTransferable()) {
-            return NOT_TRANSFERABLE;
-        }
-        long inFile = Math.min(lengthBytes, file.sizeBytes() - hostOffset);
-        return inFile < minLengthBytes ? NOT_TRANSFERABLE : file.transferTo(hostOffset, inFile, target);
-    }
 
     /** How the chain from here down reads: a uniform run, at most {@code maxLengthBytes} long. */
     GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException;

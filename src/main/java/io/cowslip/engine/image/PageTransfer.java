@@ -1,19 +1,23 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.host.ConnectionQueue;
+import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.ZeroPages;
 import java.io.IOException;
 import java.nio.channels.SocketChannel;
 
 /**
- * Guest bytes handed to a TCP connection as the host's own pages, without a copy. Until the peer has them they can still
- * change with the file, so whoever sends answers for that: after the last page it waits until {@link
- * #undeliveredBytes()} says 0, or resets the connection, and only then closes this. An image that is to become writable
- * waits for that, see {@link #isEnding()}. From {@link DiskImage#pageTransfer}; one thread.
+ * Guest bytes handed to a TCP connection as the host's own pages, without a copy. Until the peer has them they change with
+ * their file, so whoever sends answers for that: after the last page it waits until {@link #undeliveredBytes()} says 0, or
+ * resets the connection, and only then closes this. An image does not become writable before all have done so, see {@link
+ * #isEnding()}. From {@link DiskImage#pageTransfer}; one thread.
+ *
+ * <p>Nobody tells how much a peer has still to read that is on this host but in another network namespace: for what is
+ * written to the file after that the sender has no answer.
  */
 public final class PageTransfer implements AutoCloseable {
     /** What the transfers say where the bytes have to be read. */
-    public static final long NOT_TRANSFERABLE = ImageLayer.NOT_TRANSFERABLE;
+    public static final long NOT_TRANSFERABLE = HostFile.NOT_TRANSFERABLE;
 
     private final DiskImage image;
     private final SocketChannel connection;

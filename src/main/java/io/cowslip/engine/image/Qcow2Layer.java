@@ -154,17 +154,17 @@ final class Qcow2Layer implements ImageLayer {
     public long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException {
         return switch (map.extentAt(guestOffset, maxLengthBytes)) {
-            case Extent.Data data -> transferRun(data.hostOffset(), minLengthBytes, data.lengthBytes(), target);
+            case Extent.Data run -> data.transferTo(run.hostOffset(), minLengthBytes, run.lengthBytes(), target);
             case Extent.Hole hole -> transferBelow(guestOffset, minLengthBytes, hole.lengthBytes(), target);
-            case Extent.Zero zero -> NOT_TRANSFERABLE;
-            case Extent.Compressed compressed -> NOT_TRANSFERABLE;
+            case Extent.Zero zero -> HostFile.NOT_TRANSFERABLE;
+            case Extent.Compressed compressed -> HostFile.NOT_TRANSFERABLE;
         };
     }
 
     private long transferBelow(long guestOffset, long minLengthBytes, long lengthBytes, WritableByteChannel target)
             throws IOException {
         if (backing == null || guestOffset >= backing.virtualSizeBytes()) {
-            return NOT_TRANSFERABLE;
+            return HostFile.NOT_TRANSFERABLE;
         }
         long within = Math.min(lengthBytes, backing.virtualSizeBytes() - guestOffset);
         return backing.transferTo(guestOffset, minLengthBytes, within, target);

@@ -54,7 +54,7 @@ final class RawLayer implements ImageLayer {
     @Override
     public long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException {
-        return transferRun(guestOffset, minLengthBytes, maxLengthBytes, target);
+        return file.transferTo(guestOffset, minLengthBytes, maxLengthBytes, target);
     }
 
     @Override
