@@ -47,18 +47,23 @@ final class BackingChain {
         return new BackingChain(environment, requests).openAll(file, options);
     }
 
-    /** Opens only the top file anew, for reading or writing, upon layers that are open already. */
+    /** Opens only the top file of {@code old} anew, for reading or writing, upon the layers that are open below it. */
     static ImageLayer openTop(
             HostFile file,
             ImageOptions options,
-            @Nullable ImageLayer backing,
+            ImageLayer old,
             ImageEnvironment environment,
             InFlightRequests requests)
             throws IOException {
         BackingChain chain = new BackingChain(environment, requests);
         OpenedFile opened = chain.examine(file, options, !options.readOnly());
         try {
-            return chain.newLayer(opened, backing);
+            HostFile data = opened.dataFile == null ? file : opened.dataFile;
+            if (!data.identity().equals(old.dataFile().identity())) {
+                throw ImageException.of(
+                        Kind.BUSY, data.path(), "the data file was replaced since the image was opened; open it anew");
+            }
+            return chain.newLayer(opened, old.backing());
         } catch (IOException | RuntimeException | Error failure) {
             if (opened.dataFile != null) {
                 close(opened.dataFile::close, failure);

@@ -15,6 +15,7 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -194,7 +195,8 @@ public final class DiskImage implements AutoCloseable {
 
     /**
      * Puts other cache sizes, another discard mode, another clean interval or read-only in force while requests go on.
-     * All or nothing: refused options leave everything as it was. The format and {@code cache.direct} cannot change.
+     * All or nothing: refused options leave everything as it was. The format, the data file and {@code cache.direct}
+     * cannot change.
      * Waits for the requests that are under way, and where it becomes writable for {@link PageTransfer}s, a few seconds.
      *
      * @throws ImageException INVALID_OPTION naming what cannot be; BUSY when somebody else, or a client that takes
@@ -204,7 +206,7 @@ public final class DiskImage implements AutoCloseable {
         if (formatOf(wanted) != formatOf(options)) {
             throw ImageException.invalidOption("format", "format cannot change while the image is open");
         }
-        requireSamePageCache(wanted);
+        requireSameFiles(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
             endTransfersAndReopen(wanted);
@@ -234,20 +236,25 @@ public final class DiskImage implements AutoCloseable {
         return options.format() == null ? ImageFormat.QCOW2 : options.format();
     }
 
-    private void requireSamePageCache(ImageOptions wanted) throws ImageException {
+    private void requireSameFiles(ImageOptions wanted) throws ImageException {
         ImageOptions now = options;
         ImageOptions then = wanted;
-        StringBuilder option = new StringBuilder("cache.direct");
+        String prefix = "";
         for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
-            if (now.direct() != then.direct()) {
-                throw ImageException.invalidOption(
-                        option.toString(),
-                        option + " is " + now.direct()
-                                + " and cannot change while the image is open; close it and open it again");
-            }
+            requireSame(prefix + "cache.direct", now.direct(), then.direct());
+            requireSame(prefix + "data-file", now.dataFile(), then.dataFile());
             now = now.below();
             then = then.below();
-            option.insert(0, "backing.");
+            prefix += "backing.";
+        }
+    }
+
+    private static void requireSame(String option, @Nullable Object now, @Nullable Object then) throws ImageException {
+        if (!Objects.equals(now, then)) {
+            throw ImageException.invalidOption(
+                    option,
+                    option + " is " + (now == null ? "not given" : now)
+                            + " and cannot change while the image is open; close it and open it again");
         }
     }
 
@@ -340,7 +347,7 @@ public final class DiskImage implements AutoCloseable {
         }
         old.unlock();
         file.lock(ImageLock.WRITER);
-        return BackingChain.openTop(file, wanted, old.backing(), environment, requests);
+        return BackingChain.openTop(file, wanted, old, environment, requests);
     }
 
     /** Our own lock on the refused descriptor would be in the way of the old one's, so that goes first. */

@@ -17,6 +17,11 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     HostFile file();
 
+    /** Where the guest's bytes are, as far as the layer has any: its own file or an external data file. */
+    default HostFile dataFile() {
+        return file();
+    }
+
     /** Goes over from a reader's to a writer's locks on the layer's own files, or back; refused, it keeps what it had. */
     default void lock(ImageLock lock) throws IOException {
         file().lock(lock);

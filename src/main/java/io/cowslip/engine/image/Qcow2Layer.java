@@ -86,6 +86,11 @@ final class Qcow2Layer implements ImageLayer {
         return file;
     }
 
+    @Override
+    public HostFile dataFile() {
+        return data.file();
+    }
+
     /** Where the guest's bytes are. */
     DataStore data() {
         return data;
