@@ -12,6 +12,7 @@ import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.BeforeEach;
@@ -140,8 +141,7 @@ final class PosixFileTransferTest {
     void bytesAreUndeliveredUntilTheyAreRead(String address) throws IOException {
         try (Loopback connection = Loopback.connect(address);
                 HostFile file = open(HostFiles.Mode.READ)) {
-            ConnectionQueue queue = ConnectionQueue.of(connection.server());
-            assertThat(queue).isNotNull();
+            ConnectionQueue queue = Objects.requireNonNull(ConnectionQueue.of(connection.server()));
             assertThat(queue.undeliveredBytes()).isZero();
             int sent = fill(connection, file);
             assertThat(queue.undeliveredBytes()).isGreaterThanOrEqualTo(sent);
@@ -157,8 +157,7 @@ final class PosixFileTransferTest {
     void aConnectionThatWasResetHasNothingUndelivered() throws IOException {
         try (Loopback connection = Loopback.connect("127.0.0.1");
                 HostFile file = open(HostFiles.Mode.READ)) {
-            ConnectionQueue queue = ConnectionQueue.of(connection.server());
-            assertThat(queue).isNotNull();
+            ConnectionQueue queue = Objects.requireNonNull(ConnectionQueue.of(connection.server()));
             fill(connection, file);
             connection.server().setOption(StandardSocketOptions.SO_LINGER, 0);
             connection.server().close();

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
@@ -51,11 +52,14 @@ final class PageTransferTest {
         return DiskImage.open(raw, options(readOnly), TestEnvironments.plain());
     }
 
+    private PageTransfer transfer(DiskImage image) throws IOException {
+        return Objects.requireNonNull(image.pageTransfer(connection.server()));
+    }
+
     @Test
     void aReadOnlyImageGivesItsPages() throws IOException {
         try (DiskImage image = open(true);
-                PageTransfer transfer = image.pageTransfer(connection.server())) {
-            assertThat(transfer).isNotNull();
+                PageTransfer transfer = transfer(image)) {
             assertThat(transfer.transfer(1000, 1, 5000)).isEqualTo(5000);
             assertThat(transfer.undeliveredBytes()).isEqualTo(5000);
             assertThat(connection.receive(5000)).isEqualTo(Arrays.copyOfRange(content, 1000, 6000));
@@ -78,8 +82,7 @@ final class PageTransferTest {
     @Test
     void whatIsToBecomeWritableWaitsForItsPages() throws Exception {
         try (DiskImage image = open(true);
-                PageTransfer transfer = image.pageTransfer(connection.server())) {
-            assertThat(transfer).isNotNull();
+                PageTransfer transfer = transfer(image)) {
             assertThat(transfer.transfer(0, 1, 5000)).isEqualTo(5000);
             CompletableFuture<Void> change = Background.run(() -> image.reconfigure(options(false)));
             while (!transfer.isEnding()) {
@@ -102,8 +105,8 @@ final class PageTransferTest {
     @Test
     void eachTransferEndsOnce() throws Exception {
         try (DiskImage image = open(true);
-                PageTransfer first = image.pageTransfer(connection.server());
-                PageTransfer second = image.pageTransfer(connection.server())) {
+                PageTransfer first = transfer(image);
+                PageTransfer second = transfer(image)) {
             first.close();
             first.close();
             CompletableFuture<Void> change = Background.run(() -> image.reconfigure(options(false)));
@@ -123,8 +126,7 @@ final class PageTransferTest {
             assertThatExceptionOfType(ImageException.class)
                     .isThrownBy(() -> image.reconfigure(options(false)))
                     .matches(refused -> refused.kind() == ImageException.Kind.BUSY);
-            try (PageTransfer transfer = image.pageTransfer(connection.server())) {
-                assertThat(transfer).isNotNull();
+            try (PageTransfer transfer = transfer(image)) {
                 assertThat(transfer.transfer(0, 1, 10)).isEqualTo(10);
             }
             assertThat(other.readOnly()).isTrue();
