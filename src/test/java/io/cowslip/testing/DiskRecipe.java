@@ -14,6 +14,7 @@ import java.util.SplittableRandom;
  * @param sizeBytes size of the disk, a multiple of 512
  * @param edits how many writes of all kinds QEMU does to the image itself
  * @param dataFile where the disk's bytes go
+ * @param extendedL2 whether clusters have subclusters
  * @param layers what lies below, from the bottom up; empty for nothing
  */
 public record DiskRecipe(
@@ -24,6 +25,7 @@ public record DiskRecipe(
         int sizeBytes,
         int edits,
         DataFile dataFile,
+        boolean extendedL2,
         List<Layer> layers) {
 
     /** The name of an external data file, beside the image. */
@@ -63,7 +65,7 @@ public record DiskRecipe(
             int sizeBytes,
             int edits,
             List<Layer> layers) {
-        this(clusterBytes, version, refcountBits, compression, sizeBytes, edits, DataFile.NONE, layers);
+        this(clusterBytes, version, refcountBits, compression, sizeBytes, edits, DataFile.NONE, false, layers);
     }
 
     /** One file below; {@code clusterBytes} is 0 for raw. Only the bottom layer may be raw. */
@@ -82,20 +84,26 @@ public record DiskRecipe(
 
     public DiskRecipe withVersion(int otherVersion) {
         return new DiskRecipe(
-                clusterBytes, otherVersion, refcountBits, compression, sizeBytes, edits, dataFile, layers);
+                clusterBytes, otherVersion, refcountBits, compression, sizeBytes, edits, dataFile, extendedL2, layers);
     }
 
     public DiskRecipe withDataFile(DataFile other) {
-        return new DiskRecipe(clusterBytes, version, refcountBits, compression, sizeBytes, edits, other, layers);
+        return new DiskRecipe(clusterBytes, version, refcountBits, compression, sizeBytes, edits, other, extendedL2, layers);
+    }
+
+    /** The same with subclusters; clusters of 16 KiB at least. */
+    public DiskRecipe withExtendedL2() {
+        return new DiskRecipe(
+                clusterBytes, version, refcountBits, compression, sizeBytes, edits, dataFile, true, layers);
     }
 
     public DiskRecipe withRefcountBits(int bits) {
-        return new DiskRecipe(clusterBytes, version, bits, compression, sizeBytes, edits, dataFile, layers);
+        return new DiskRecipe(clusterBytes, version, bits, compression, sizeBytes, edits, dataFile, extendedL2, layers);
     }
 
     public DiskRecipe over(Layer... below) {
         return new DiskRecipe(
-                clusterBytes, version, refcountBits, compression, sizeBytes, edits, dataFile, List.of(below));
+                clusterBytes, version, refcountBits, compression, sizeBytes, edits, dataFile, extendedL2, List.of(below));
     }
 
     /** Makes the files in {@code folder}; the image itself is {@code disk.qcow2}. */
@@ -116,6 +124,7 @@ public record DiskRecipe(
         String options = "cluster_size=" + clusterBytes + ",compat=" + (version == 2 ? "0.10" : "1.1")
                 + ",refcount_bits=" + refcountBits
                 + (compression == Compression.ZLIB ? "" : ",compression_type=" + compression.option)
+                + (extendedL2 ? ",extended_l2=on" : "")
                 + dataFileOption(folder);
         if (lower == null) {
             QemuTools.create(image, sizeBytes, options);

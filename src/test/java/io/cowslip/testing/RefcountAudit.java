@@ -14,7 +14,7 @@ import java.util.List;
 /**
  * The consistency check of {@code qemu-img check}, without a process: each host cluster's count against the references
  * to it, and each COPIED flag against the count. Reads the file by itself, with nothing of the engine. Knows plain and
- * compressed clusters, and data in another file; neither snapshots nor bitmaps nor subclusters.
+ * compressed clusters, subclusters, and data in another file; neither snapshots nor bitmaps.
  */
 public final class RefcountAudit {
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
@@ -23,12 +23,14 @@ public final class RefcountAudit {
     private static final long COPIED = 1L << 63;
     private static final long COMPRESSED = 1L << 62;
     private static final int EXTERNAL_DATA_FILE = 1 << 2;
+    private static final int EXTENDED_L2 = 1 << 4;
 
     private final MemorySegment file;
     private final int clusterBits;
     private final long clusterBytes;
     private final int refcountOrder;
     private final boolean externalData;
+    private final long l2EntryBytes;
     private final long refcountTable;
     private final long refcountTableEntries;
     private final int[] references;
@@ -52,6 +54,7 @@ public final class RefcountAudit {
         clusterBytes = 1L << clusterBits;
         refcountOrder = file.get(INT, 4) == 2 ? 4 : file.get(INT, 96);
         externalData = file.get(INT, 4) > 2 && (file.get(LONG, 72) & EXTERNAL_DATA_FILE) != 0;
+        l2EntryBytes = file.get(INT, 4) > 2 && (file.get(LONG, 72) & EXTENDED_L2) != 0 ? 16 : 8;
         refcountTable = file.get(LONG, 48);
         refcountTableEntries = file.get(INT, 56) * clusterBytes / Long.BYTES;
         references = new int[Math.toIntExact((file.byteSize() + clusterBytes - 1) >> clusterBits)];
@@ -102,16 +105,32 @@ public final class RefcountAudit {
     }
 
     private void referTable(long l1Index, long table) {
-        for (long i = 0; i < clusterBytes / Long.BYTES; i++) {
-            long entry = tableEntry(table, i);
+        for (long i = 0; i < clusterBytes / l2EntryBytes; i++) {
+            long entry = tableEntry(table, i * (l2EntryBytes / Long.BYTES));
+            checkSubclusters("L2 entry " + l1Index + "/" + i, entry, table, i);
             if (entry != 0 && externalData) {
                 checkPlace(
                         "L2 entry " + l1Index + "/" + i,
                         entry,
-                        (l1Index * clusterBytes / Long.BYTES + i) * clusterBytes);
+                        (l1Index * clusterBytes / l2EntryBytes + i) * clusterBytes);
             } else if (entry != 0) {
                 referEntry("L2 entry " + l1Index + "/" + i, entry);
             }
+        }
+    }
+
+    /** Each subcluster is in the cluster, zeros, or neither; those of a compressed cluster are neither. */
+    private void checkSubclusters(String name, long entry, long table, long index) {
+        if (l2EntryBytes == Long.BYTES) {
+            return;
+        }
+        long bitmap = tableEntry(table, 2 * index + 1);
+        boolean hasPlace = (entry & OFFSET_MASK) != 0 || externalData && (entry & COPIED) != 0;
+        boolean wrong = (entry & COMPRESSED) != 0
+                ? bitmap != 0
+                : (bitmap & bitmap >>> 32) != 0 || !hasPlace && (int) bitmap != 0 || (entry & 1) != 0;
+        if (wrong) {
+            corruptions.add(name + " is " + Long.toHexString(entry) + " with bitmap " + Long.toHexString(bitmap));
         }
     }
 

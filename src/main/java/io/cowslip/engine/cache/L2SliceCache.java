@@ -1,6 +1,7 @@
 package io.cowslip.engine.cache;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.format.ExtendedL2Entry;
 import io.cowslip.engine.format.ImageGeometry;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -65,6 +66,8 @@ public final class L2SliceCache implements AutoCloseable {
     private final TableCache slices;
     private final int sliceBits;
     private final int sliceMask;
+    private final int entryBytes;
+    private final SubclusterPairs pairs = new SubclusterPairs();
     private final long coversBytes;
     private final double coverage;
 
@@ -80,6 +83,7 @@ public final class L2SliceCache implements AutoCloseable {
         this.counters = counters;
         this.sliceBits = geometry.l2EntriesPerSliceBits(budget.l2EntryBytes());
         this.sliceMask = (1 << sliceBits) - 1;
+        this.entryBytes = geometry.l2EntryBytes();
         int slicesPerTableBits = geometry.l2EntriesPerTableBits() - sliceBits;
         long guestSlices = (long) geometry.l1EntriesNeeded() << slicesPerTableBits;
         this.slices = TableCache.ofSlices(
@@ -104,9 +108,29 @@ public final class L2SliceCache implements AutoCloseable {
         return sliceMask + 1;
     }
 
-    /** The L2 entry of {@code guestCluster}, loading its slice where needed. Any thread; takes no lock on a hit. */
+    /**
+     * The L2 entry of {@code guestCluster}, loading its slice where needed. Any thread; takes no lock on a hit. Of an image
+     * with extended L2 entries, see {@link #extendedEntry}.
+     */
     public long entry(long guestCluster) throws IOException {
         return slices.read(guestCluster >>> sliceBits, (int) guestCluster & sliceMask);
+    }
+
+    /**
+     * The extended L2 entry of {@code guestCluster}: both of its words as they were at one moment (qcow2 specification,
+     * "Extended L2 Entries"). Any thread; takes no lock on a hit. Only of an image that has them.
+     */
+    public ExtendedL2Entry extendedEntry(long guestCluster) throws IOException {
+        long slice = guestCluster >>> sliceBits;
+        int word = ((int) guestCluster & sliceMask) << 1;
+        while (true) {
+            int before = pairs.begin();
+            long entry = slices.read(slice, word);
+            long bitmap = slices.readAlong(slice, word + 1);
+            if (pairs.isStill(before)) {
+                return new ExtendedL2Entry(entry, bitmap);
+            }
+        }
     }
 
     /**
@@ -137,6 +161,16 @@ public final class L2SliceCache implements AutoCloseable {
     public void put(long guestCluster, long entry) throws IOException {
         MemorySegment slice = slices.pieceForChange(guestCluster >>> sliceBits);
         SliceFrames.ENTRY.setRelease(slice, (guestCluster & sliceMask) * Long.BYTES, entry);
+    }
+
+    /** The same for an image with extended L2 entries: readers see both words change at once. */
+    public void put(long guestCluster, ExtendedL2Entry entry) throws IOException {
+        MemorySegment slice = slices.pieceForChange(guestCluster >>> sliceBits);
+        long offset = (guestCluster & sliceMask) * entryBytes;
+        pairs.change(() -> {
+            SliceFrames.ENTRY.setRelease(slice, offset, entry.descriptor());
+            SliceFrames.ENTRY.setRelease(slice, offset + Long.BYTES, entry.bitmap());
+        });
     }
 
     /** Whether any slice is newer than the file. */

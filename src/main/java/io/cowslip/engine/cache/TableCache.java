@@ -91,7 +91,16 @@ final class TableCache implements AutoCloseable {
 
     /** The entry at {@code index} of the piece {@code key}, loading it where needed. Any thread. */
     long read(long key, int index) throws IOException {
-        boolean waited = false;
+        return read(key, index, false);
+    }
+
+    /** As {@link #read}, for what belongs to a look-up that was counted already. */
+    long readAlong(long key, int index) throws IOException {
+        return read(key, index, true);
+    }
+
+    private long read(long key, int index, boolean counted) throws IOException {
+        boolean waited = counted;
         while (true) {
             long word = directory.word(key);
             if (SliceDirectory.isSlot(word)) {

@@ -31,6 +31,16 @@ public record ImageGeometry(int clusterBits, long virtualSizeBytes, int refcount
         return extendedL2 ? 16 : 8;
     }
 
+    /** log2 of the bytes of a subcluster, of which a cluster has 32 where L2 entries are extended. */
+    public int subclusterBits() {
+        return clusterBits - SubclusterBitmap.SUBCLUSTERS_BITS;
+    }
+
+    /** Which of its cluster's subclusters {@code offset} lies in. */
+    public int subcluster(long offset) {
+        return (int) (offsetInCluster(offset) >>> subclusterBits());
+    }
+
     private int l2EntryShift() {
         return extendedL2 ? 4 : 3;
     }
@@ -76,6 +86,11 @@ public record ImageGeometry(int clusterBits, long virtualSizeBytes, int refcount
     /** Bytes rounded up to whole clusters. */
     public long roundUpToCluster(long bytes) {
         return ceilingShift(bytes, clusterBits) << clusterBits;
+    }
+
+    /** Bytes rounded up to whole subclusters. */
+    public long roundUpToSubcluster(long bytes) {
+        return ceilingShift(bytes, subclusterBits()) << subclusterBits();
     }
 
     private static long ceilingShift(long value, int shift) {

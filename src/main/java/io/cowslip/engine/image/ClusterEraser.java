@@ -1,7 +1,9 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.format.ExtendedL2Entry;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L2Entry;
+import io.cowslip.engine.format.SubclusterBitmap;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -78,7 +80,60 @@ final class ClusterEraser {
         }
     }
 
+    /**
+     * Makes whole subclusters of one cluster read as zeros. False where that takes data: in a compressed cluster. Waits
+     * for whoever has the cluster reserved.
+     */
+    boolean zeroSubclusters(long guestOffset, long lengthBytes) throws IOException {
+        long cluster = guestOffset >>> geometry.clusterBits();
+        if (reservations.awaitFree(cluster)) {
+            barrier.requireSound();
+        }
+        int first = geometry.subcluster(guestOffset);
+        int end = geometry.subcluster(guestOffset + lengthBytes - 1) + 1;
+        ExtendedL2Entry now = map.extendedEntry(cluster);
+        if (L2Entry.isCompressed(now.descriptor())) {
+            return false;
+        }
+        if (isBacked(cluster) || !now.equals(ExtendedL2Entry.NONE)) {
+            replaceUnlessSame(
+                    cluster,
+                    now.withBitmap(SubclusterBitmap.withZero(now.bitmap(), SubclusterBitmap.range(first, end))),
+                    false);
+        }
+        return true;
+    }
+
+    private void zeroExtended(long cluster) throws IOException {
+        ExtendedL2Entry now = map.extendedEntry(cluster);
+        if (!isBacked(cluster) && now.equals(ExtendedL2Entry.NONE)) {
+            return;
+        }
+        boolean keepsPlace = !L2Entry.isCompressed(now.descriptor()) && L2Entry.isCopied(now.descriptor());
+        replaceUnlessSame(
+                cluster,
+                keepsPlace ? now.withBitmap(SubclusterBitmap.ALL_ZERO) : ExtendedL2Entry.ZERO,
+                !keepsPlace);
+    }
+
+    private void discardExtended(long cluster) throws IOException {
+        if (isBacked(cluster) || !map.extendedEntry(cluster).equals(ExtendedL2Entry.NONE)) {
+            replaceUnlessSame(cluster, ExtendedL2Entry.ZERO, true);
+        }
+    }
+
+    private void replaceUnlessSame(long cluster, ExtendedL2Entry entry, boolean punch) throws IOException {
+        if (!map.extendedEntry(cluster).equals(entry)) {
+            map.prepare(cluster);
+            map.replace(cluster, entry, punch);
+        }
+    }
+
     private void zeroCluster(long cluster) throws IOException {
+        if (geometry.extendedL2()) {
+            zeroExtended(cluster);
+            return;
+        }
         if (version == 2) {
             replaceUnlessSame(cluster, 0);
             return;
@@ -93,6 +148,10 @@ final class ClusterEraser {
     }
 
     private void discardCluster(long cluster) throws IOException {
+        if (geometry.extendedL2()) {
+            discardExtended(cluster);
+            return;
+        }
         if (version == 2) {
             // As in QEMU, not even past the end of the backing file, which may grow.
             if (backing == null) {

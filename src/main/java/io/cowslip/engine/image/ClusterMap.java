@@ -4,9 +4,11 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.cache.L2SliceCache;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.cache.TableSource;
+import io.cowslip.engine.format.ExtendedL2Entry;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L1Entry;
 import io.cowslip.engine.format.L2Entry;
+import io.cowslip.engine.format.SubclusterBitmap;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -22,6 +24,7 @@ final class ClusterMap {
     private final int version;
     private final boolean externalData;
     private final ResidentTable l1;
+    private final SubclusterRuns subclusters;
     private volatile L2SliceCache slices;
 
     /** @param externalData whether the guest's bytes lie in another file, each at its place on the disk */
@@ -33,6 +36,7 @@ final class ClusterMap {
         this.version = version;
         this.externalData = externalData;
         this.l1 = l1;
+        this.subclusters = new SubclusterRuns(this, geometry);
         this.slices = caches.create(this::loadSlices);
     }
 
@@ -64,8 +68,11 @@ final class ClusterMap {
         if (!hasTable(cluster)) {
             return holeOfMissingTables(guestOffset, maxLengthBytes);
         }
-        long inCluster = geometry.offsetInCluster(guestOffset);
         L2SliceCache cache = slices;
+        if (geometry.extendedL2()) {
+            return subclusters.extentAt(cache, guestOffset, maxLengthBytes);
+        }
+        long inCluster = geometry.offsetInCluster(guestOffset);
         long entry = cache.entry(cluster);
         requireSound(entry, cluster);
         long clusters = L2Entry.isCompressed(entry)
@@ -91,7 +98,7 @@ final class ClusterMap {
         return run;
     }
 
-    private Extent extent(long entry, long inCluster, long length) {
+    Extent extent(long entry, long inCluster, long length) {
         if (L2Entry.isCompressed(entry)) {
             return new Extent.Compressed(
                     L2Entry.compressedHostOffset(entry, geometry.clusterBits()),
@@ -109,11 +116,11 @@ final class ClusterMap {
     }
 
     /** Whether an entry that is not compressed has a host cluster. In an external data file that may be the first one. */
-    private boolean hasPlace(long entry) {
+    boolean hasPlace(long entry) {
         return L2Entry.hostOffset(entry) != 0 || externalData && L2Entry.isCopied(entry);
     }
 
-    private boolean hasTable(long cluster) {
+    boolean hasTable(long cluster) {
         return L1Entry.tableOffset(l1.entry(l1Index(cluster))) != 0;
     }
 
@@ -149,6 +156,24 @@ final class ClusterMap {
             throw corrupt("the L2 entry of guest offset " + (cluster << geometry.clusterBits()) + " is 0x"
                     + Long.toHexString(entry) + ", which no cluster of this image can have");
         }
+    }
+
+    /** The extended entry of {@code cluster}, whose table is there, having been found sound. */
+    ExtendedL2Entry soundEntry(L2SliceCache cache, long cluster) throws IOException {
+        ExtendedL2Entry entry = cache.extendedEntry(cluster);
+        long descriptor = entry.descriptor();
+        requireSound(descriptor, cluster);
+        boolean sound = L2Entry.isCompressed(descriptor)
+                ? entry.bitmap() == 0
+                : !L2Entry.isZero(descriptor)
+                        && SubclusterBitmap.isValid(entry.bitmap())
+                        && (hasPlace(descriptor) || SubclusterBitmap.allocated(entry.bitmap()) == 0);
+        if (!sound) {
+            throw corrupt("the extended L2 entry of guest offset " + (cluster << geometry.clusterBits()) + " is 0x"
+                    + Long.toHexString(descriptor) + " with the subcluster bitmap 0x"
+                    + Long.toHexString(entry.bitmap()) + ", which no cluster can have");
+        }
+        return entry;
     }
 
     /** In an external data file each cluster lies where it lies on the disk, as it is. */

@@ -1,8 +1,10 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.alloc.ClusterAllocator;
+import io.cowslip.engine.format.ExtendedL2Entry;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L2Entry;
+import io.cowslip.engine.format.SubclusterBitmap;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -61,10 +63,10 @@ final class ClusterWriter {
         }
         map.prepare(cluster);
         long entry = map.entry(cluster);
-        if (isOwnData(entry)) {
+        if (isOwn(entry) && holdsData(entry, guestOffset)) {
             return null;
         }
-        boolean allocates = !isOwnReserved(entry);
+        boolean allocates = !isOwn(entry);
         ClusterAllocator.Run run = allocates
                 ? clusters.allocateFor(cluster, clustersToAllocate(cluster, lastCluster(guestOffset, from)))
                 : new ClusterAllocator.Run(L2Entry.hostOffset(entry), 1);
@@ -76,12 +78,13 @@ final class ClusterWriter {
         return guestOffset + from.byteSize() - 1 >>> geometry.clusterBits();
     }
 
-    private static boolean isOwnData(long entry) {
-        return isOwn(entry) && !L2Entry.isZero(entry);
-    }
-
-    private static boolean isOwnReserved(long entry) {
-        return isOwn(entry) && L2Entry.isZero(entry);
+    /** Whether the cluster of an own entry has the guest's bytes at {@code guestOffset}, so that they are not zeros. */
+    private boolean holdsData(long entry, long guestOffset) throws IOException {
+        if (!geometry.extendedL2()) {
+            return !L2Entry.isZero(entry);
+        }
+        long bitmap = map.extendedEntry(guestOffset >>> geometry.clusterBits()).bitmap();
+        return SubclusterBitmap.isAllocated(bitmap, geometry.subcluster(guestOffset));
     }
 
     /** An entry that is sound and marked so has a place, which in an external data file may be at offset 0. */
@@ -103,8 +106,17 @@ final class ClusterWriter {
         return (int) (next - cluster);
     }
 
-    /** Writes whole clusters: the guest's bytes, and at both edges what the disk holds there now. Without a lock. */
+    /** Writes the guest's bytes, and at both edges what the disk holds there now. Without a lock. */
     void fill(Begun write) throws IOException {
+        if (geometry.extendedL2()) {
+            fillSubclusters(write);
+        } else {
+            fillClusters(write);
+        }
+        barrier.newDataWritten(write.part.byteSize());
+    }
+
+    private void fillClusters(Begun write) throws IOException {
         long host = write.run.hostOffset();
         long head = geometry.offsetInCluster(write.guestOffset);
         long end = write.guestOffset + write.part.byteSize();
@@ -116,7 +128,48 @@ final class ClusterWriter {
         if (tail > 0) {
             copyFromDisk(end, tail, host + head + write.part.byteSize());
         }
-        barrier.newDataWritten(write.part.byteSize());
+    }
+
+    private void fillSubclusters(Begun write) throws IOException {
+        long host = write.run.hostOffset() + geometry.offsetInCluster(write.guestOffset);
+        layer.data().write(host, write.guestOffset, write.part);
+        copyAround(write, 0);
+        if (write.run.clusters() > 1) {
+            copyAround(write, write.run.clusters() - 1);
+        }
+    }
+
+    /** Copies what one cluster of a write has to have besides the guest's bytes, one run of subclusters after another. */
+    private void copyAround(Begun write, int index) throws IOException {
+        long start = write.firstCluster + index << geometry.clusterBits();
+        long writtenFrom = write.guestOffset;
+        long writtenTo = write.guestOffset + write.part.byteSize();
+        long left = plan(write, index).copied();
+        while (left != 0) {
+            int first = Long.numberOfTrailingZeros(left);
+            int end = first + Long.numberOfTrailingZeros(~(left >>> first));
+            long from = start + ((long) first << geometry.subclusterBits());
+            long to = start + ((long) end << geometry.subclusterBits());
+            copyWithin(write, from, Math.min(to, writtenFrom));
+            copyWithin(write, Math.max(from, writtenTo), to);
+            left &= ~SubclusterBitmap.range(first, end);
+        }
+    }
+
+    private void copyWithin(Begun write, long guestOffset, long wantedEnd) throws IOException {
+        long end = layer.data().endOfFill(wantedEnd, geometry.virtualSizeBytes());
+        if (guestOffset < end) {
+            long firstStart = write.firstCluster << geometry.clusterBits();
+            copyFromDisk(guestOffset, end - guestOffset, write.run.hostOffset() + guestOffset - firstStart);
+        }
+    }
+
+    private SubclusterPlan plan(Begun write, int index) throws IOException {
+        long start = write.firstCluster + index << geometry.clusterBits();
+        long from = Math.max(start, write.guestOffset);
+        long last = Math.min(start + geometry.clusterBytes(), write.guestOffset + write.part.byteSize()) - 1;
+        long touched = SubclusterBitmap.range(geometry.subcluster(from), geometry.subcluster(last) + 1);
+        return SubclusterPlan.of(map.extendedEntry(write.firstCluster + index), !write.allocated, touched);
     }
 
     private void copyFromDisk(long guestOffset, long lengthBytes, long host) throws IOException {
@@ -145,11 +198,20 @@ final class ClusterWriter {
                 if (published == 0 || map.sliceEnd(cluster - 1) == cluster) {
                     map.prepare(cluster);
                 }
-                map.replace(cluster, L2Entry.ofCopiedData(hostOffset(write, published)), false);
+                publish(write, published, L2Entry.ofCopiedData(hostOffset(write, published)));
                 published++;
             }
         } finally {
             end(write, published);
+        }
+    }
+
+    private void publish(Begun write, int index, long descriptor) throws IOException {
+        long cluster = write.firstCluster + index;
+        if (geometry.extendedL2()) {
+            map.replace(cluster, new ExtendedL2Entry(descriptor, plan(write, index).bitmap()), false);
+        } else {
+            map.replace(cluster, descriptor, false);
         }
     }
 

@@ -5,6 +5,7 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L1Entry;
 import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.format.RefcountBits;
+import io.cowslip.engine.format.SubclusterBitmap;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
@@ -109,10 +110,11 @@ record InitialLayout(
         long first = (long) table << geometry.l2EntriesPerTableBits();
         long end = Math.min(geometry.guestClusters(), first + (1L << geometry.l2EntriesPerTableBits()));
         for (long guestCluster = first; guestCluster < end; guestCluster++) {
-            cluster.set(
-                    BigEndian.LONG,
-                    (guestCluster - first) * geometry.l2EntryBytes(),
-                    L2Entry.ofCopiedData(guestCluster << geometry.clusterBits()));
+            long offset = (guestCluster - first) * geometry.l2EntryBytes();
+            cluster.set(BigEndian.LONG, offset, L2Entry.ofCopiedData(guestCluster << geometry.clusterBits()));
+            if (geometry.extendedL2()) {
+                cluster.set(BigEndian.LONG, offset + Long.BYTES, SubclusterBitmap.ALL_ALLOCATED);
+            }
         }
     }
 

@@ -142,12 +142,33 @@ final class Qcow2Writing {
         long firstWhole = eraser.firstErasable(geometry.roundUpToCluster(guestOffset));
         long endWhole = eraser.endOfWholeClusters(end);
         if (firstWhole >= endWhole) {
+            zeroParts(guestOffset, end);
+            return;
+        }
+        zeroParts(guestOffset, firstWhole);
+        inSteps(firstWhole, endWhole, eraser::zero);
+        zeroParts(endWhole, end);
+    }
+
+    /** Zeroes less than whole clusters: as data, except for whole subclusters where there are any. */
+    private void zeroParts(long guestOffset, long end) throws IOException {
+        if (!geometry.extendedL2()) {
             writeZeros(guestOffset, end);
             return;
         }
-        writeZeros(guestOffset, firstWhole);
-        inSteps(firstWhole, endWhole, eraser::zero);
-        writeZeros(endWhole, end);
+        long position = guestOffset;
+        while (position < end) {
+            long clusterEnd = Math.min(end, geometry.clusterStart(position) + geometry.clusterBytes());
+            long firstWhole = geometry.roundUpToSubcluster(position);
+            long endWhole = clusterEnd == geometry.virtualSizeBytes()
+                    ? geometry.roundUpToSubcluster(clusterEnd)
+                    : clusterEnd & -1L << geometry.subclusterBits();
+            boolean erased = firstWhole < endWhole
+                    && Boolean.TRUE.equals(underLock(() -> eraser.zeroSubclusters(firstWhole, endWhole - firstWhole)));
+            writeZeros(position, erased ? firstWhole : clusterEnd);
+            writeZeros(endWhole, erased ? clusterEnd : endWhole);
+            position = clusterEnd;
+        }
     }
 
     void discard(long guestOffset, long lengthBytes) throws IOException {

@@ -3,6 +3,7 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.alloc.ClusterAllocator;
 import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.cache.ResidentTable;
+import io.cowslip.engine.format.ExtendedL2Entry;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L1Entry;
 import io.cowslip.engine.format.L2Entry;
@@ -46,12 +47,20 @@ final class WritableMap {
 
     /** The entry of {@code guestCluster} as it stands; 0 where there is no table. */
     long entry(long guestCluster) throws IOException {
+        if (geometry.extendedL2()) {
+            return extendedEntry(guestCluster).descriptor();
+        }
         if (!hasTable(guestCluster)) {
             return 0;
         }
         long entry = map.slices().entry(guestCluster);
         map.requireSound(entry, guestCluster);
         return entry;
+    }
+
+    /** The same with its bitmap, where L2 entries are extended. Any thread while the entry's cluster is reserved. */
+    ExtendedL2Entry extendedEntry(long guestCluster) throws IOException {
+        return hasTable(guestCluster) ? map.soundEntry(map.slices(), guestCluster) : ExtendedL2Entry.NONE;
     }
 
     boolean hasTable(long guestCluster) {
@@ -134,6 +143,13 @@ final class WritableMap {
         long old = entry(guestCluster);
         map.slices().put(guestCluster, entry);
         release(old, entry, punch);
+    }
+
+    /** The same where L2 entries are extended. */
+    void replace(long guestCluster, ExtendedL2Entry entry, boolean punch) throws IOException {
+        long old = entry(guestCluster);
+        map.slices().put(guestCluster, entry);
+        release(old, entry.descriptor(), punch);
     }
 
     private void release(long old, long replacement, boolean punch) {

@@ -9,6 +9,8 @@ import java.util.SplittableRandom;
 final class RandomRecipes {
     private static final int[] REFCOUNT_BITS = {1, 2, 4, 8, 16, 32, 64};
 
+    private static final int LEAST_EXTENDED_CLUSTER_BYTES = 16384;
+
     private RandomRecipes() {}
 
     static DiskRecipe recipe(SplittableRandom random) {
@@ -19,7 +21,10 @@ final class RandomRecipes {
                 version == 3 && random.nextInt(3) == 0 ? DiskRecipe.Compression.ZSTD : DiskRecipe.Compression.ZLIB;
         int size = sizeBytes(clusterBytes, random);
         int edits = random.nextInt(3) == 0 ? 0 : random.nextInt(12);
-        return new DiskRecipe(clusterBytes, version, refcountBits, compression, size, edits, layers(size, random));
+        DiskRecipe recipe =
+                new DiskRecipe(clusterBytes, version, refcountBits, compression, size, edits, layers(size, random));
+        boolean extended = version == 3 && clusterBytes >= LEAST_EXTENDED_CLUSTER_BYTES && random.nextBoolean();
+        return extended ? recipe.withExtendedL2() : recipe;
     }
 
     /** Small clusters more often: they make many tables of a small disk. */
