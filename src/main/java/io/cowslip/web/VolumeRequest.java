@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param backingFormat required with a backing file
  * @param compat {@code 0.10} (version 2) or {@code 1.1} (version 3)
  * @param preallocation only {@code off} yet
+ * @param extendedL2 whether clusters have subclusters
  * @param dataFile a file to make for the disk's data, relative to the new volume's folder
  * @param dataFileRaw whether that file is to read as the disk by itself
  */
@@ -49,15 +50,13 @@ record VolumeRequest(
                         Objects.requireNonNullElse(refcountBits, DEFAULT_REFCOUNT_BITS),
                         compression(),
                         version())
-                .withDataFile(dataFile, Boolean.TRUE.equals(dataFileRaw));
+                .withDataFile(dataFile, Boolean.TRUE.equals(dataFileRaw))
+                .withExtendedL2(Boolean.TRUE.equals(extendedL2));
     }
 
     private void refuseLater() {
         if (preallocation != null && !preallocation.equals("off")) {
             throw Refusal.notYet("preallocation");
-        }
-        if (Boolean.TRUE.equals(extendedL2)) {
-            throw Refusal.notYet("extended-l2");
         }
     }
 

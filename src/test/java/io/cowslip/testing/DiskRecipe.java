@@ -88,7 +88,8 @@ public record DiskRecipe(
     }
 
     public DiskRecipe withDataFile(DataFile other) {
-        return new DiskRecipe(clusterBytes, version, refcountBits, compression, sizeBytes, edits, other, extendedL2, layers);
+        return new DiskRecipe(
+                clusterBytes, version, refcountBits, compression, sizeBytes, edits, other, extendedL2, layers);
     }
 
     /** The same with subclusters; clusters of 16 KiB at least. */
@@ -103,7 +104,15 @@ public record DiskRecipe(
 
     public DiskRecipe over(Layer... below) {
         return new DiskRecipe(
-                clusterBytes, version, refcountBits, compression, sizeBytes, edits, dataFile, extendedL2, List.of(below));
+                clusterBytes,
+                version,
+                refcountBits,
+                compression,
+                sizeBytes,
+                edits,
+                dataFile,
+                extendedL2,
+                List.of(below));
     }
 
     /** Makes the files in {@code folder}; the image itself is {@code disk.qcow2}. */

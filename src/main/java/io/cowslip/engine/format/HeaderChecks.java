@@ -4,7 +4,6 @@ import io.cowslip.engine.ImageException;
 
 /** Holds a header against the format's limits and the size of its file, before anybody reads or allocates by it. */
 final class HeaderChecks {
-    private static final int EXTENDED_L2_MIN_CLUSTER_BITS = 14;
     private static final int MAX_REFCOUNT_ORDER = 6;
     private static final int LAST_CRYPT_METHOD = 2;
     private static final int SNAPSHOT_RECORD_MIN_BYTES = 40;
@@ -37,7 +36,7 @@ final class HeaderChecks {
         if (header.refcountOrder() > MAX_REFCOUNT_ORDER) {
             throw invalid("refcount_order", header.refcountOrder(), "0 to " + MAX_REFCOUNT_ORDER);
         }
-        if (header.features().extendedL2() && header.clusterBits() < EXTENDED_L2_MIN_CLUSTER_BITS) {
+        if (header.features().extendedL2() && header.clusterBits() < ImageGeometry.EXTENDED_L2_MIN_CLUSTER_BITS) {
             throw invalid("cluster_bits", header.clusterBits(), "at least 14 in an image with extended L2 entries");
         }
     }

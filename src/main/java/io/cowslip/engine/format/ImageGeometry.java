@@ -13,6 +13,9 @@ public record ImageGeometry(int clusterBits, long virtualSizeBytes, int refcount
     public static final int MIN_CLUSTER_BITS = 9;
     public static final int MAX_CLUSTER_BITS = 21;
 
+    /** Subclusters have a sector at least (qcow2 specification, "Extended L2 Entries"). */
+    public static final int EXTENDED_L2_MIN_CLUSTER_BITS = 14;
+
     /** Host offsets have 56 bits (qcow2 specification, "L1 table entry"). */
     public static final long MAX_HOST_OFFSET = 1L << 56;
 

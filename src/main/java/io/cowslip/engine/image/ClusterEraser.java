@@ -111,9 +111,7 @@ final class ClusterEraser {
         }
         boolean keepsPlace = !L2Entry.isCompressed(now.descriptor()) && L2Entry.isCopied(now.descriptor());
         replaceUnlessSame(
-                cluster,
-                keepsPlace ? now.withBitmap(SubclusterBitmap.ALL_ZERO) : ExtendedL2Entry.ZERO,
-                !keepsPlace);
+                cluster, keepsPlace ? now.withBitmap(SubclusterBitmap.ALL_ZERO) : ExtendedL2Entry.ZERO, !keepsPlace);
     }
 
     private void discardExtended(long cluster) throws IOException {

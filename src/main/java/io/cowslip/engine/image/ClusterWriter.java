@@ -209,7 +209,8 @@ final class ClusterWriter {
     private void publish(Begun write, int index, long descriptor) throws IOException {
         long cluster = write.firstCluster + index;
         if (geometry.extendedL2()) {
-            map.replace(cluster, new ExtendedL2Entry(descriptor, plan(write, index).bitmap()), false);
+            map.replace(
+                    cluster, new ExtendedL2Entry(descriptor, plan(write, index).bitmap()), false);
         } else {
             map.replace(cluster, descriptor, false);
         }

@@ -20,6 +20,7 @@ final class CreateChecks {
         }
         checkClusterSize(options.clusterSizeBytes());
         checkVersion(options);
+        checkExtendedL2(options);
         if (Integer.bitCount(options.refcountBits()) != 1
                 || options.refcountBits() < 1
                 || options.refcountBits() > MAX_REFCOUNT_BITS) {
@@ -92,6 +93,23 @@ final class CreateChecks {
         }
     }
 
+    private static void checkExtendedL2(CreateOptions options) throws ImageException {
+        if (!options.extendedL2()) {
+            return;
+        }
+        if (options.version() == 2) {
+            throw ImageException.invalidOption(
+                    "extended-l2", "extended-l2 is true with compat 0.10; it needs compat 1.1");
+        }
+        int smallest = 1 << ImageGeometry.EXTENDED_L2_MIN_CLUSTER_BITS;
+        if (options.clusterSizeBytes() < smallest) {
+            throw ImageException.invalidOption(
+                    "extended-l2",
+                    "extended-l2 is true with a cluster-size of " + options.clusterSizeBytes() + "; it needs at least "
+                            + smallest);
+        }
+    }
+
     private static void checkVersion(CreateOptions options) throws ImageException {
         if (options.version() == 3) {
             return;
@@ -128,6 +146,6 @@ final class CreateChecks {
         }
         int clusterBits = Integer.numberOfTrailingZeros(options.clusterSizeBytes());
         long l1Entries = ImageGeometry.MAX_L1_BYTES / Long.BYTES;
-        return l1Entries * new ImageGeometry(clusterBits, 0, 0, false).guestBytesPerTable();
+        return l1Entries * new ImageGeometry(clusterBits, 0, 0, options.extendedL2()).guestBytesPerTable();
     }
 }

@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param dataFile the name of an external data file to make and to store, relative to the new image's folder; null: none
  * @param dataFileRaw whether the data file is to read as the disk by itself: then its L2 tables are made at once, and
  *     there is no backing file
+ * @param extendedL2 whether L2 entries are extended, so that clusters have 32 subclusters: with clusters of 16 KiB at
+ *     least, in version 3
  */
 public record CreateOptions(
         ImageFormat format,
@@ -27,7 +29,8 @@ public record CreateOptions(
         CompressionType compressionType,
         int version,
         @Nullable String dataFile,
-        boolean dataFileRaw) {
+        boolean dataFileRaw,
+        boolean extendedL2) {
 
     /** The header's {@code compression_type}. */
     public enum CompressionType {
@@ -55,6 +58,7 @@ public record CreateOptions(
                 compressionType,
                 version,
                 null,
+                false,
                 false);
     }
 
@@ -70,7 +74,24 @@ public record CreateOptions(
                 compressionType,
                 version,
                 name,
-                raw);
+                raw,
+                extendedL2);
+    }
+
+    /** The same with subclusters, or without. */
+    public CreateOptions withExtendedL2(boolean extended) {
+        return new CreateOptions(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                dataFile,
+                dataFileRaw,
+                extended);
     }
 
     /** What {@code qemu-img create -f qcow2} makes. */

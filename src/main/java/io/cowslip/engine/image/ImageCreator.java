@@ -116,7 +116,7 @@ public final class ImageCreator {
                 Integer.numberOfTrailingZeros(options.clusterSizeBytes()),
                 sizeBytes,
                 Integer.numberOfTrailingZeros(options.refcountBits()),
-                false);
+                options.extendedL2());
         InitialLayout layout = InitialLayout.of(geometry, options.dataFileRaw());
         return new Qcow2Plan(layout, fittingHeader(layout).toBytes());
     }
@@ -192,8 +192,9 @@ public final class ImageCreator {
 
     private Features features() {
         boolean zstd = options.compressionType() == CreateOptions.CompressionType.ZSTD;
-        long incompatible =
-                (zstd ? Features.COMPRESSION_TYPE : 0) | (options.dataFile() == null ? 0 : Features.EXTERNAL_DATA_FILE);
+        long incompatible = (zstd ? Features.COMPRESSION_TYPE : 0)
+                | (options.dataFile() == null ? 0 : Features.EXTERNAL_DATA_FILE)
+                | (options.extendedL2() ? Features.EXTENDED_L2 : 0);
         return new Features(incompatible, 0, options.dataFileRaw() ? Features.RAW_EXTERNAL_DATA : 0);
     }
 

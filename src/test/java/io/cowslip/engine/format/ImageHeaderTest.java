@@ -276,13 +276,6 @@ class ImageHeaderTest {
                 Arguments.of("corrupt", incompatible(Features.CORRUPT), true),
                 Arguments.of("dirty", incompatible(Features.DIRTY), true),
                 Arguments.of(
-                        "extended L2",
-                        (Consumer<MemorySegment>) header -> {
-                            header.set(BigEndian.LONG, HeaderLayout.INCOMPATIBLE_FEATURES, Features.EXTENDED_L2);
-                            header.set(BigEndian.INT, HeaderLayout.L1_ENTRIES, 4);
-                        },
-                        false),
-                Arguments.of(
                         "encryption",
                         (Consumer<MemorySegment>) header -> header.set(BigEndian.INT, HeaderLayout.CRYPT_METHOD, 2),
                         false),

@@ -72,6 +72,9 @@ final class HostFailureTest {
 
     private static DiskRecipe recipe(SplittableRandom random) {
         DiskRecipe recipe = DiskRecipe.plain(512 << random.nextInt(4), 512 * random.nextInt(1, 600), 12);
+        if (random.nextInt(4) == 0) {
+            recipe = DiskRecipe.plain(16384, recipe.sizeBytes(), recipe.edits()).withExtendedL2();
+        }
         if (random.nextBoolean()) {
             recipe = recipe.over(new DiskRecipe.Layer(random.nextBoolean() ? 0 : 1024, 100 << 10, false));
         }

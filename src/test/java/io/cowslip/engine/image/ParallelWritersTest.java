@@ -100,6 +100,9 @@ final class ParallelWritersTest {
 
     private static DiskRecipe recipe(SplittableRandom random) {
         DiskRecipe recipe = DiskRecipe.plain(512 << random.nextInt(4), 192 << 10, random.nextInt(20));
+        if (random.nextInt(4) == 0) {
+            recipe = DiskRecipe.plain(16384, recipe.sizeBytes(), recipe.edits()).withExtendedL2();
+        }
         if (random.nextBoolean()) {
             recipe = recipe.over(new DiskRecipe.Layer(random.nextBoolean() ? 0 : 1024, 128 << 10, true));
         }

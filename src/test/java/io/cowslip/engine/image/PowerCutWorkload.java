@@ -39,6 +39,13 @@ enum PowerCutWorkload {
     ZEROS(DiskRecipe.plain(1024, 64 << 10, 20), mix(0, 8, 10, 2, 3, 0), 90, 6),
     /** The image begins full of zeroed and compressed clusters. */
     ONTO_ZEROS_AND_COMPRESSED(DiskRecipe.plain(2048, 128 << 10, 80), mix(0, 14, 2, 4, 2, 0), 60, 4),
+    /** A subcluster is a sector here: it is allocated, zeroed and allocated again within its cluster. */
+    SUBCLUSTERS(
+            DiskRecipe.plain(16384, 400 << 10, 12).withExtendedL2().over(new DiskRecipe.Layer(0, 300 << 10, false)),
+            mix(1, 14, 6, 2, 3, 0),
+            60,
+            3),
+    SUBCLUSTERS_OVER_NOTHING(DiskRecipe.plain(16384, 200 << 10, 20).withExtendedL2(), mix(0, 10, 8, 5, 3, 1), 70, 3),
     REFCOUNTS_OF_ONE_BIT(DiskRecipe.plain(512, 100 << 10, 30).withRefcountBits(1), mix(0, 10, 3, 6, 2, 1), 80, 6),
     FLUSH_AFTER_EACH(DiskRecipe.plain(512, 100 << 10, 10), mix(0, 6, 2, 3, 12, 0), 80, 4),
     OPEN_AND_CLOSE(DiskRecipe.plain(512, 100 << 10, 10), mix(0, 6, 2, 3, 1, 6), 60, 4),

@@ -28,14 +28,6 @@ final class RefusedImagesTest {
     @TempDir
     Path folder;
 
-    @Test
-    void refusesExtendedL2Entries() throws IOException {
-        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "extended_l2=on,cluster_size=128k");
-
-        assertRefused(file, true, ImageException.Kind.UNSUPPORTED_FEATURE, "extended L2");
-        assertRefused(file, false, ImageException.Kind.UNSUPPORTED_FEATURE, "extended L2");
-    }
-
     /** Set by hand: making a LUKS image, qemu-img measures the processor, and on a busy machine gives up over that. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2})
