@@ -52,7 +52,7 @@ public final class DiskImage implements AutoCloseable {
     public static DiskImage open(Path file, ImageOptions options, ImageEnvironment environment) throws IOException {
         InFlightRequests requests = new InFlightRequests();
         ImageLayer top = BackingChain.open(file, options, environment, requests);
-        return new DiskImage(file, environment, requests, top, options);
+        return new DiskImage(file, environment, requests, top, options.withoutSecrets());
     }
 
     public long virtualSizeBytes() {
@@ -193,10 +193,27 @@ public final class DiskImage implements AutoCloseable {
         for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
             requireSame(prefix + "cache.direct", now.direct(), then.direct());
             requireSame(prefix + "data-file", now.dataFile(), then.dataFile());
+            requireSameEncryption(prefix, now.encrypt(), then.encrypt());
             now = now.below();
             then = then.below();
             prefix += "backing.";
         }
+    }
+
+    private static void requireSameEncryption(
+            String prefix, @Nullable EncryptOptions now, @Nullable EncryptOptions then) throws ImageException {
+        if (then != null && (then.keySecret() != null || then.keySecretFile() != null)) {
+            throw ImageException.invalidOption(
+                    prefix + "encrypt.key-secret",
+                    prefix + "encrypt.key-secret is given, but the image is open and needs no passphrase any more");
+        }
+        requireSame(prefix + "encrypt.format", formatOf(now), formatOf(then));
+    }
+
+    private static @Nullable String formatOf(@Nullable EncryptOptions options) {
+        return options == null || options.format() == null
+                ? null
+                : options.format().wireName();
     }
 
     private static void requireSame(String option, @Nullable Object now, @Nullable Object then) throws ImageException {
