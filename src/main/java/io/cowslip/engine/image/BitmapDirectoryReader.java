@@ -49,10 +49,12 @@ final class BitmapDirectoryReader {
     /**
      * A bitmap.
      *
+     * @param hostOffset where its entry of the directory lies
+     * @param lengthBytes how long that is, without the padding after it
      * @param tableOffset host offset of its table, which lies at a cluster
      * @param tableEntries entries of that
      */
-    record Entry(String name, long tableOffset, long tableEntries) {}
+    record Entry(String name, long hostOffset, int lengthBytes, long tableOffset, long tableEntries) {}
 
     /**
      * The bitmaps whose tables can be found.
@@ -124,7 +126,12 @@ final class BitmapDirectoryReader {
                 if (fault == null) {
                     String name =
                             SnapshotTableReader.text(file, hostOffset + position + FIXED_BYTES + extraBytes, nameBytes);
-                    entries.add(new Entry(name, fixed.get(BigEndian.LONG, 0), tableEntries(fixed)));
+                    entries.add(new Entry(
+                            name,
+                            hostOffset + position,
+                            (int) (end - position),
+                            fixed.get(BigEndian.LONG, 0),
+                            tableEntries(fixed)));
                 } else if (first == null) {
                     first = "entry " + index + ": " + fault;
                 }

@@ -33,7 +33,13 @@ final class CheckRun {
     private final CheckTally tally = new CheckTally();
     private final ReferenceCounts references;
     private final RecordedCounts recorded;
+
+    /** Clusters of the header, and of tables that nothing but the header, the snapshots and the bitmaps lead to. */
+    private final ClusterCounters fixedMetadata;
+
+    private final List<Long> countedBlocks = new ArrayList<>();
     private final List<L1Place> l1Tables = new ArrayList<>();
+    private boolean refcountTableCounted;
     private boolean refcountBlocksSound = true;
 
     private CheckRun(HostFile hostFile, ImageHeader header, CheckObserver observer) throws IOException {
@@ -44,6 +50,7 @@ final class CheckRun {
         this.file = new MetadataFile(hostFile, threads);
         this.rules = L2EntryRules.of(header, fileSizeBytes);
         this.references = new ReferenceCounts(geometry, fileSizeBytes);
+        this.fixedMetadata = new ClusterCounters(references.clusters());
         this.recorded = RecordedCounts.read(file, header, references.clusters());
     }
 
@@ -64,9 +71,23 @@ final class CheckRun {
         return recorded;
     }
 
-    /** All L1 tables that lie somewhere, the active one first. */
-    List<L1Place> l1Tables() {
-        return l1Tables;
+    /** What entries may say, by the size that the file had when this began. */
+    L2EntryRules rules() {
+        return rules;
+    }
+
+    /** Whether a cluster of the file holds the header or a table that no L1 or L2 entry may lead to. */
+    boolean isFixedMetadata(long cluster) {
+        return fixedMetadata.get(cluster) > 0;
+    }
+
+    /** Takes back the references of the refcount table and its blocks. */
+    void forgetRefcountStructures() {
+        if (refcountTableCounted) {
+            references.addClusters(
+                    header.refcountTableOffset() >>> header.clusterBits(), header.refcountTableClusters(), -1);
+        }
+        countedBlocks.forEach(cluster -> references.addClusters(cluster, 1, -1));
     }
 
     /** Whether every refcount block is in a place of its own, so that counts can be changed where they are. */
@@ -85,7 +106,7 @@ final class CheckRun {
         new L1Walk(geometry, file, rules).walk(l1Tables, new ReferenceWalk());
         readEncryptionHeader();
         readBitmaps();
-        refer(
+        refcountTableCounted = refer(
                 Table.REFCOUNT_TABLE,
                 null,
                 header.refcountTableOffset(),
@@ -108,6 +129,8 @@ final class CheckRun {
             return false;
         }
         references.addBytes(hostOffset, lengthBytes, 1);
+        long first = hostOffset >>> geometry.clusterBits();
+        fixedMetadata.add(first, ((hostOffset + lengthBytes - 1) >>> geometry.clusterBits()) - first + 1, 1);
         return true;
     }
 
@@ -215,6 +238,7 @@ final class CheckRun {
             refcountBlockFault(Kind.OUTSIDE_FILE, index, hostOffset, "the block lies past the end of the file");
         } else {
             references.addClusters(cluster, 1, 1);
+            countedBlocks.add(cluster);
             int count = references.get(cluster);
             // What a count of this width cannot say is found as an overflow.
             if (Math.min(count, maxCount(geometry)) != 1) {
