@@ -81,7 +81,9 @@ final class DataStore {
     /** {@link ImageLayer#transferTo} of a run in the file. Only of bytes that are in the file as the guest has them. */
     long transferTo(long hostOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException {
-        return file.transferTo(hostOffset, minLengthBytes, maxLengthBytes, target);
+        return encrypted == null
+                ? file.transferTo(hostOffset, minLengthBytes, maxLengthBytes, target)
+                : HostFile.NOT_TRANSFERABLE;
     }
 
     /** Writes all of {@code from}. */

@@ -9,6 +9,7 @@ import io.cowslip.engine.host.HostFiles;
 import io.cowslip.testing.EncryptedImages;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
+import io.cowslip.testing.Loopback;
 import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
@@ -18,6 +19,7 @@ import io.cowslip.testing.TestImages;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
@@ -123,6 +125,19 @@ final class EncryptionQemuTest {
             opened.reconfigure(EncryptedImages.options().withoutSecrets());
             TestImages.write(opened, 5, new byte[] {1, 2, 3});
             assertThat(TestImages.read(opened, 4, 5)).containsExactly(0, 1, 2, 3, 0);
+        }
+    }
+
+    /** The file's own pages hold what nobody is to get. */
+    @Test
+    void pagesOfTheFileAreNotGivenAway() throws IOException {
+        Path image = EncryptedImages.create(folder.resolve("image"), 1 << 20, "encrypt.cipher-alg=aes-128");
+        EncryptedImages.edit(image, "write -P 7 0 64k");
+        try (Loopback connection = Loopback.connect("127.0.0.1");
+                DiskImage opened =
+                        DiskImage.open(image, EncryptedImages.options().withReadOnly(true), ENVIRONMENT);
+                PageTransfer transfer = Objects.requireNonNull(opened.pageTransfer(connection.server()))) {
+            assertThat(transfer.transfer(0, 1, 5000)).isEqualTo(PageTransfer.NOT_TRANSFERABLE);
         }
     }
 
