@@ -37,7 +37,7 @@ public final class DiskImage implements AutoCloseable {
     private final Path path;
     private final ImageEnvironment environment;
     private final InFlightRequests requests;
-    private final InFlightRequests changes = new InFlightRequests();
+    private final ChangeGate changes = new ChangeGate();
     private final AtomicLong changeCount = new AtomicLong();
     private final InFlightRequests transfers = new InFlightRequests();
     private volatile ImageLayer top;
@@ -374,6 +374,37 @@ public final class DiskImage implements AutoCloseable {
             old.lock(ImageLock.READER);
         } catch (IOException second) {
             refused.addSuppressed(second);
+        }
+    }
+
+    /**
+     * Checks the image's own file, the layers below left out. While it is writable, this goes over the metadata twice: at
+     * first beside everything else, so that the host has it in memory, and then once more while changes of the disk wait,
+     * after everything is flushed. They wait as long as it takes to go over metadata in memory: for a disk of 1 TiB with
+     * clusters of 64 KiB half a second or less. Reads never wait; reconfiguring and cleaning the caches do.
+     *
+     * @throws ImageException UNSUPPORTED_FEATURE for a raw image, or what stops the flush
+     */
+    public CheckReport check(CheckObserver observer) throws IOException {
+        if (top.format() != ImageFormat.QCOW2) {
+            throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image has no metadata to check");
+        }
+        if (top.isWritable()) {
+            ImageCheck.rehearse(top.file(), observer);
+        }
+        return checkUnchanging(observer);
+    }
+
+    private synchronized CheckReport checkUnchanging(CheckObserver observer) throws IOException {
+        changes.hold();
+        try {
+            if (top.isWritable()) {
+                awaitAllBegun();
+                top.settle();
+            }
+            return ImageCheck.ofUnchanging(top.file(), observer);
+        } finally {
+            changes.release();
         }
     }
 
