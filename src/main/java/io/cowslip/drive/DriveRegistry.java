@@ -55,13 +55,17 @@ public final class DriveRegistry {
         return opener.defaults().start();
     }
 
-    /** Opens an image below the image root; {@code id} null: one is made up. */
+    /** Opens an image below the image root, and wipes the passphrases in {@code options}; {@code id} null: one is made up. */
     public DriveView open(@Nullable DriveId id, String file, ImageOptions options) throws IOException {
         DriveId taken = id == null ? new DriveId("d" + tag().substring(0, 10)) : id;
-        Chain chain = claim(taken, file, options);
-        DiskImage image = openClaimed(taken, chain, options);
-        String name = opener.root().relativeName(chain.top());
-        return admit(new Drive(taken, name, image, options, opener.root(), tag()));
+        try {
+            Chain chain = claim(taken, file, options);
+            DiskImage image = openClaimed(taken, chain, options);
+            String name = opener.root().relativeName(chain.top());
+            return admit(new Drive(taken, name, image, options.withoutSecrets(), opener.root(), tag()));
+        } finally {
+            options.wipeSecrets();
+        }
     }
 
     private Chain claim(DriveId id, String file, ImageOptions options) throws IOException {

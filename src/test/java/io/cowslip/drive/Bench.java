@@ -39,7 +39,7 @@ final class Bench implements AutoCloseable {
         cleaner = new CacheCleaner(scheduler, () -> Instant.EPOCH, observer);
         DriveClaims claims = new DriveClaims(8);
         volumes = new Volumes(root, environment, claims);
-        DriveOpener opener = new DriveOpener(root, environment, new DriveDefaults(defaults));
+        DriveOpener opener = new DriveOpener(root, environment, new DriveDefaults(defaults), new SecretFolder(null));
         registry = new DriveRegistry(opener, claims, cleaner, observer, new Random(1));
     }
 
