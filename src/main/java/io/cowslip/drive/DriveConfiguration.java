@@ -119,7 +119,11 @@ class DriveConfiguration {
             CacheCleaner cleaner,
             ObjectProvider<DriveObserver> observers) {
         return new DriveRegistry(
-                new DriveOpener(root, environment, defaults, secrets), claims, cleaner, observer(observers), new SecureRandom());
+                new DriveOpener(root, environment, defaults, secrets),
+                claims,
+                cleaner,
+                observer(observers),
+                new SecureRandom());
     }
 
     private static DriveObserver observer(ObjectProvider<DriveObserver> observers) {

@@ -15,8 +15,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Opens images below the root, in two steps: the chain is known, and can be claimed, before anything is opened. */
-record DriveOpener(
-        ImageRoot root, ImageEnvironment environment, DriveDefaults defaults, SecretFolder secrets) {
+record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults defaults, SecretFolder secrets) {
     private static final DriveDefaults.Layer RAW = new DriveDefaults.Layer(ImageFormat.RAW, 0);
 
     /**

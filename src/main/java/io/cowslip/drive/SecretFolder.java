@@ -66,7 +66,6 @@ record SecretFolder(@Nullable Path folder) {
 
     private static ImageException unreadable() {
         return ImageException.of(
-                Kind.FORBIDDEN,
-                "key-secret-file names no file of 1 to " + MAX_BYTES + " bytes in the secrets folder");
+                Kind.FORBIDDEN, "key-secret-file names no file of 1 to " + MAX_BYTES + " bytes in the secrets folder");
     }
 }

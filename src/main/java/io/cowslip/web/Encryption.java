@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  */
 @Schema(name = "Encryption", description = "How an encrypted layer is opened")
 record Encryption(
-        @Schema(description = "luks, or aes for the format's first encryption; what the image has unless given") @Nullable
+        @Schema(description = "luks, or aes for the format's first encryption; what the image has unless given")
+        @Nullable
         String format,
 
         @Schema(type = "string", description = "The passphrase. It is stored nowhere and never told again")
@@ -33,7 +34,8 @@ record Encryption(
     static @Nullable Encryption of(@Nullable EncryptOptions options) {
         return options == null
                 ? null
-                : new Encryption(options.format() == null ? null : options.format().wireName(), null, null);
+                : new Encryption(
+                        options.format() == null ? null : options.format().wireName(), null, null);
     }
 
     EncryptOptions options(String prefix) {

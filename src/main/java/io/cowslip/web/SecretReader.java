@@ -19,7 +19,7 @@ final class SecretReader extends StdDeserializer<Secret> {
         if (parser.currentToken() != JsonToken.VALUE_STRING) {
             return (Secret) context.handleUnexpectedToken(getValueType(context), parser);
         }
-        return Secret.of(CharBuffer.wrap(
-                parser.getStringCharacters(), parser.getStringOffset(), parser.getStringLength()));
+        return Secret.of(
+                CharBuffer.wrap(parser.getStringCharacters(), parser.getStringOffset(), parser.getStringLength()));
     }
 }

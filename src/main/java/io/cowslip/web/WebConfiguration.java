@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.Secret;
 import io.cowslip.drive.DriveObserver;
+import io.cowslip.engine.image.Secret;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.core.StandardHost;
 import org.springframework.beans.factory.ObjectProvider;

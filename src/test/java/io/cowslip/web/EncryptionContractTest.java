@@ -126,8 +126,7 @@ class EncryptionContractTest extends RunningService {
                         "unknown-key")
                 .body("option", equalTo("encrypt.key-secrt"));
         QemuTools.create(file("en/plain.qcow2"), MIB, "");
-        problem(open("r", "en/plain.qcow2", "needless"), 400, "invalid-option")
-                .body("option", equalTo("encrypt"));
+        problem(open("r", "en/plain.qcow2", "needless"), 400, "invalid-option").body("option", equalTo("encrypt"));
     }
 
     @Test
@@ -140,7 +139,8 @@ class EncryptionContractTest extends RunningService {
         answers.add(open("h", "en/hidden.qcow2", EncryptedImages.PASSPHRASE));
         answers.add(given().get("/drives/h"));
         answers.add(given().get("/drives"));
-        answers.add(json("{\"encrypt\": {\"key-secret\": \"a-patched-PASSPHRASE-2\"}}").patch("/drives/h"));
+        answers.add(json("{\"encrypt\": {\"key-secret\": \"a-patched-PASSPHRASE-2\"}}")
+                .patch("/drives/h"));
         answers.add(json("{\"encrypt\": {\"format\": \"aes\"}}").patch("/drives/h"));
         answers.add(json("{\"read-only\": true}").patch("/drives/h"));
         answers.add(given().get("/volumes/en/hidden.qcow2"));
@@ -153,9 +153,7 @@ class EncryptionContractTest extends RunningService {
                     .doesNotContain("PASSPHRASE-");
         }
         assertThat(output.getAll()).contains("was refused");
-        assertThat(output.getAll())
-                .doesNotContain(EncryptedImages.PASSPHRASE)
-                .doesNotContain("PASSPHRASE-");
+        assertThat(output.getAll()).doesNotContain(EncryptedImages.PASSPHRASE).doesNotContain("PASSPHRASE-");
     }
 
     private static Path luks(String volume) throws IOException {
