@@ -131,8 +131,8 @@ class DriveConfiguration {
     }
 
     @Bean
-    Volumes volumes(ImageRoot root, ImageEnvironment environment, DriveClaims claims) {
-        return new Volumes(root, environment, claims);
+    Volumes volumes(ImageRoot root, ImageEnvironment environment, DriveClaims claims, SecretFolder secrets) {
+        return new Volumes(root, environment, claims, secrets);
     }
 
     @Bean

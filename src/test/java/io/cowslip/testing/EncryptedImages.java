@@ -1,20 +1,31 @@
 package io.cowslip.testing;
 
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.EncryptOptions;
+import io.cowslip.engine.image.ImageCreator;
+import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.NewEncryption;
 import io.cowslip.engine.image.Secret;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Encrypted images made, changed and judged by QEMU's tools, all under one passphrase. */
 public final class EncryptedImages {
+    /** The name that a data file has beside its image. */
+    public static final String DATA_FILE = "encrypted.data";
+
     /** Not ASCII, so that its bytes matter. */
     public static final String PASSPHRASE = "Schlüssel-blümchen 1";
 
     private static final String SECRET = "secret,id=s,format=raw,data=" + PASSPHRASE;
+
+    private static final int ITERATIONS = 2000;
 
     /** On a busy machine qemu-img cannot measure how long a key takes, and gives up over that. */
     private static final int ATTEMPTS = 60;
@@ -26,7 +37,32 @@ public final class EncryptedImages {
         return ImageOptions.defaults().withEncrypt(new EncryptOptions(null, Secret.of(PASSPHRASE), null));
     }
 
-    /** A LUKS image; {@code options} as after {@code -o}. */
+    /** A LUKS image of the engine's own making: QEMU takes seconds of a processor for one. */
+    public static Path make(Path image, long sizeBytes, int clusterBytes, String cipherMode, @Nullable String dataFile)
+            throws IOException {
+        NewEncryption encryption =
+                new NewEncryption(Secret.of(PASSPHRASE), "aes-128", cipherMode, "plain64", null, "sha256", ITERATIONS);
+        CreateOptions options = new CreateOptions(
+                        ImageFormat.QCOW2,
+                        sizeBytes,
+                        clusterBytes,
+                        null,
+                        null,
+                        16,
+                        CreateOptions.CompressionType.ZLIB,
+                        3)
+                .withDataFile(dataFile, false)
+                .withEncrypt(encryption);
+        ImageCreator.create(image, options, TestImages.environment(HostFiles.posix()));
+        return image;
+    }
+
+    /** The same with clusters of 64 KiB, in XTS. */
+    public static Path make(Path image, long sizeBytes) throws IOException {
+        return make(image, sizeBytes, 64 << 10, "xts", null);
+    }
+
+    /** A LUKS image of QEMU's making; {@code options} as after {@code -o}. */
     public static Path create(Path image, long sizeBytes, String options) throws IOException {
         return create(image, sizeBytes, "luks", "encrypt.iter-time=10," + options);
     }
@@ -58,9 +94,11 @@ public final class EncryptedImages {
         }
     }
 
-    /** The image as QEMU's tools take it. */
-    public static String imageOptions(Path image) {
-        return "driver=qcow2,encrypt.key-secret=s,file.filename=" + image;
+    /** The image as QEMU's tools take it; a data file is named, for QEMU looks for it in its own working directory. */
+    private static String imageOptions(Path image) {
+        Path dataFile = image.resolveSibling(DATA_FILE);
+        return "driver=qcow2,encrypt.key-secret=s,file.filename=" + image
+                + (Files.exists(dataFile) ? ",data-file.filename=" + dataFile : "");
     }
 
     /** Writes and the like by QEMU; each must succeed. */

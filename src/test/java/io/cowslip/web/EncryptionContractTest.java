@@ -3,9 +3,12 @@ package io.cowslip.web;
 import static io.cowslip.web.Problems.problem;
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.endsWith;
 import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.hasKey;
+import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.not;
 
 import io.cowslip.testing.EncryptedImages;
@@ -21,6 +24,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.boot.logging.LogLevel;
 import org.springframework.boot.logging.LoggingSystem;
@@ -156,8 +160,76 @@ class EncryptionContractTest extends RunningService {
         assertThat(output.getAll()).doesNotContain(EncryptedImages.PASSPHRASE).doesNotContain("PASSPHRASE-");
     }
 
+    @Test
+    void anEncryptedVolumeIsMadeAndItsPassphrasesChange() throws IOException {
+        Path image = file("en/made.qcow2");
+        Files.writeString(SECRETS.resolve("second"), "the second one");
+        json("{\"virtual-size\": \"1M\", \"encrypt\": {\"format\": \"luks\", \"cipher-alg\": \"aes-128\","
+                        + " \"iter-time\": 10, \"key-secret\": \"" + EncryptedImages.PASSPHRASE + "\"}}")
+                .put("/volumes/en/made.qcow2")
+                .then()
+                .statusCode(201)
+                .body("[0].encrypted", equalTo(true))
+                .body("[0].format-specific.data.encrypt.format", equalTo("luks"));
+        EncryptedImages.edit(image, "write -P 7 0 64k");
+        open("m", "en/made.qcow2", EncryptedImages.PASSPHRASE).then().statusCode(201);
+        json("{\"key-secret\": \"" + EncryptedImages.PASSPHRASE
+                        + "\", \"new-secret-file\": \"second\", \"keyslot\": 5, \"iter-time\": 10}")
+                .post("/drives/m/key-slots")
+                .then()
+                .statusCode(201)
+                .header("Location", endsWith("/drives/m/key-slots/5"))
+                .body("keyslot", equalTo(5))
+                .body("active", equalTo(true));
+        problem(
+                json("{\"key-secret\": \"wrong\", \"new-secret\": \"x\"}").post("/drives/m/key-slots"),
+                403,
+                "key-refused");
+        problem(json("{\"key-secret\": \"wrong\"}").post("/drives/m/key-slots"), 400, "invalid-option")
+                .body("option", equalTo("new-secret"));
+        given().delete("/drives/m/key-slots/0").then().statusCode(204);
+        given().get("/drives/m/key-slots")
+                .then()
+                .body("findAll { it.active }.keyslot", contains(5))
+                .body("$", hasSize(8));
+        problem(given().delete("/drives/m/key-slots/5"), 409, "busy");
+        problem(given().delete("/drives/m/key-slots/1"), 404, "not-found");
+        given().delete("/drives/m");
+        problem(open("m", "en/made.qcow2", EncryptedImages.PASSPHRASE), 403, "key-refused");
+        open("m", "en/made.qcow2", "the second one").then().statusCode(201);
+        assertThat(read("m", 0, 2)).containsExactly(7, 7);
+    }
+
+    @Test
+    void onlyEncryptedDrivesHaveKeySlots() {
+        createAndOpen("plain", "en/without.qcow2", "1M");
+        problem(given().get("/drives/plain/key-slots"), 422, "unsupported-feature");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "{}                                                | encrypt.key-secret",
+                "{\"key-secret\": \"x\", \"format\": \"aes\"}        | encrypt.format",
+                "{\"key-secret\": \"x\", \"cipher-alg\": \"twofish-256\"} | encrypt.cipher-alg",
+                "{\"key-secret\": \"x\", \"iter-time\": 60000}     | encrypt.iter-time",
+                "{\"key-secret\": \"x\", \"key-secret-file\": \"y\"} | encrypt.key-secret-file"
+            })
+    void whatCannotBeMadeIsRefusedByName(String encrypt, String option) {
+        Path image = file("en/none.qcow2");
+        problem(
+                        json("{\"virtual-size\": \"1M\", \"encrypt\": " + encrypt + "}")
+                                .put("/volumes/en/none.qcow2"),
+                        400,
+                        "invalid-option")
+                .body("option", equalTo(option));
+        assertThat(image).doesNotExist();
+    }
+
     private static Path luks(String volume) throws IOException {
-        return EncryptedImages.create(file(volume), MIB, "encrypt.cipher-alg=aes-128");
+        return EncryptedImages.make(file(volume), MIB);
     }
 
     private static Response open(String id, String volume, String passphrase) {

@@ -47,7 +47,9 @@ final class Encryption {
                     "encrypt.format is \"" + wish.format().wireName() + "\", but the image is encrypted as \""
                             + format.wireName() + "\"");
         }
-        byte[] passphrase = passphrase(file, wish == null ? null : wish.keySecret());
+        byte[] passphrase = passphrase(requirePassphrase(
+                wish == null ? null : wish.keySecret(),
+                "the image is encrypted; give its passphrase as encrypt.key-secret, which must not be empty"));
         try {
             return luks ? unlockLuks(file, header, passphrase) : legacyCipher(passphrase);
         } finally {
@@ -63,14 +65,16 @@ final class Encryption {
         }
     }
 
-    /** In UTF-8, for the caller to wipe. */
-    static byte[] passphrase(HostFile file, @Nullable Secret secret) throws ImageException {
+    /** Refuses to go on without a passphrase, saying {@code missing}. */
+    static Secret requirePassphrase(@Nullable Secret secret, String missing) throws ImageException {
         if (secret == null || secret.isEmpty()) {
-            throw ImageException.invalidOption(
-                    "encrypt.key-secret",
-                    file.path(),
-                    "the image is encrypted; give its passphrase as encrypt.key-secret, which must not be empty");
+            throw ImageException.invalidOption("encrypt.key-secret", missing);
         }
+        return secret;
+    }
+
+    /** In UTF-8, for the caller to wipe. */
+    static byte[] passphrase(Secret secret) {
         ByteBuffer encoded = StandardCharsets.UTF_8.encode(CharBuffer.wrap(secret.characters()));
         byte[] utf8 = new byte[encoded.remaining()];
         encoded.get(utf8);

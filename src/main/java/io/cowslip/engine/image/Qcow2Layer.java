@@ -236,6 +236,11 @@ final class Qcow2Layer implements ImageLayer {
         writable().settle();
     }
 
+    /** The image's key slots as the file has them now. */
+    KeySlots keySlots() throws IOException {
+        return new KeySlots(file, (hostOffset, bytes) -> writable().writeDurably(hostOffset, bytes));
+    }
+
     private Qcow2Writing writable() {
         if (writing == null) {
             throw new IllegalStateException("a layer opened read-only was asked to write");
