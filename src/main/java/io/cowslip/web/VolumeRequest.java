@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param preallocation only {@code off} yet
  * @param extendedL2 whether clusters have subclusters
  * @param dataFile a file to make for the disk's data, relative to the new volume's folder
+ * @param encrypt how the disk is encrypted
  * @param dataFileRaw whether that file is to read as the disk by itself
  */
 @Schema(name = "NewVolume", description = "A new image file, with the names of qemu-img create")
@@ -34,7 +35,8 @@ record VolumeRequest(
         @Nullable String preallocation,
         @Nullable Boolean extendedL2,
         @Nullable String dataFile,
-        @Nullable Boolean dataFileRaw) {
+        @Nullable Boolean dataFileRaw,
+        @Nullable VolumeEncryption encrypt) {
 
     private static final int DEFAULT_CLUSTER_BYTES = 65536;
     private static final int DEFAULT_REFCOUNT_BITS = 16;

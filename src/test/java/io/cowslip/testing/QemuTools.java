@@ -61,7 +61,7 @@ public final class QemuTools {
     }
 
     /** Runs {@code qemu-io} with these arguments. */
-    public static Processes.Output ioWith(List<String> arguments) {
+    public static Processes.Output io(List<String> arguments) {
         return run("qemu-io", arguments);
     }
 

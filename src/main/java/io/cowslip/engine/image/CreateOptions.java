@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param dataFile the name of an external data file to make and to store, relative to the new image's folder; null: none
  * @param dataFileRaw whether the data file is to read as the disk by itself: then its L2 tables are made at once, and
  *     there is no backing file
+ * @param encrypt how the disk is encrypted; null: not at all
  * @param extendedL2 whether L2 entries are extended, so that clusters have 32 subclusters: with clusters of 16 KiB at
  *     least, in version 3
  */
@@ -30,6 +31,7 @@ public record CreateOptions(
         int version,
         @Nullable String dataFile,
         boolean dataFileRaw,
+        @Nullable NewEncryption encrypt,
         boolean extendedL2) {
 
     /** The header's {@code compression_type}. */
@@ -59,6 +61,7 @@ public record CreateOptions(
                 version,
                 null,
                 false,
+                null,
                 false);
     }
 
@@ -75,6 +78,7 @@ public record CreateOptions(
                 version,
                 name,
                 raw,
+                encrypt,
                 extendedL2);
     }
 
@@ -91,7 +95,25 @@ public record CreateOptions(
                 version,
                 dataFile,
                 dataFileRaw,
+                encrypt,
                 extended);
+    }
+
+    /** The same, encrypted. */
+    public CreateOptions withEncrypt(@Nullable NewEncryption other) {
+        return new CreateOptions(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                dataFile,
+                dataFileRaw,
+                other,
+                extendedL2);
     }
 
     /** What {@code qemu-img create -f qcow2} makes. */

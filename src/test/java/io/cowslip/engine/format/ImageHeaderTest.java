@@ -276,9 +276,9 @@ class ImageHeaderTest {
                 Arguments.of("corrupt", incompatible(Features.CORRUPT), true),
                 Arguments.of("dirty", incompatible(Features.DIRTY), true),
                 Arguments.of(
-                        "encryption",
-                        (Consumer<MemorySegment>) header -> header.set(BigEndian.INT, HeaderLayout.CRYPT_METHOD, 2),
-                        false),
+                        "first encryption",
+                        (Consumer<MemorySegment>) header -> header.set(BigEndian.INT, HeaderLayout.CRYPT_METHOD, 1),
+                        true),
                 Arguments.of(
                         "snapshots",
                         (Consumer<MemorySegment>) header -> {

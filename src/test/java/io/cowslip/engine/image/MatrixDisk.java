@@ -220,7 +220,7 @@ final class MatrixDisk {
             arguments.addAll(List.of("-c", command));
         }
         arguments.addAll(List.of("--image-opts", imageOptions()));
-        return QemuTools.ioWith(arguments);
+        return QemuTools.io(arguments);
     }
 
     private void addSecret(List<String> arguments) {

@@ -144,6 +144,9 @@ final class QemuMatrixTest {
     }
 
     private static ImageOptions options(MatrixCase wanted) {
-        return ImageOptions.defaults().withReadOnly(!wanted.isWritable());
+        ImageOptions options = ImageOptions.defaults().withReadOnly(!wanted.isWritable());
+        return wanted.encryption() == MatrixCase.Encryption.NONE
+                ? options
+                : options.withEncrypt(new EncryptOptions(null, Secret.of(MatrixCase.SECRET), null));
     }
 }
