@@ -2,6 +2,7 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.alloc.ClusterAllocator;
+import io.cowslip.engine.alloc.MetadataOverlap;
 import io.cowslip.engine.alloc.Quarantine;
 import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.cache.ResidentTable;
@@ -10,6 +11,7 @@ import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
@@ -30,6 +32,10 @@ import java.util.concurrent.atomic.AtomicLong;
  * later in the file, when no durable pointer is left. There is one direction, hence no cycle of dependencies to detect,
  * and a crash between any two writes leaves at worst clusters that are counted and not used: leaks.
  *
+ * <p>With lazy refcounts the first stage waits until the image is closed, or the refcount table moves: the file is marked
+ * as dirty instead, durably before anything else is written, and whoever opens it for writing after a crash makes the
+ * counts anew from the tables. All that follows is the same, so a crash loses nothing that was flushed.
+ *
  * <p>A stage with nothing to write costs no sync. A flush after overwriting in place is one sync; after an allocation
  * in a known L2 table, two; with a new table, three.
  *
@@ -49,16 +55,29 @@ final class WriteBarrier {
     private final ResidentTable l1;
     private final ClusterMap map;
     private final Quarantine quarantine;
+    private final MetadataOverlap overlap;
     private final UnsyncedData unsynced;
+    private final IncompatibleBits bits;
     private final AtomicLong newBytes = new AtomicLong();
+    private boolean lazyRefcounts;
 
-    WriteBarrier(HostFile file, ImageGeometry geometry, ResidentTable l1, ClusterMap map, Quarantine quarantine) {
+    WriteBarrier(
+            HostFile file,
+            ImageHeader header,
+            ResidentTable l1,
+            ClusterMap map,
+            Quarantine quarantine,
+            MetadataOverlap overlap,
+            boolean lazyRefcounts) {
         this.file = file;
-        this.geometry = geometry;
+        this.geometry = header.geometry();
         this.l1 = l1;
         this.map = map;
         this.quarantine = quarantine;
+        this.overlap = overlap;
+        this.lazyRefcounts = lazyRefcounts;
         this.unsynced = new UnsyncedData(file);
+        this.bits = new IncompatibleBits(file, header, unsynced);
     }
 
     /**
@@ -85,9 +104,27 @@ final class WriteBarrier {
         unsynced.requireSound();
     }
 
-    /** Takes no more writes, because of {@code cause}. */
-    void fail(ImageException cause) {
-        unsynced.fail(cause);
+    /**
+     * Takes no more writes, because {@code cause} found the metadata corrupt, and says so in the file (qcow2 specification,
+     * incompatible bit 1), so that nobody else writes either. Any thread.
+     */
+    void markCorrupt(ImageException cause) {
+        if (unsynced.fail(cause)) {
+            try {
+                bits.markCorrupt();
+            } catch (IOException refused) {
+                cause.addSuppressed(refused);
+            }
+        }
+    }
+
+    /** From now on refcounts may be late in the file or not; if not, none is when this returns. */
+    void useLazyRefcounts(boolean lazy, Refcounts refcounts) throws IOException {
+        if (lazyRefcounts && !lazy) {
+            commitWithRefcounts(refcounts);
+            bits.markClean();
+        }
+        lazyRefcounts = lazy;
     }
 
     /** Makes everything that was written durable, in order. */
@@ -97,19 +134,36 @@ final class WriteBarrier {
         synced();
     }
 
+    private void commitWithRefcounts(Refcounts refcounts) throws IOException {
+        writeInOrder(refcounts, true);
+        sync();
+        synced();
+    }
+
     /** All of {@link #commit} but its last sync, which needs no lock. */
     void writeInOrder(Refcounts refcounts) throws IOException {
+        // A moved table must be published: its old place is about to be used again.
+        writeInOrder(refcounts, !lazyRefcounts || refcounts.tableMoved());
+    }
+
+    private void writeInOrder(Refcounts refcounts, boolean withRefcounts) throws IOException {
         requireSound();
-        writeBackRefcounts(refcounts);
-        publishRefcountTable(refcounts);
+        if (withRefcounts) {
+            writeBackRefcounts(refcounts);
+            publishRefcountTable(refcounts);
+        } else if (refcounts.isDirty() || map.slices().hasDirty() || l1.isDirty()) {
+            bits.markDirty();
+        }
         if (map.slices().hasDirty()) {
             unsynced.sync();
             int entriesPerSlice = map.slices().entriesPerSlice();
-            map.slices().writeBack((slice, from) -> write(map.sliceOffset(slice * entriesPerSlice), from));
+            map.slices().writeBack((slice, from) ->
+                    write(MetadataKind.ACTIVE_L2, map.sliceOffset(slice * entriesPerSlice), from));
         }
         if (l1.isDirty()) {
             unsynced.sync();
             unsynced.written();
+            overlap.requireNoneIn(l1.hostOffset(), l1.lengthBytes(), MetadataKind.ACTIVE_L1);
             l1.writeBack(file);
         }
         quarantine.barrierWritten();
@@ -135,18 +189,20 @@ final class WriteBarrier {
 
     /** Commits until nothing is left to do, counts of freed clusters included: for closing. */
     void settle(Refcounts refcounts, ClusterAllocator allocator) throws IOException {
-        commit(refcounts);
+        commitWithRefcounts(refcounts);
         while (!quarantine.isEmpty()) {
             allocator.reclaim();
-            commit(refcounts);
+            commitWithRefcounts(refcounts);
         }
-        commit(refcounts);
+        commitWithRefcounts(refcounts);
+        bits.markClean();
     }
 
     /** Writes the dirty refcount blocks, which may happen at any time: see {@link Refcounts}. */
     void writeBackRefcounts(Refcounts refcounts) throws IOException {
         if (refcounts.cache().hasDirty()) {
-            refcounts.cache().writeBack((block, from) -> write(refcounts.blockOffset(block), from));
+            refcounts.cache().writeBack((block, from) ->
+                    write(MetadataKind.REFCOUNT_BLOCK, refcounts.blockOffset(block), from));
         }
     }
 
@@ -164,7 +220,7 @@ final class WriteBarrier {
             try (IoBuffers.Loan loan = IoBuffers.borrow(Long.BYTES)) {
                 MemorySegment field = loan.segment(Long.BYTES);
                 field.set(BigEndian.LONG, 0, autoclear);
-                write(HeaderLayout.AUTOCLEAR_FEATURES, field);
+                write(MetadataKind.MAIN_HEADER, HeaderLayout.AUTOCLEAR_FEATURES, field);
             }
         }
         unsynced.sync();
@@ -175,7 +231,7 @@ final class WriteBarrier {
             MemorySegment directory = arena.allocate(bitmaps.sizeBytes());
             file.read(bitmaps.hostOffset(), directory);
             bitmaps.markInUse(directory);
-            write(bitmaps.hostOffset(), directory);
+            write(MetadataKind.BITMAP_DIRECTORY, bitmaps.hostOffset(), directory);
         }
     }
 
@@ -185,7 +241,9 @@ final class WriteBarrier {
         }
         unsynced.sync();
         unsynced.written();
-        refcounts.table().writeBack(file);
+        ResidentTable table = refcounts.table();
+        overlap.requireNoneIn(table.hostOffset(), table.lengthBytes(), MetadataKind.REFCOUNT_TABLE);
+        table.writeBack(file);
         if (refcounts.tableMoved()) {
             unsynced.sync();
             writeRefcountTablePlace(refcounts.table());
@@ -200,11 +258,12 @@ final class WriteBarrier {
             MemorySegment fields = loan.segment(Long.BYTES + Integer.BYTES);
             fields.set(BigEndian.LONG, 0, table.hostOffset());
             fields.set(BigEndian.INT, Long.BYTES, (int) (table.lengthBytes() >>> geometry.clusterBits()));
-            write(HeaderLayout.REFCOUNT_TABLE_OFFSET, fields);
+            write(MetadataKind.MAIN_HEADER, HeaderLayout.REFCOUNT_TABLE_OFFSET, fields);
         }
     }
 
-    private void write(long hostOffset, MemorySegment from) throws IOException {
+    private void write(MetadataKind kind, long hostOffset, MemorySegment from) throws IOException {
+        overlap.requireNoneIn(hostOffset, from.byteSize(), kind);
         unsynced.written();
         file.write(hostOffset, from);
     }
