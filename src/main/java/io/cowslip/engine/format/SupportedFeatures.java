@@ -4,7 +4,8 @@ import io.cowslip.engine.ImageException;
 
 /** Refuses images that are sound but use what this engine does not do, each by its name. */
 final class SupportedFeatures {
-    private static final String REPAIR = "; \"qemu-img check -r all\" repairs it";
+    private static final String REPAIR =
+            "; a job {\"type\": \"check\", \"repair\": \"all\"} or \"qemu-img check -r all\" repairs it";
 
     private SupportedFeatures() {}
 
@@ -21,9 +22,6 @@ final class SupportedFeatures {
 
     static void requireSupported(ImageHeader header, boolean writable) throws ImageException {
         requireKnown(header);
-        if (header.features().externalDataFile()) {
-            throw unsupported("an external data file");
-        }
         if (header.features().extendedL2()) {
             throw unsupported("extended L2 entries (subclusters)");
         }
@@ -38,9 +36,6 @@ final class SupportedFeatures {
     private static void requireWritable(ImageHeader header) throws ImageException {
         if (header.features().corrupt()) {
             throw refusedForWriting("is marked corrupt" + REPAIR);
-        }
-        if (header.features().dirty()) {
-            throw refusedForWriting("was not closed cleanly, so its refcounts may be wrong (dirty bit)" + REPAIR);
         }
         if (header.snapshotCount() > 0) {
             throw refusedForWriting("has internal snapshots (" + header.snapshotCount() + ")");

@@ -12,7 +12,9 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An open image with its backing chain: the guest's bytes. All methods may be called from any thread at once, except
@@ -142,8 +144,9 @@ public final class DiskImage implements AutoCloseable {
     }
 
     /**
-     * Puts other cache sizes, another discard mode, another clean interval or read-only in force while requests go on.
-     * All or nothing: refused options leave everything as it was. The format and {@code cache.direct} cannot change.
+     * Puts other cache sizes, overlap checks or lazy refcounts, another discard mode, another clean interval or read-only in force while requests go on.
+     * All or nothing: refused options leave everything as it was. The format, the data file and {@code cache.direct}
+     * cannot change.
      * Waits for the requests that are under way.
      *
      * @throws ImageException INVALID_OPTION naming what cannot be; BUSY when somebody else keeps it from becoming
@@ -153,7 +156,8 @@ public final class DiskImage implements AutoCloseable {
         if (formatOf(wanted) != formatOf(options)) {
             throw ImageException.invalidOption("format", "format cannot change while the image is open");
         }
-        requireSamePageCache(wanted);
+        requireSameFiles(wanted);
+        top.requireGuardsPossible(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
             reopenForWriting(wanted);
@@ -166,6 +170,7 @@ public final class DiskImage implements AutoCloseable {
             for (CacheChange change : prepared) {
                 change.putInForce();
             }
+            top.guard(wanted);
             options = wanted;
         } finally {
             awaitAllBegun();
@@ -183,20 +188,25 @@ public final class DiskImage implements AutoCloseable {
         return options.format() == null ? ImageFormat.QCOW2 : options.format();
     }
 
-    private void requireSamePageCache(ImageOptions wanted) throws ImageException {
+    private void requireSameFiles(ImageOptions wanted) throws ImageException {
         ImageOptions now = options;
         ImageOptions then = wanted;
-        StringBuilder option = new StringBuilder("cache.direct");
+        String prefix = "";
         for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
-            if (now.direct() != then.direct()) {
-                throw ImageException.invalidOption(
-                        option.toString(),
-                        option + " is " + now.direct()
-                                + " and cannot change while the image is open; close it and open it again");
-            }
+            requireSame(prefix + "cache.direct", now.direct(), then.direct());
+            requireSame(prefix + "data-file", now.dataFile(), then.dataFile());
             now = now.below();
             then = then.below();
-            option.insert(0, "backing.");
+            prefix += "backing.";
+        }
+    }
+
+    private static void requireSame(String option, @Nullable Object now, @Nullable Object then) throws ImageException {
+        if (!Objects.equals(now, then)) {
+            throw ImageException.invalidOption(
+                    option,
+                    option + " is " + (now == null ? "not given" : now)
+                            + " and cannot change while the image is open; close it and open it again");
         }
     }
 
@@ -222,7 +232,7 @@ public final class DiskImage implements AutoCloseable {
         if (readOnly) {
             becomeReadOnly();
         } else {
-            top.file().lock(ImageLock.WRITER);
+            top.lock(ImageLock.WRITER);
             options = options.withReadOnly(false);
         }
     }
@@ -234,7 +244,7 @@ public final class DiskImage implements AutoCloseable {
         try {
             awaitAllBegun();
             top.settle();
-            top.file().lock(ImageLock.READER);
+            top.lock(ImageLock.READER);
             done = true;
         } finally {
             if (!done) {
@@ -262,16 +272,16 @@ public final class DiskImage implements AutoCloseable {
         if (!file.identity().equals(old.file().identity())) {
             throw ImageException.of(Kind.BUSY, path, "the file was replaced since the image was opened; open it anew");
         }
-        old.file().unlock();
+        old.unlock();
         file.lock(ImageLock.WRITER);
-        return BackingChain.openTop(file, wanted, old.backing(), environment, requests);
+        return BackingChain.openTop(file, wanted, old, environment, requests);
     }
 
     /** Our own lock on the refused descriptor would be in the way of the old one's, so that goes first. */
     private static void relock(ImageLayer old, HostFile refusedFile, Exception refused) {
         try {
             refusedFile.close();
-            old.file().lock(ImageLock.READER);
+            old.lock(ImageLock.READER);
         } catch (IOException second) {
             refused.addSuppressed(second);
         }

@@ -1,8 +1,10 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.ImageLock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +16,21 @@ import org.jspecify.annotations.Nullable;
 sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     HostFile file();
+
+    /** Where the guest's bytes are, as far as the layer has any: its own file or an external data file. */
+    default HostFile dataFile() {
+        return file();
+    }
+
+    /** Goes over from a reader's to a writer's locks on the layer's own files, or back; refused, it keeps what it had. */
+    default void lock(ImageLock lock) throws IOException {
+        file().lock(lock);
+    }
+
+    /** Gives the locks on the layer's own files up. */
+    default void unlock() throws IOException {
+        file().unlock();
+    }
 
     ImageFormat format();
 
@@ -68,6 +85,12 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     /** Gets other cache sizes ready, refusing what the options do not allow. */
     CacheChange prepareCaches(CacheOptions options) throws IOException;
+
+    /** Refuses {@code lazy-refcounts} where the image cannot have them. */
+    void requireGuardsPossible(ImageOptions options) throws ImageException;
+
+    /** Puts {@code lazy-refcounts} and {@code overlap-check} in force, for a layer that is written. */
+    void guard(ImageOptions options) throws IOException;
 
     LayerStats stats() throws IOException;
 

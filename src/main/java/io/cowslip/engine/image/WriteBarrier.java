@@ -58,11 +58,15 @@ final class WriteBarrier {
     private final MetadataOverlap overlap;
     private final UnsyncedData unsynced;
     private final IncompatibleBits bits;
+    private final UnsyncedData unsyncedData;
     private final AtomicLong newBytes = new AtomicLong();
     private boolean lazyRefcounts;
+    private volatile boolean corrupt;
 
+    /** @param dataFile where the guest's bytes are: {@code file} or another */
     WriteBarrier(
             HostFile file,
+            HostFile dataFile,
             ImageHeader header,
             ResidentTable l1,
             ClusterMap map,
@@ -78,14 +82,15 @@ final class WriteBarrier {
         this.lazyRefcounts = lazyRefcounts;
         this.unsynced = new UnsyncedData(file);
         this.bits = new IncompatibleBits(file, header, unsynced);
+        this.unsyncedData = file == dataFile ? unsynced : new UnsyncedData(dataFile);
     }
 
     /**
-     * Notes that bytes were written which no sync covers yet. After the write, before anything points at them. Any
-     * thread.
+     * Notes that bytes of the guest were written which no sync covers yet. After the write, before anything points at
+     * them. Any thread.
      */
     void dataWritten() {
-        unsynced.written();
+        unsyncedData.written();
     }
 
     /** The same for a new L2 table. */
@@ -96,12 +101,13 @@ final class WriteBarrier {
     /** The same for the guest's bytes in new clusters. */
     void newDataWritten(long bytes) {
         newBytes.addAndGet(bytes);
-        unsynced.written();
+        unsyncedData.written();
     }
 
     /** Refuses to go on after a failed sync or with metadata known to be corrupt. Any thread. */
     void requireSound() throws ImageException {
         unsynced.requireSound();
+        unsyncedData.requireSound();
     }
 
     /**
@@ -109,6 +115,7 @@ final class WriteBarrier {
      * incompatible bit 1), so that nobody else writes either. Any thread.
      */
     void markCorrupt(ImageException cause) {
+        corrupt = true;
         if (unsynced.fail(cause)) {
             try {
                 bits.markCorrupt();
@@ -116,6 +123,11 @@ final class WriteBarrier {
                 cause.addSuppressed(refused);
             }
         }
+    }
+
+    /** Whether metadata was found corrupt since the image was opened. Any thread. */
+    boolean isCorrupt() {
+        return corrupt;
     }
 
     /** From now on refcounts may be late in the file or not; if not, none is when this returns. */
@@ -155,7 +167,7 @@ final class WriteBarrier {
             bits.markDirty();
         }
         if (map.slices().hasDirty()) {
-            unsynced.sync();
+            syncFiles();
             int entriesPerSlice = map.slices().entriesPerSlice();
             map.slices().writeBack((slice, from) ->
                     write(MetadataKind.ACTIVE_L2, map.sliceOffset(slice * entriesPerSlice), from));
@@ -172,7 +184,15 @@ final class WriteBarrier {
     /** Makes durable what was written. Any thread, without a lock. */
     void sync() throws IOException {
         newBytes.set(0);
-        unsynced.sync();
+        syncFiles();
+    }
+
+    /** The guest's bytes first, whichever file has them: what points at them is never there before them. */
+    private void syncFiles() throws IOException {
+        unsyncedData.sync();
+        if (unsynced != unsyncedData) {
+            unsynced.sync();
+        }
     }
 
     /** Syncs when that may take long, so that not much is left for a sync under the lock. Any thread, without it. */
@@ -223,7 +243,7 @@ final class WriteBarrier {
                 write(MetadataKind.MAIN_HEADER, HeaderLayout.AUTOCLEAR_FEATURES, field);
             }
         }
-        unsynced.sync();
+        syncFiles();
     }
 
     private void markInUse(BitmapDirectory bitmaps) throws IOException {
