@@ -233,14 +233,7 @@ final class BackingChain {
             return new RawLayer(next.file, writable);
         }
         return new Qcow2Layer(
-                next.file,
-                next.dataFile,
-                next.header,
-                backing,
-                writable,
-                next.options,
-                environment.caches(),
-                requests);
+                next.file, next.dataFile, next.header, backing, writable, next.options, environment.caches(), requests);
     }
 
     /** Closes the layers made so far, and the files that no layer has taken over yet. */

@@ -169,8 +169,9 @@ final class WriteBarrier {
         if (map.slices().hasDirty()) {
             syncFiles();
             int entriesPerSlice = map.slices().entriesPerSlice();
-            map.slices().writeBack((slice, from) ->
-                    write(MetadataKind.ACTIVE_L2, map.sliceOffset(slice * entriesPerSlice), from));
+            map.slices()
+                    .writeBack((slice, from) ->
+                            write(MetadataKind.ACTIVE_L2, map.sliceOffset(slice * entriesPerSlice), from));
         }
         if (l1.isDirty()) {
             unsynced.sync();
@@ -221,8 +222,9 @@ final class WriteBarrier {
     /** Writes the dirty refcount blocks, which may happen at any time: see {@link Refcounts}. */
     void writeBackRefcounts(Refcounts refcounts) throws IOException {
         if (refcounts.cache().hasDirty()) {
-            refcounts.cache().writeBack((block, from) ->
-                    write(MetadataKind.REFCOUNT_BLOCK, refcounts.blockOffset(block), from));
+            refcounts
+                    .cache()
+                    .writeBack((block, from) -> write(MetadataKind.REFCOUNT_BLOCK, refcounts.blockOffset(block), from));
         }
     }
 

@@ -16,8 +16,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.EnumSet;
 import java.util.BitSet;
+import java.util.EnumSet;
 
 /**
  * A file of clusters of 512 bytes of which only the refcounts matter: a header's cluster, a refcount table, a block, and
