@@ -88,6 +88,15 @@ final class DriveClaims {
                 .findFirst();
     }
 
+    /** The drive that writes the file. */
+    synchronized Optional<DriveId> writer(FileIdentity file) {
+        return claims.entrySet().stream()
+                .filter(entry -> entry.getValue().stream()
+                        .anyMatch(claim -> claim.writes() && claim.file().equals(file)))
+                .map(Map.Entry::getKey)
+                .findFirst();
+    }
+
     private void requireFree(DriveId id, List<Claim> wanted) {
         claims.forEach((other, held) -> {
             if (!other.equals(id)) {

@@ -3,6 +3,7 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,6 +53,12 @@ final class DataStore {
         if (count < into.byteSize()) {
             into.asSlice(count).fill((byte) 0);
         }
+    }
+
+    /** {@link ImageLayer#transferTo} of a run in the file. Only of bytes that are in the file as the guest has them. */
+    long transferTo(long hostOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        return file.transferTo(hostOffset, minLengthBytes, maxLengthBytes, target);
     }
 
     /** Writes all of {@code from}. */

@@ -1,7 +1,6 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
@@ -34,15 +33,30 @@ public final class ImageCheck {
             throws IOException {
         try (HostFile opened = environment.files().open(file, HostFiles.Mode.READ)) {
             opened.lock(ImageLock.READER);
-            ImageHeader header = HeaderReader.read(opened);
-            return CheckRun.over(opened, header, observer).report();
+            return ofUnchanging(opened, observer);
+        }
+    }
+
+    /** Checks a file that nobody changes meanwhile. */
+    static CheckReport ofUnchanging(HostFile file, CheckObserver observer) throws IOException {
+        return CheckRun.over(file, HeaderReader.read(file), observer).report();
+    }
+
+    /** Reads what a check reads, so that the host has it in memory. The file may change meanwhile and make no sense. */
+    static void rehearse(HostFile file, CheckObserver observer) throws IOException {
+        try {
+            ofUnchanging(file, observer);
+        } catch (ImageException senseless) {
+            if (senseless.kind() == ImageException.Kind.IO) {
+                throw senseless;
+            }
         }
     }
 
     /**
      * Repairs {@code file}, which is locked for writing meanwhile, and checks it again. Snapshots and bitmaps are kept,
-     * except those whose own tables are lost. May be interrupted at any point: the image is then no worse than it was,
-     * and marked as corrupt where it is not sound.
+     * except those whose own tables are lost. May be interrupted at any point: the image is then as it was, or
+     * marked as corrupt (in version 3), or has at worst leaks and COPIED flags too few.
      *
      * @throws ImageException as {@link #check}, and BUSY when somebody reads the file; NO_SPACE when there is none for new
      *     refcounts

@@ -7,6 +7,7 @@ import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.ImageLock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +43,16 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     /** Fills {@code into} with what the chain from here down holds. */
     void read(long guestOffset, MemorySegment into) throws IOException;
+
+    /**
+     * Hands bytes from {@code guestOffset} on to a socket as pages of the file that they lie in; see {@link
+     * HostFile#transferTo}. Only of a chain that is not written to.
+     *
+     * @return bytes handed over, 0 where {@code target} takes none at the moment; {@link HostFile#NOT_TRANSFERABLE} where
+     *     they do not lie in a file as they are, or fewer than {@code minLengthBytes} of them in one piece
+     */
+    long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException;
 
     /** How the chain from here down reads: a uniform run, at most {@code maxLengthBytes} long. */
     GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException;

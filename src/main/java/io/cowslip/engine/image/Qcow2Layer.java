@@ -19,6 +19,7 @@ import io.cowslip.engine.host.ImageLock;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /** An open qcow2 file: map, then act. Reading is here; what changes metadata is in {@link Qcow2Writing}. */
@@ -175,6 +176,26 @@ final class Qcow2Layer implements ImageLayer {
             codec.decode(payload, cluster);
             MemorySegment.copy(cluster, compressed.offsetInCluster(), into, 0, into.byteSize());
         }
+    }
+
+    @Override
+    public long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        return switch (map.extentAt(guestOffset, maxLengthBytes)) {
+            case Extent.Data run -> data.transferTo(run.hostOffset(), minLengthBytes, run.lengthBytes(), target);
+            case Extent.Hole hole -> transferBelow(guestOffset, minLengthBytes, hole.lengthBytes(), target);
+            case Extent.Zero zero -> HostFile.NOT_TRANSFERABLE;
+            case Extent.Compressed compressed -> HostFile.NOT_TRANSFERABLE;
+        };
+    }
+
+    private long transferBelow(long guestOffset, long minLengthBytes, long lengthBytes, WritableByteChannel target)
+            throws IOException {
+        if (backing == null || guestOffset >= backing.virtualSizeBytes()) {
+            return HostFile.NOT_TRANSFERABLE;
+        }
+        long within = Math.min(lengthBytes, backing.virtualSizeBytes() - guestOffset);
+        return backing.transferTo(guestOffset, minLengthBytes, within, target);
     }
 
     @Override
