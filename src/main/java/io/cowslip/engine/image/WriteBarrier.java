@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The one order in which a qcow2 file's metadata reaches the disk.
@@ -196,6 +197,13 @@ final class WriteBarrier {
         }
     }
 
+    /** Writes something that nothing else depends on, durable on return. Under the metadata lock. */
+    void writeDurably(long hostOffset, MemorySegment from) throws IOException {
+        requireSound();
+        write(null, hostOffset, from);
+        unsynced.sync();
+    }
+
     /** Syncs when that may take long, so that not much is left for a sync under the lock. Any thread, without it. */
     void syncMuchData() throws IOException {
         if (newBytes.get() >= MUCH_BYTES) {
@@ -284,7 +292,7 @@ final class WriteBarrier {
         }
     }
 
-    private void write(MetadataKind kind, long hostOffset, MemorySegment from) throws IOException {
+    private void write(@Nullable MetadataKind kind, long hostOffset, MemorySegment from) throws IOException {
         overlap.requireNoneIn(hostOffset, from.byteSize(), kind);
         unsynced.written();
         file.write(hostOffset, from);
