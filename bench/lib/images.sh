@@ -91,6 +91,11 @@ make_clusters256k_qcow2() {
     populate "$1" --pattern sequential --size 4096 --step $((256 * KIB)) --span $((80 * GIB)) --threads 16 --count 20480
 }
 
+# The metadata of 1 TiB, all of it mapped, in 160 MB of a sparse file. No data is in it.
+make_clusters64k_1t_qcow2() {
+    qemu-img create -q -f qcow2 -o preallocation=metadata "$1" 1T
+}
+
 # 5 GiB written cluster by cluster in random order, all of it: two whole tables of ten are 1/5.
 make_shuffled_qcow2() {
     qemu-img create -q -f qcow2 "$1" 5G

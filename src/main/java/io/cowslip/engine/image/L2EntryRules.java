@@ -45,10 +45,14 @@ record L2EntryRules(ImageGeometry geometry, int version, boolean dataFile, long 
         if (L2Entry.isCompressed(entry)) {
             return Type.COMPRESSED;
         }
-        if (L2Entry.hostOffset(entry) != 0 || dataFile && L2Entry.isCopied(entry)) {
+        if (L2Entry.hostOffset(entry) != 0) {
             return Type.DATA;
         }
-        return L2Entry.isZero(entry) && !geometry.extendedL2() ? Type.ZERO : Type.UNALLOCATED;
+        if (L2Entry.isZero(entry) && !geometry.extendedL2()) {
+            return Type.ZERO;
+        }
+        // The first cluster of an external data file lies at 0.
+        return dataFile && L2Entry.isCopied(entry) ? Type.DATA : Type.UNALLOCATED;
     }
 
     /** Whether the entry takes space in the file, as far as it makes sense at all. */

@@ -7,10 +7,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.CheckFinding.Kind;
 import io.cowslip.engine.image.CheckFinding.Table;
+import io.cowslip.testing.EncryptedImages;
 import io.cowslip.testing.ImageAssertions;
 import io.cowslip.testing.MetadataSites;
 import io.cowslip.testing.NeedsQemu;
-import io.cowslip.testing.Processes;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
@@ -144,36 +144,20 @@ final class ImageCheckTest {
     /** The header of an encrypted image takes clusters that no table leads to. */
     @Test
     void encryptedImagesAreUnderstood() throws IOException {
-        Path file = folder.resolve("secret.qcow2");
-        String secret = "secret,id=s,data=abc";
-        QemuTools.img(
-                        "create",
-                        "-q",
-                        "-f",
-                        "qcow2",
-                        "--object",
-                        secret,
-                        "-o",
-                        "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10",
-                        file.toString(),
-                        "1M")
-                .succeeded();
-        Processes.Output check = QemuTools.img(
-                "check", "--object", secret, "--image-opts", "driver=qcow2,encrypt.key-secret=s,file.filename=" + file);
-        assertThat(check.exitCode()).as(check.err()).isZero();
-
+        Path file = EncryptedImages.create(folder.resolve("secret.qcow2"), 1024 * KIB, "cluster_size=64k");
+        assertThat(qemuChecks(file)).isZero();
         assertThat(check(file).isClean()).isTrue();
 
         dropCounts(file);
         assertThat(repair(file, ImageCheck.Repair.ALL).isClean()).isTrue();
-        assertThat(QemuTools.img(
-                                "check",
-                                "--object",
-                                secret,
-                                "--image-opts",
-                                "driver=qcow2,encrypt.key-secret=s,file.filename=" + file)
-                        .exitCode())
-                .isZero();
+
+        assertThat(qemuChecks(file)).isZero();
+    }
+
+    private static int qemuChecks(Path encrypted) {
+        String secret = "secret,id=s,data=" + EncryptedImages.PASSPHRASE;
+        String image = "driver=qcow2,encrypt.key-secret=s,file.filename=" + encrypted;
+        return QemuTools.img("check", "--object", secret, "--image-opts", image).exitCode();
     }
 
     @Test

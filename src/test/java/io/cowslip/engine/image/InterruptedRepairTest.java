@@ -46,7 +46,7 @@ final class InterruptedRepairTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(4, 25);
+        return Seeds.seeds(3, 25);
     }
 
     private record Case(Path file, byte[] damaged, SplittableRandom random) {}
