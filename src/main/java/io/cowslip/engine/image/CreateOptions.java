@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param dataFile the name of an external data file to make and to store, relative to the new image's folder; null: none
  * @param dataFileRaw whether the data file is to read as the disk by itself: then its L2 tables are made at once, and
  *     there is no backing file
+ * @param preallocation what has its place from the start; not with a backing file
+ * @param lazyRefcounts whether refcounts may reach the file late, unless whoever opens it says otherwise; version 3 only
  */
 public record CreateOptions(
         ImageFormat format,
@@ -27,7 +29,9 @@ public record CreateOptions(
         CompressionType compressionType,
         int version,
         @Nullable String dataFile,
-        boolean dataFileRaw) {
+        boolean dataFileRaw,
+        Preallocation preallocation,
+        boolean lazyRefcounts) {
 
     /** The header's {@code compression_type}. */
     public enum CompressionType {
@@ -55,6 +59,8 @@ public record CreateOptions(
                 compressionType,
                 version,
                 null,
+                false,
+                Preallocation.OFF,
                 false);
     }
 
@@ -70,7 +76,43 @@ public record CreateOptions(
                 compressionType,
                 version,
                 name,
-                raw);
+                raw,
+                preallocation,
+                lazyRefcounts);
+    }
+
+    /** The same with more or less that has its place from the start. */
+    public CreateOptions withPreallocation(Preallocation other) {
+        return new CreateOptions(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                dataFile,
+                dataFileRaw,
+                other,
+                lazyRefcounts);
+    }
+
+    /** The same with refcounts that may be late or not. */
+    public CreateOptions withLazyRefcounts(boolean other) {
+        return new CreateOptions(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                dataFile,
+                dataFileRaw,
+                preallocation,
+                other);
     }
 
     /** What {@code qemu-img create -f qcow2} makes. */
