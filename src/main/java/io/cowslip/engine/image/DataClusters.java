@@ -65,7 +65,7 @@ sealed interface DataClusters {
 
         @Override
         public void release(long old, long replacement, boolean punch) {
-            if (punch && (L2Entry.isCopied(old) || L2Entry.hostOffset(old) != 0)) {
+            if (punch && !L2Entry.isCopied(replacement) && (L2Entry.isCopied(old) || L2Entry.hostOffset(old) != 0)) {
                 data.punchWherePossible(L2Entry.hostOffset(old), geometry.clusterBytes());
             }
         }
