@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param overlapCheck {@code overlap-check} and its parts
  * @param writes {@code detect-zeroes} and {@code pass-discard-*}
  * @param dataFile {@code data-file}: the external data file, relative to the image's folder
+ * @param encrypt how the layer is read where it is encrypted
  * @param backing the options of the layer below
  */
 @Schema(name = "DriveOptions", description = "Open options of one layer, with QEMU's names, meaning and limits")
@@ -58,6 +59,7 @@ record LayerOptions(
 
         @Schema(description = ABOUT_DATA_FILE) @Nullable String dataFile,
 
+        @Nullable Encryption encrypt,
         @Nullable LayerOptions backing) {
 
     static final String CACHE_DIRECT = "cache.direct";
@@ -97,6 +99,7 @@ record LayerOptions(
                 OverlapCheckOptions.of(options.overlapCheck()),
                 WriteLayerOptions.of(options.writes()),
                 options.dataFile(),
+                Encryption.of(options.encrypt()),
                 options.backing() == null ? null : of(options.backing()));
     }
 
@@ -126,7 +129,8 @@ record LayerOptions(
                                 ? defaults.overlapCheck()
                                 : overlapCheck.over(defaults.overlapCheck(), prefix))
                 .withWrites(writes == null ? defaults.writes() : writes.over(defaults.writes(), prefix))
-                .withDataFile(dataFile);
+                .withDataFile(dataFile)
+                .withEncrypt(encrypt == null ? null : encrypt.options(prefix + "encrypt."));
     }
 
     private ImageFormat format(String option) {

@@ -45,6 +45,7 @@ record OpenRequest(
         @Schema(description = LayerOptions.ABOUT_DATA_FILE) @Nullable
         String dataFile,
 
+        @Nullable Encryption encrypt,
         @Nullable LayerOptions backing) {
 
     LayerOptions options() {
@@ -63,6 +64,7 @@ record OpenRequest(
                 overlapCheck,
                 writes,
                 dataFile,
+                encrypt,
                 backing);
     }
 }

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param compat {@code 0.10} (version 2) or {@code 1.1} (version 3)
  * @param preallocation {@code off}, {@code metadata}, {@code falloc} or {@code full}
  * @param dataFile a file to make for the disk's data, relative to the new volume's folder
+ * @param encrypt how the disk is encrypted
  * @param dataFileRaw whether that file is to read as the disk by itself
  * @param lazyRefcounts whether refcounts may reach the file late
  */
@@ -36,6 +37,7 @@ record VolumeRequest(
         @Nullable Boolean extendedL2,
         @Nullable String dataFile,
         @Nullable Boolean dataFileRaw,
+        @Nullable VolumeEncryption encrypt,
         @Nullable Boolean lazyRefcounts) {
 
     private static final int DEFAULT_CLUSTER_BYTES = 65536;

@@ -73,6 +73,9 @@ record WriteLayerOptions(
     /** What the members are called. */
     static Stream<String> names() {
         return Arrays.stream(WriteLayerOptions.class.getRecordComponents())
-                .map(component -> component.getAccessor().getAnnotation(JsonProperty.class).value());
+                .map(component -> component
+                        .getAccessor()
+                        .getAnnotation(JsonProperty.class)
+                        .value());
     }
 }

@@ -16,6 +16,7 @@ final class CreateChecks {
         checkBacking(options);
         checkDataFile(options);
         checkPreallocation(options);
+        checkEncryption(options);
         if (options.format() == ImageFormat.RAW) {
             return;
         }
@@ -95,6 +96,13 @@ final class CreateChecks {
                     "preallocation is \"" + options.preallocation().wireName()
                             + "\" with a backing-file, which nothing could show through; it must be \"off\"");
         }
+        if (options.preallocation() != Preallocation.OFF && options.encrypt() != null && options.version() == 2) {
+            throw ImageException.invalidOption(
+                    "preallocation",
+                    "preallocation is \"" + options.preallocation().wireName()
+                            + "\" with encrypt and compat 0.10, which has no way to say that the places hold zeros; it must"
+                            + " be \"off\", or compat 1.1");
+        }
         if (options.lazyRefcounts() && (options.format() == ImageFormat.RAW || options.version() == 2)) {
             throw ImageException.invalidOption(
                     "lazy-refcounts",
@@ -102,6 +110,23 @@ final class CreateChecks {
                             + (options.format() == ImageFormat.RAW ? "a raw image" : "compat 0.10")
                             + "; it needs a qcow2 image with compat 1.1");
         }
+    }
+
+    private static void checkEncryption(CreateOptions options) throws ImageException {
+        NewEncryption encryption = options.encrypt();
+        if (encryption == null) {
+            return;
+        }
+        if (options.format() == ImageFormat.RAW) {
+            throw ImageException.invalidOption(
+                    "encrypt", "encrypt is given for a raw image; only a qcow2 image may be encrypted");
+        }
+        if (options.dataFileRaw()) {
+            throw ImageException.invalidOption(
+                    "data-file-raw",
+                    "data-file-raw is given with encrypt, but an encrypted file does not read as the disk");
+        }
+        encryption.check();
     }
 
     private static void checkClusterSize(int clusterBytes) throws ImageException {

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param dataFile the name of an external data file to make and to store, relative to the new image's folder; null: none
  * @param dataFileRaw whether the data file is to read as the disk by itself: then its L2 tables are made at once, and
  *     there is no backing file
+ * @param encrypt how the disk is encrypted; null: not at all
  * @param preallocation what has its place from the start; not with a backing file
  * @param lazyRefcounts whether refcounts may reach the file late, unless whoever opens it says otherwise; version 3 only
  */
@@ -30,6 +31,7 @@ public record CreateOptions(
         int version,
         @Nullable String dataFile,
         boolean dataFileRaw,
+        @Nullable NewEncryption encrypt,
         Preallocation preallocation,
         boolean lazyRefcounts) {
 
@@ -60,6 +62,7 @@ public record CreateOptions(
                 version,
                 null,
                 false,
+                null,
                 Preallocation.OFF,
                 false);
     }
@@ -77,6 +80,25 @@ public record CreateOptions(
                 version,
                 name,
                 raw,
+                encrypt,
+                preallocation,
+                lazyRefcounts);
+    }
+
+    /** The same, encrypted. */
+    public CreateOptions withEncrypt(@Nullable NewEncryption other) {
+        return new CreateOptions(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                dataFile,
+                dataFileRaw,
+                other,
                 preallocation,
                 lazyRefcounts);
     }
@@ -94,6 +116,7 @@ public record CreateOptions(
                 version,
                 dataFile,
                 dataFileRaw,
+                encrypt,
                 other,
                 lazyRefcounts);
     }
@@ -111,6 +134,7 @@ public record CreateOptions(
                 version,
                 dataFile,
                 dataFileRaw,
+                encrypt,
                 preallocation,
                 other);
     }

@@ -21,6 +21,7 @@ import java.lang.foreign.MemorySegment;
  * @param refcountBlocks refcount blocks, a cluster each
  * @param l1Clusters clusters of the L1 table
  * @param l2Tables L2 tables, a cluster each
+ * @param encryptionClusters clusters of the LUKS header and its key material, behind all tables
  * @param dataClusters clusters for the guest's bytes in this file, in the disk's order
  */
 record InitialLayout(
@@ -29,6 +30,7 @@ record InitialLayout(
         int refcountBlocks,
         int l1Clusters,
         int l2Tables,
+        int encryptionClusters,
         long dataClusters) {
 
     /** Where the guest's clusters have their places from the start. */
@@ -44,21 +46,30 @@ record InitialLayout(
     /**
      * Finds the least table and blocks that have a count for every cluster, their own included.
      *
+     * @param encryptionBytes what the LUKS header and its key material take
      * @throws ImageException INVALID_OPTION when so many clusters cannot be counted
      */
-    static InitialLayout of(ImageGeometry geometry, Places places) throws ImageException {
+    static InitialLayout of(ImageGeometry geometry, Places places, long encryptionBytes) throws ImageException {
         int clusterBits = geometry.clusterBits();
         int l1Clusters =
                 (int) (geometry.roundUpToCluster((long) geometry.l1EntriesNeeded() * Long.BYTES) >>> clusterBits);
+        int encryptionClusters = (int) (geometry.roundUpToCluster(encryptionBytes) >>> clusterBits);
         int l2Tables = places == Places.NONE ? 0 : geometry.l1EntriesNeeded();
         long dataClusters = places == Places.IN_FILE ? geometry.guestClusters() : 0;
-        InitialLayout layout = new InitialLayout(geometry, 1, 1, l1Clusters, l2Tables, dataClusters);
+        InitialLayout layout =
+                new InitialLayout(geometry, 1, 1, l1Clusters, l2Tables, encryptionClusters, dataClusters);
         while (!layout.countsAllClusters()) {
             long tableBytes = geometry.roundUpToCluster(layout.blocksNeeded() * Long.BYTES);
             requireTableFits(tableBytes);
             int blocks = (int) layout.blocksNeeded();
             layout = new InitialLayout(
-                    geometry, (int) (tableBytes >>> clusterBits), blocks, l1Clusters, l2Tables, dataClusters);
+                    geometry,
+                    (int) (tableBytes >>> clusterBits),
+                    blocks,
+                    l1Clusters,
+                    l2Tables,
+                    encryptionClusters,
+                    dataClusters);
         }
         return layout;
     }
@@ -85,8 +96,9 @@ record InitialLayout(
         return tableClusters() + dataClusters;
     }
 
+    /** All but the guest's. */
     private long tableClusters() {
-        return 1L + refcountTableClusters + refcountBlocks + l1Clusters + l2Tables;
+        return 1L + refcountTableClusters + refcountBlocks + l1Clusters + l2Tables + encryptionClusters;
     }
 
     long fileBytes() {
@@ -120,8 +132,17 @@ record InitialLayout(
         return refcountBlockOffset(refcountBlocks + l1Clusters + index);
     }
 
-    /** Writes the L1 table and the L2 tables, if there are any, into a file that reads as zeros. */
-    void writeTables(HostFile file) throws IOException {
+    /** Where the LUKS header goes. */
+    long encryptionOffset() {
+        return l2TableOffset(l2Tables);
+    }
+
+    /**
+     * Writes the L1 table and the L2 tables, if there are any, into a file that reads as zeros.
+     *
+     * @param entryFlags what L2 entries have besides the place: {@link L2Entry#ZERO} where that would not read as zeros
+     */
+    void writeTables(HostFile file, long entryFlags) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment cluster = loan.segment(geometry.clusterBytes());
             int entriesPerCluster = geometry.clusterBytes() / Long.BYTES;
@@ -130,7 +151,7 @@ record InitialLayout(
                 file.write(l1TableOffset() + (long) first * Long.BYTES, cluster);
             }
             for (int table = 0; table < l2Tables; table++) {
-                fillL2(cluster, table);
+                fillL2(cluster, table, entryFlags);
                 file.write(l2TableOffset(table), cluster);
             }
         }
@@ -147,7 +168,7 @@ record InitialLayout(
         }
     }
 
-    private void fillL2(MemorySegment cluster, int table) {
+    private void fillL2(MemorySegment cluster, int table, long entryFlags) {
         cluster.fill((byte) 0);
         long first = (long) table << geometry.l2EntriesPerTableBits();
         long diskStart = dataClusters == 0 ? 0 : dataOffset();
@@ -156,7 +177,7 @@ record InitialLayout(
             cluster.set(
                     BigEndian.LONG,
                     (guestCluster - first) * geometry.l2EntryBytes(),
-                    L2Entry.ofCopiedData(diskStart + (guestCluster << geometry.clusterBits())));
+                    L2Entry.ofCopiedData(diskStart + (guestCluster << geometry.clusterBits())) | entryFlags);
         }
     }
 

@@ -66,10 +66,9 @@ final class Qcow2Writing {
                 : new DataClusters.Counted(allocator, geometry);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
         ClusterReservations reservations = new ClusterReservations(metadataLock);
-        this.writer = new ClusterWriter(
-                geometry, layer, writableMap, clusters, barrier, reservations, passedDiscards);
-        this.eraser =
-                new ClusterEraser(geometry, header.version(), layer.backing(), writableMap, reservations, barrier, passedDiscards);
+        this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations, passedDiscards);
+        this.eraser = new ClusterEraser(
+                geometry, header.version(), layer.backing(), writableMap, reservations, barrier, passedDiscards);
         try {
             barrier.beginWriting(header);
         } catch (IOException | RuntimeException | Error refused) {
@@ -216,6 +215,14 @@ final class Qcow2Writing {
                 allocator.reclaimWherePossible();
             });
         });
+    }
+
+    /** Writes to the image file what is no part of its map, durable on return. */
+    void writeDurably(long hostOffset, byte[] bytes) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(bytes.length)) {
+            MemorySegment from = loan.segment(bytes.length).copyFrom(MemorySegment.ofArray(bytes));
+            changing(() -> barrier.writeDurably(hostOffset, from));
+        }
     }
 
     /** Writes everything, counts of freed clusters included. No request is in flight. */

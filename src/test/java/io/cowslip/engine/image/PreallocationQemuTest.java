@@ -102,9 +102,7 @@ class PreallocationQemuTest {
         Path file = folder.resolve("image");
         ImageCreator.create(
                 file,
-                qcow2(65536, 16, 3)
-                        .withDataFile("data", false)
-                        .withPreallocation(preallocation),
+                qcow2(65536, 16, 3).withDataFile("data", false).withPreallocation(preallocation),
                 TestEnvironments.plain());
 
         assertThat(folder.resolve("data")).hasSize(SIZE);
@@ -115,6 +113,30 @@ class PreallocationQemuTest {
                 .succeeded()
                 .out();
         assertThat(map.contains("\"present\": true")).isEqualTo(preallocation != Preallocation.OFF);
+    }
+
+    /** The places hold what would decrypt to noise. */
+    @ParameterizedTest
+    @EnumSource(Preallocation.class)
+    void anEncryptedDiskReadsAsZeros(Preallocation preallocation) throws IOException {
+        Path file = folder.resolve("image");
+        Secret secret = Secret.of("open sesame");
+        NewEncryption encryption = new NewEncryption(secret, "aes-256", "xts", "plain64", null, "sha256", 1000);
+        ImageCreator.create(
+                file,
+                qcow2(65536, 16, 3).withEncrypt(encryption).withPreallocation(preallocation),
+                TestEnvironments.plain());
+
+        ImageOptions opened = ImageOptions.defaults().withEncrypt(new EncryptOptions(null, secret, null));
+        try (DiskImage image = DiskImage.open(file, opened, TestEnvironments.plain())) {
+            assertThat(TestImages.read(image, 0, (int) SIZE)).containsOnly(0);
+            TestImages.write(image, 100_000, new byte[] {1, 2, 3});
+            assertThat(TestImages.read(image, 65536, 65536)).hasSize(65536).contains(1, 2, 3);
+        }
+        String secretOption = "secret,id=key,data=open sesame";
+        String imageOptions = "driver=qcow2,file.driver=file,encrypt.key-secret=key,file.filename=" + file;
+        QemuTools.img("check", "--object", secretOption, "--image-opts", imageOptions)
+                .succeeded();
     }
 
     @Test
@@ -157,9 +179,7 @@ class PreallocationQemuTest {
     void aHostThatRefusesLeavesNothing(Preallocation preallocation) throws IOException {
         FaultyHostFiles files = new FaultyHostFiles(HostFiles.posix());
         Path file = folder.resolve("image");
-        CreateOptions options = qcow2(65536, 16, 3)
-                .withDataFile("data", false)
-                .withPreallocation(preallocation);
+        CreateOptions options = qcow2(65536, 16, 3).withDataFile("data", false).withPreallocation(preallocation);
         int refusals = 0;
         for (int after = 0; refusals == after; after++) {
             files.failAfter(after, 1, ImageException.Kind.NO_SPACE);

@@ -64,8 +64,7 @@ class WriteOptionsTest {
         bytes[2 * CLUSTER + 77] = 1;
         bytes[5 * CLUSTER - 1] = 2;
         bytes[6 * CLUSTER] = 3;
-        try (DiskImage image =
-                DiskImage.open(file, detecting(DetectZeroes.ON), TestEnvironments.plain())) {
+        try (DiskImage image = DiskImage.open(file, detecting(DetectZeroes.ON), TestEnvironments.plain())) {
             TestImages.write(image, 1000, bytes);
             assertThat(TestImages.read(image, 1000, bytes.length)).isEqualTo(bytes);
         }
@@ -99,8 +98,8 @@ class WriteOptionsTest {
         assertThatThrownBy(() -> DiskImage.open(file, refused, TestEnvironments.plain()))
                 .isInstanceOf(ImageException.class)
                 .hasMessageContaining("detect-zeroes");
-        assertThatThrownBy(() -> DiskImage.open(
-                        file, ImageOptions.defaults().withBacking(refused), TestEnvironments.plain()))
+        assertThatThrownBy(() ->
+                        DiskImage.open(file, ImageOptions.defaults().withBacking(refused), TestEnvironments.plain()))
                 .hasMessageContaining("backing.detect-zeroes");
     }
 
@@ -110,13 +109,14 @@ class WriteOptionsTest {
     void rawDisksToo(DetectZeroes detection) throws IOException {
         byte[] content = nonZero(4 << 20);
         Path file = Files.write(folder.resolve("disk.raw"), content);
-        try (DiskImage image = DiskImage.open(
-                file, detecting(detection).withFormat(ImageFormat.RAW), TestEnvironments.plain())) {
+        try (DiskImage image =
+                DiskImage.open(file, detecting(detection).withFormat(ImageFormat.RAW), TestEnvironments.plain())) {
             TestImages.write(image, 1 << 20, new byte[2 << 20]);
         }
         Arrays.fill(content, 1 << 20, 3 << 20, (byte) 0);
         assertThat(file).hasBinaryContent(content);
-        long allocated = ImageInfo.chain(file, TestEnvironments.plain()).getFirst().actualSizeBytes();
+        long allocated =
+                ImageInfo.chain(file, TestEnvironments.plain()).getFirst().actualSizeBytes();
         if (detection == DetectZeroes.UNMAP) {
             assertThat(allocated).isLessThanOrEqualTo(2 << 20);
         } else {
@@ -134,7 +134,8 @@ class WriteOptionsTest {
         "IGNORE, true, true, 0, 1"
     })
     void onlyTheFreesThatAreToReachTheHostDo(
-            DiscardMode discard, @Nullable Boolean request, boolean other, int forDiscard, int forOverwrite) throws IOException {
+            DiscardMode discard, @Nullable Boolean request, boolean other, int forDiscard, int forOverwrite)
+            throws IOException {
         Path plain = QemuTools.create(folder.resolve("plain"), 4 * CLUSTER, "");
         QemuTools.edit(plain, "write -P 1 0 64k");
         Path file = QemuTools.convert(plain, "qcow2", folder.resolve("image"), "qcow2", "-c");
