@@ -82,7 +82,8 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
         }
     }
 
-    void zero(long guestOffset, long lengthBytes) throws IOException;
+    /** @param unmap whether the range may give its space back */
+    void zero(long guestOffset, long lengthBytes, boolean unmap) throws IOException;
 
     void discard(long guestOffset, long lengthBytes) throws IOException;
 
@@ -90,6 +91,12 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     /** Writes all that is not written yet, so that the file changes no more by itself. No request is in flight. */
     void settle() throws IOException;
+
+    /** Gives space back to the host, or not, as {@code options} say from now on. */
+    void followDiscards(ImageOptions options);
+
+    /** Size of a cluster, 0 where there are none. */
+    int clusterBytes();
 
     /** Whether the layer was opened for writing. */
     boolean isWritable();

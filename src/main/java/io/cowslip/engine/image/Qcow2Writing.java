@@ -38,6 +38,7 @@ final class Qcow2Writing {
     private final Refcounts refcounts;
     private final ClusterAllocator allocator;
     private final WriteBarrier barrier;
+    private final PassedDiscards passedDiscards = new PassedDiscards();
     private final ClusterWriter writer;
     private final ClusterEraser eraser;
 
@@ -75,9 +76,9 @@ final class Qcow2Writing {
                 : new DataClusters.Counted(allocator, geometry);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
         ClusterReservations reservations = new ClusterReservations(metadataLock);
-        this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations);
-        this.eraser =
-                new ClusterEraser(geometry, header.version(), layer.backing(), writableMap, reservations, barrier);
+        this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations, passedDiscards);
+        this.eraser = new ClusterEraser(
+                geometry, header.version(), layer.backing(), writableMap, reservations, barrier, passedDiscards);
         try {
             barrier.beginWriting(header);
         } catch (IOException | RuntimeException | Error refused) {
@@ -183,10 +184,20 @@ final class Qcow2Writing {
         }
     }
 
-    void zero(long guestOffset, long lengthBytes) throws IOException {
+    PassedDiscards passedDiscards() {
+        return passedDiscards;
+    }
+
+    void zero(long guestOffset, long lengthBytes, boolean unmap) throws IOException {
         barrier.requireSound();
         if (layer.data().isRaw()) {
-            changeRaw(() -> layer.data().zero(guestOffset, guestOffset, lengthBytes));
+            changeRaw(() -> {
+                if (unmap) {
+                    layer.data().discard(guestOffset, guestOffset, lengthBytes);
+                } else {
+                    layer.data().zero(guestOffset, guestOffset, lengthBytes);
+                }
+            });
             return;
         }
         long end = guestOffset + lengthBytes;
@@ -197,7 +208,7 @@ final class Qcow2Writing {
             return;
         }
         zeroParts(guestOffset, firstWhole);
-        inSteps(firstWhole, endWhole, eraser::zero);
+        inSteps(firstWhole, endWhole, unmap ? eraser::zeroUnmapping : eraser::zero);
         zeroParts(endWhole, end);
     }
 
