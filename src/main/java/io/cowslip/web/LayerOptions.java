@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param discard {@code ignore} or {@code unmap}
  * @param lazyRefcounts {@code lazy-refcounts}: whether refcounts may reach the file late
  * @param overlapCheck {@code overlap-check} and its parts
+ * @param dataFile {@code data-file}: the external data file, relative to the image's folder
  * @param backing the options of the layer below
  */
 @Schema(name = "DriveOptions", description = "Open options of one layer, with QEMU's names, meaning and limits")
@@ -51,6 +52,9 @@ record LayerOptions(
         Boolean lazyRefcounts,
 
         @JsonUnwrapped @Nullable OverlapCheckOptions overlapCheck,
+
+        @Schema(description = ABOUT_DATA_FILE) @Nullable String dataFile,
+
         @Nullable LayerOptions backing) {
 
     static final String CACHE_DIRECT = "cache.direct";
@@ -68,6 +72,10 @@ record LayerOptions(
                     + " whoever opens it for writing after a crash repairs it. Version 3 only. As the image's header says"
                     + " unless given";
 
+    static final String ABOUT_DATA_FILE =
+            "The external data file, relative to the image's folder, where the image has its data in one: the file that"
+                    + " its header names unless given. Cannot change while the image is open";
+
     /** The options in force, as they would have to be given. */
     static LayerOptions of(ImageOptions options) {
         CacheOptions caches = options.caches();
@@ -84,6 +92,7 @@ record LayerOptions(
                 options.discard().name().toLowerCase(Locale.ROOT),
                 options.lazyRefcounts(),
                 OverlapCheckOptions.of(options.overlapCheck()),
+                options.dataFile(),
                 options.backing() == null ? null : of(options.backing()));
     }
 
@@ -111,7 +120,8 @@ record LayerOptions(
                 .withOverlapCheck(
                         overlapCheck == null
                                 ? defaults.overlapCheck()
-                                : overlapCheck.over(defaults.overlapCheck(), prefix));
+                                : overlapCheck.over(defaults.overlapCheck(), prefix))
+                .withDataFile(dataFile);
     }
 
     private ImageFormat format(String option) {

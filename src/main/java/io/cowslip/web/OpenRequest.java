@@ -39,6 +39,10 @@ record OpenRequest(
         Boolean lazyRefcounts,
 
         @JsonUnwrapped @Nullable OverlapCheckOptions overlapCheck,
+
+        @Schema(description = LayerOptions.ABOUT_DATA_FILE) @Nullable
+        String dataFile,
+
         @Nullable LayerOptions backing) {
 
     LayerOptions options() {
@@ -55,6 +59,7 @@ record OpenRequest(
                 discard,
                 lazyRefcounts,
                 overlapCheck,
+                dataFile,
                 backing);
     }
 }

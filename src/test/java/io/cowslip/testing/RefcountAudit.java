@@ -14,7 +14,7 @@ import java.util.List;
 /**
  * The consistency check of {@code qemu-img check}, without a process: each host cluster's count against the references
  * to it, and each COPIED flag against the count. Reads the file by itself, with nothing of the engine. Knows plain and
- * compressed clusters; neither snapshots nor bitmaps nor subclusters.
+ * compressed clusters, and data in another file; neither snapshots nor bitmaps nor subclusters.
  */
 public final class RefcountAudit {
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
@@ -22,11 +22,13 @@ public final class RefcountAudit {
     private static final long OFFSET_MASK = 0x00ff_ffff_ffff_fe00L;
     private static final long COPIED = 1L << 63;
     private static final long COMPRESSED = 1L << 62;
+    private static final int EXTERNAL_DATA_FILE = 1 << 2;
 
     private final MemorySegment file;
     private final int clusterBits;
     private final long clusterBytes;
     private final int refcountOrder;
+    private final boolean externalData;
     private final long refcountTable;
     private final long refcountTableEntries;
     private final int[] references;
@@ -49,6 +51,7 @@ public final class RefcountAudit {
         clusterBits = file.get(INT, 20);
         clusterBytes = 1L << clusterBits;
         refcountOrder = file.get(INT, 4) == 2 ? 4 : file.get(INT, 96);
+        externalData = file.get(INT, 4) > 2 && (file.get(LONG, 72) & EXTERNAL_DATA_FILE) != 0;
         refcountTable = file.get(LONG, 48);
         refcountTableEntries = file.get(INT, 56) * clusterBytes / Long.BYTES;
         references = new int[Math.toIntExact((file.byteSize() + clusterBytes - 1) >> clusterBits)];
@@ -101,7 +104,12 @@ public final class RefcountAudit {
     private void referTable(long l1Index, long table) {
         for (long i = 0; i < clusterBytes / Long.BYTES; i++) {
             long entry = tableEntry(table, i);
-            if (entry != 0) {
+            if (entry != 0 && externalData) {
+                checkPlace(
+                        "L2 entry " + l1Index + "/" + i,
+                        entry,
+                        (l1Index * clusterBytes / Long.BYTES + i) * clusterBytes);
+            } else if (entry != 0) {
                 referEntry("L2 entry " + l1Index + "/" + i, entry);
             }
         }
@@ -125,6 +133,14 @@ public final class RefcountAudit {
             if ((cluster & (clusterBytes - 1)) != 0) {
                 corruptions.add(name + " points to " + cluster + ", which is no cluster's start");
             }
+        }
+    }
+
+    /** In an external data file a cluster has no count, and lies where it lies on the disk. */
+    private void checkPlace(String name, long entry, long guestOffset) {
+        boolean allocated = (entry & COPIED) != 0;
+        if ((entry & COMPRESSED) != 0 || (entry & OFFSET_MASK) != (allocated ? guestOffset : 0)) {
+            corruptions.add(name + " is " + Long.toHexString(entry) + " in an external data file");
         }
     }
 

@@ -29,14 +29,6 @@ final class RefusedImagesTest {
     Path folder;
 
     @Test
-    void refusesExternalDataFiles() throws IOException {
-        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "data_file=" + folder.resolve("data.raw"));
-
-        assertRefused(file, true, ImageException.Kind.UNSUPPORTED_FEATURE, "data file");
-        assertRefused(file, false, ImageException.Kind.UNSUPPORTED_FEATURE, "data file");
-    }
-
-    @Test
     void refusesExtendedL2Entries() throws IOException {
         Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "extended_l2=on,cluster_size=128k");
 
