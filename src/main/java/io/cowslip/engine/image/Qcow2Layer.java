@@ -34,6 +34,7 @@ final class Qcow2Layer implements ImageLayer {
     private final CacheCounters l2Counters = new CacheCounters();
     private final CacheCounters refcountCounters = new CacheCounters();
     private final @Nullable Qcow2Writing writing;
+    private final ImageHeader header;
     private volatile CacheBudget budget;
 
     /**
@@ -53,6 +54,7 @@ final class Qcow2Layer implements ImageLayer {
             InFlightRequests requests)
             throws IOException {
         this.file = file;
+        this.header = header;
         this.data = DataStore.of(file, dataFile, header.features().rawExternalData());
         this.geometry = header.geometry();
         this.backing = backing;
@@ -236,6 +238,26 @@ final class Qcow2Layer implements ImageLayer {
         writable().settle();
     }
 
+    @Override
+    public void changed(long guestOffset, long lengthBytes) {
+        writable().bitmaps().changed(guestOffset, lengthBytes);
+    }
+
+    @Override
+    public void saveBitmaps() throws IOException {
+        writable().saveBitmaps();
+    }
+
+    @Override
+    public void resumeBitmaps() throws IOException {
+        writable().resumeBitmaps();
+    }
+
+    @Override
+    public <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        return writing == null ? use.of(Bitmaps.readOnly(file, header)) : writing.withBitmaps(use);
+    }
+
     private Qcow2Writing writable() {
         if (writing == null) {
             throw new IllegalStateException("a layer opened read-only was asked to write");
@@ -336,11 +358,18 @@ final class Qcow2Layer implements ImageLayer {
         }
     }
 
+    /** The guest's bytes go first: whatever becomes of the bitmaps, those are safe. */
+    private static void settleAndSave(Qcow2Writing writing) throws IOException {
+        writing.settle();
+        writing.saveBitmaps();
+        writing.settle();
+    }
+
     @Override
     public void close() throws IOException {
         try {
             if (writing != null) {
-                writing.settle();
+                settleAndSave(writing);
             }
         } finally {
             if (writing != null) {

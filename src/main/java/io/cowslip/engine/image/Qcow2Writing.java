@@ -8,12 +8,14 @@ import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.cache.RefcountBlockCache;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.cache.TableSource;
+import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +37,7 @@ final class Qcow2Writing {
     private final WriteBarrier barrier;
     private final ClusterWriter writer;
     private final ClusterEraser eraser;
+    private final Bitmaps bitmaps;
 
     Qcow2Writing(
             Qcow2Layer layer,
@@ -69,7 +72,13 @@ final class Qcow2Writing {
         this.eraser =
                 new ClusterEraser(geometry, header.version(), layer.backing(), writableMap, reservations, barrier);
         try {
+            BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
+            this.bitmaps = Bitmaps.writable(
+                    new BitmapStore(file, geometry, allocator, barrier, refcounts, directory),
+                    directory,
+                    geometry.virtualSizeBytes());
             barrier.beginWriting(header);
+            bitmaps.begin();
         } catch (IOException | RuntimeException | Error refused) {
             refcounts.cache().close();
             throw refused;
@@ -209,6 +218,24 @@ final class Qcow2Writing {
     /** Writes everything, counts of freed clusters included. No request is in flight. */
     void settle() throws IOException {
         changing(() -> barrier.settle(refcounts, allocator));
+    }
+
+    /** The dirty bitmaps, for those who only mark. */
+    Bitmaps bitmaps() {
+        return bitmaps;
+    }
+
+    /** Uses the dirty bitmaps while no metadata changes. */
+    <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        return Objects.requireNonNull(underLock(() -> use.of(bitmaps)));
+    }
+
+    void saveBitmaps() throws IOException {
+        changing(bitmaps::save);
+    }
+
+    void resumeBitmaps() throws IOException {
+        changing(bitmaps::begin);
     }
 
     /** Puts another refcount cache in the place of the one in use, and ends that. */
