@@ -97,6 +97,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case NOT_FOUND -> ProblemType.NOT_FOUND;
             case ALREADY_EXISTS -> ProblemType.ALREADY_EXISTS;
             case FORBIDDEN -> ProblemType.FORBIDDEN_PATH;
+            case KEY_REFUSED -> ProblemType.KEY_REFUSED;
         };
     }
 

@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param lazyRefcounts {@code lazy-refcounts}: whether refcounts may reach the file late
  * @param overlapCheck {@code overlap-check} and its parts
  * @param dataFile {@code data-file}: the external data file, relative to the image's folder
+ * @param encrypt how the layer is read where it is encrypted
  * @param backing the options of the layer below
  */
 @Schema(name = "DriveOptions", description = "Open options of one layer, with QEMU's names, meaning and limits")
@@ -55,6 +56,7 @@ record LayerOptions(
 
         @Schema(description = ABOUT_DATA_FILE) @Nullable String dataFile,
 
+        @Nullable Encryption encrypt,
         @Nullable LayerOptions backing) {
 
     static final String CACHE_DIRECT = "cache.direct";
@@ -93,6 +95,7 @@ record LayerOptions(
                 options.lazyRefcounts(),
                 OverlapCheckOptions.of(options.overlapCheck()),
                 options.dataFile(),
+                Encryption.of(options.encrypt()),
                 options.backing() == null ? null : of(options.backing()));
     }
 
@@ -121,7 +124,8 @@ record LayerOptions(
                         overlapCheck == null
                                 ? defaults.overlapCheck()
                                 : overlapCheck.over(defaults.overlapCheck(), prefix))
-                .withDataFile(dataFile);
+                .withDataFile(dataFile)
+                .withEncrypt(encrypt == null ? null : encrypt.options(prefix + "encrypt."));
     }
 
     private ImageFormat format(String option) {

@@ -43,6 +43,7 @@ record OpenRequest(
         @Schema(description = LayerOptions.ABOUT_DATA_FILE) @Nullable
         String dataFile,
 
+        @Nullable Encryption encrypt,
         @Nullable LayerOptions backing) {
 
     LayerOptions options() {
@@ -60,6 +61,7 @@ record OpenRequest(
                 lazyRefcounts,
                 overlapCheck,
                 dataFile,
+                encrypt,
                 backing);
     }
 }

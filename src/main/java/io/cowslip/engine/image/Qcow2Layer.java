@@ -40,12 +40,12 @@ final class Qcow2Layer implements ImageLayer {
     /**
      * An image whose header was read and found supported; {@code file} is locked already.
      *
-     * @param dataFile where the header says that the guest's bytes are, locked like {@code file}; null: in that
+     * @param data where the header says that the guest's bytes are
      * @param requests the requests that may be using this layer
      */
     Qcow2Layer(
             HostFile file,
-            @Nullable HostFile dataFile,
+            DataStore data,
             ImageHeader header,
             @Nullable ImageLayer backing,
             boolean writable,
@@ -55,7 +55,7 @@ final class Qcow2Layer implements ImageLayer {
             throws IOException {
         this.file = file;
         this.header = header;
-        this.data = DataStore.of(file, dataFile, header.features().rawExternalData());
+        this.data = data;
         this.geometry = header.geometry();
         this.backing = backing;
         this.caches = caches;
@@ -258,6 +258,11 @@ final class Qcow2Layer implements ImageLayer {
         return writing == null ? use.of(Bitmaps.readOnly(file, header)) : writing.withBitmaps(use);
     }
 
+    /** The image's key slots as the file has them now. */
+    KeySlots keySlots() throws IOException {
+        return new KeySlots(file, (hostOffset, bytes) -> writable().writeDurably(hostOffset, bytes));
+    }
+
     private Qcow2Writing writable() {
         if (writing == null) {
             throw new IllegalStateException("a layer opened read-only was asked to write");
@@ -377,6 +382,7 @@ final class Qcow2Layer implements ImageLayer {
             }
             caches.destroy(map.slices());
             codec.close();
+            data.forgetKey();
             closeFiles();
         }
     }
