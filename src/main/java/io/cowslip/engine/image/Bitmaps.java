@@ -9,6 +9,7 @@ import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -126,7 +127,7 @@ final class Bitmaps {
     private void track() {
         tracking = bitmaps.stream()
                 .filter(bitmap -> bitmap.entry.auto())
-                .flatMap(bitmap -> java.util.stream.Stream.ofNullable(bitmap.bits))
+                .flatMap(bitmap -> Stream.ofNullable(bitmap.bits))
                 .toArray(DirtyBits[]::new);
     }
 

@@ -5,7 +5,9 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The bits of one dirty bitmap in memory: which parts of a disk were changed. Any thread may mark and look at the same
@@ -32,7 +34,7 @@ final class DirtyBits {
     private static final long[] ALL_SET = new long[WORDS_PER_PIECE];
 
     static {
-        java.util.Arrays.fill(ALL_SET, -1);
+        Arrays.fill(ALL_SET, -1);
     }
 
     private final int granularityBits;
@@ -145,7 +147,7 @@ final class DirtyBits {
         return piece != null && ((long) WORDS.getVolatile(piece, wordOf(bit)) >>> (bit & 63) & 1) != 0;
     }
 
-    private static long @org.jspecify.annotations.Nullable [] pieceOrNull(Pieces of, long bit) {
+    private static long @Nullable [] pieceOrNull(Pieces of, long bit) {
         long index = bit >>> PIECE_BITS_SHIFT;
         return index < of.table.length() ? of.table.get((int) index) : null;
     }

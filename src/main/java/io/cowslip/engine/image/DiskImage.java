@@ -194,12 +194,6 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
-    private void requireWritable() throws ImageException {
-        if (options.readOnly()) {
-            throw ImageException.of(Kind.READ_ONLY, path, "the image is open read-only");
-        }
-    }
-
     /** Grows with every change of the guest's bytes, before the change is visible and again when it is done. */
     public long changeCount() {
         return changeCount.get();
