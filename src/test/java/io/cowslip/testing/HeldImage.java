@@ -58,10 +58,13 @@ public final class HeldImage implements AutoCloseable {
         return said.substring(0, said.length() - PROMPT.length());
     }
 
-    /** Ends qemu-io at once, as when its host dies. */
+    /** Kills qemu-io, as when its host process dies: what it has not written is lost. */
     public void kill() {
         try {
-            process.destroyForcibly().waitFor();
+            process.destroyForcibly();
+            if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+                throw new AssertionError("qemu-io cannot be killed");
+            }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IllegalStateException(e);

@@ -2,11 +2,13 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.alloc.ClusterAllocator;
+import io.cowslip.engine.alloc.MetadataOverlap;
 import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.BitmapEntry;
 import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
@@ -31,6 +33,7 @@ final class BitmapStore {
     private final ClusterAllocator allocator;
     private final WriteBarrier barrier;
     private final Refcounts refcounts;
+    private final MetadataOverlap overlap;
     private final BitmapFile reader;
     private final BitmapHeader header;
     private @Nullable BitmapDirectory directory;
@@ -41,12 +44,14 @@ final class BitmapStore {
             ClusterAllocator allocator,
             WriteBarrier barrier,
             Refcounts refcounts,
+            MetadataOverlap overlap,
             @Nullable BitmapDirectory directory) {
         this.file = file;
         this.geometry = geometry;
         this.allocator = allocator;
         this.barrier = barrier;
         this.refcounts = refcounts;
+        this.overlap = overlap;
         this.reader = new BitmapFile(file, geometry);
         this.header = new BitmapHeader(file, barrier, refcounts);
         this.directory = directory;
@@ -169,6 +174,7 @@ final class BitmapStore {
         BitmapDirectory now = directory;
         if (now != null) {
             byte[] bytes = BitmapDirectory.toBytes(entries);
+            overlap.requireNoneIn(now.hostOffset(), bytes.length, MetadataKind.BITMAP_DIRECTORY);
             try (IoBuffers.Loan loan = IoBuffers.borrow(bytes.length)) {
                 barrier.tableWritten();
                 file.write(now.hostOffset(), loan.segment(bytes.length).copyFrom(MemorySegment.ofArray(bytes)));
@@ -190,10 +196,12 @@ final class BitmapStore {
             BitmapDirectory next = new BitmapDirectory(hostOffset, bytes.length, entries.size());
             barrier.commit(refcounts);
             into.runs.clear();
+            overlap.add(MetadataKind.BITMAP_DIRECTORY, next.hostOffset(), next.sizeBytes());
             orStop(() -> header.lead(next));
             directory = next;
         }
         if (old != null) {
+            overlap.remove(MetadataKind.BITMAP_DIRECTORY, old.hostOffset(), old.sizeBytes());
             allocator.free(old.hostOffset(), old.sizeBytes(), false);
         }
     }
@@ -208,7 +216,7 @@ final class BitmapStore {
         try {
             change.make();
         } catch (ImageException refused) {
-            barrier.fail(refused);
+            barrier.stop(refused);
             throw refused;
         }
     }

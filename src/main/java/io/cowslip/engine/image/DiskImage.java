@@ -219,7 +219,7 @@ public final class DiskImage implements AutoCloseable {
     }
 
     /**
-     * Puts other cache sizes, another discard mode, another clean interval or read-only in force while requests go on.
+     * Puts other cache sizes, overlap checks or lazy refcounts, another discard mode, another clean interval or read-only in force while requests go on.
      * All or nothing: refused options leave everything as it was. The format, the data file and {@code cache.direct}
      * cannot change.
      * Waits for the requests that are under way, and where it becomes writable for {@link PageTransfer}s, a few seconds.
@@ -232,6 +232,7 @@ public final class DiskImage implements AutoCloseable {
             throw ImageException.invalidOption("format", "format cannot change while the image is open");
         }
         requireSameFiles(wanted);
+        top.requireGuardsPossible(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
             endTransfersAndReopen(wanted);
@@ -244,6 +245,7 @@ public final class DiskImage implements AutoCloseable {
             for (CacheChange change : prepared) {
                 change.putInForce();
             }
+            top.guard(wanted);
             options = wanted;
         } finally {
             awaitAllBegun();

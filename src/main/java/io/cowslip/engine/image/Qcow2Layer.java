@@ -36,6 +36,7 @@ final class Qcow2Layer implements ImageLayer {
     private final @Nullable Qcow2Writing writing;
     private final ImageHeader header;
     private volatile CacheBudget budget;
+    private volatile boolean corrupt;
 
     /**
      * An image whose header was read and found supported; {@code file} is locked already.
@@ -49,7 +50,7 @@ final class Qcow2Layer implements ImageLayer {
             ImageHeader header,
             @Nullable ImageLayer backing,
             boolean writable,
-            CacheOptions cacheOptions,
+            ImageOptions options,
             CacheFactory caches,
             InFlightRequests requests)
             throws IOException {
@@ -59,14 +60,16 @@ final class Qcow2Layer implements ImageLayer {
         this.geometry = header.geometry();
         this.backing = backing;
         this.caches = caches;
-        this.budget = CacheBudget.of(cacheOptions, geometry);
+        this.corrupt = header.features().corrupt();
+        this.budget = CacheBudget.of(options.caches(), geometry);
         ResidentTable l1 = ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries());
         this.map = new ClusterMap(
                 file, geometry, header.version(), data.isExternal(), l1, source -> newL2Cache(budget, source));
         this.codec = ClusterCodec.of(header.compressionType());
         try {
             this.writing = writable
-                    ? new Qcow2Writing(this, header, l1, map, requests, source -> newRefcountCache(budget, source))
+                    ? new Qcow2Writing(
+                            this, header, l1, map, requests, options, source -> newRefcountCache(budget, source))
                     : null;
         } catch (IOException | RuntimeException | Error refused) {
             caches.destroy(map.slices());
@@ -122,10 +125,28 @@ final class Qcow2Layer implements ImageLayer {
     public void read(long guestOffset, MemorySegment into) throws IOException {
         long done = 0;
         while (done < into.byteSize()) {
-            Extent extent = map.extentAt(guestOffset + done, into.byteSize() - done);
+            Extent extent = mapped(guestOffset + done, into.byteSize() - done);
             readExtent(extent, guestOffset + done, into.asSlice(done, extent.lengthBytes()));
             done += extent.lengthBytes();
         }
+    }
+
+    /** What the map says; where it contradicts itself the image is corrupt from now on, and marked so if it is written. */
+    private Extent mapped(long guestOffset, long maxLengthBytes) throws IOException {
+        try {
+            return map.extentAt(guestOffset, maxLengthBytes);
+        } catch (ImageException failure) {
+            throw noticingCorruption(failure);
+        }
+    }
+
+    private ImageException noticingCorruption(ImageException failure) {
+        if (writing != null) {
+            writing.stoppingIfCorrupt(failure);
+        } else if (failure.kind() == ImageException.Kind.CORRUPT) {
+            corrupt = true;
+        }
+        return failure;
     }
 
     private void readExtent(Extent extent, long guestOffset, MemorySegment into) throws IOException {
@@ -179,7 +200,7 @@ final class Qcow2Layer implements ImageLayer {
 
     @Override
     public GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException {
-        return switch (map.extentAt(guestOffset, maxLengthBytes)) {
+        return switch (mapped(guestOffset, maxLengthBytes)) {
             case Extent.Data run -> data.extentAt(run.hostOffset(), guestOffset, run.lengthBytes());
             case Extent.Compressed compressed -> new GuestExtent(guestOffset, compressed.lengthBytes(), false, false);
             case Extent.Zero zero -> new GuestExtent(guestOffset, zero.lengthBytes(), true, false);
@@ -200,8 +221,9 @@ final class Qcow2Layer implements ImageLayer {
         barrier.requireSound();
         long done = 0;
         while (done < from.byteSize()
-                && map.extentAt(guestOffset + done, from.byteSize() - done) instanceof Extent.Data run
+                && mapped(guestOffset + done, from.byteSize() - done) instanceof Extent.Data run
                 && run.copied()) {
+            requireNoMetadataIn(run);
             try {
                 data.write(run.hostOffset(), guestOffset + done, from.asSlice(done, run.lengthBytes()));
             } finally {
@@ -211,6 +233,16 @@ final class Qcow2Layer implements ImageLayer {
             done += run.lengthBytes();
         }
         return done;
+    }
+
+    private void requireNoMetadataIn(Extent.Data run) throws ImageException {
+        if (!data.isExternal()) {
+            try {
+                writable().requireNoMetadataIn(run.hostOffset(), run.lengthBytes());
+            } catch (ImageException hit) {
+                throw noticingCorruption(hit);
+            }
+        }
     }
 
     @Override
@@ -270,6 +302,24 @@ final class Qcow2Layer implements ImageLayer {
         return writing;
     }
 
+    private boolean isCorrupt() {
+        return corrupt || writing != null && writing.barrier().isCorrupt();
+    }
+
+    @Override
+    public void requireGuardsPossible(ImageOptions options) throws ImageException {
+        if (!options.readOnly()) {
+            Qcow2Writing.requireLazyRefcountsPossible(header.version(), options);
+        }
+    }
+
+    @Override
+    public void guard(ImageOptions options) throws IOException {
+        if (writing != null) {
+            writing.guard(options);
+        }
+    }
+
     @Override
     public LayerStats stats() throws IOException {
         CacheBudget inForce = budget;
@@ -282,7 +332,8 @@ final class Qcow2Layer implements ImageLayer {
                 geometry.virtualSizeBytes(),
                 geometry.clusterBytes(),
                 map.slices().stats(),
-                refcounts);
+                refcounts,
+                isCorrupt());
     }
 
     @Override
