@@ -8,6 +8,7 @@ import io.cowslip.engine.host.ConnectionQueue;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
+import io.cowslip.engine.image.WriteOptions.DetectZeroes;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.SocketChannel;
@@ -54,6 +55,7 @@ public final class DiskImage implements AutoCloseable {
         this.top = top;
         this.options = options;
         this.transferable = !top.isWritable();
+        top.followDiscards(options);
     }
 
     /**
@@ -63,6 +65,7 @@ public final class DiskImage implements AutoCloseable {
      *     IO; nothing stays open then
      */
     public static DiskImage open(Path file, ImageOptions options, ImageEnvironment environment) throws IOException {
+        WriteOptions.check(options);
         InFlightRequests requests = new InFlightRequests();
         ImageLayer top = BackingChain.open(file, options, environment, requests);
         return new DiskImage(file, environment, requests, top, options.withoutSecrets());
@@ -128,12 +131,19 @@ public final class DiskImage implements AutoCloseable {
 
     /** Writes all of {@code from} at {@code guestOffset}. When it fails, a prefix may be written. */
     public void write(long guestOffset, MemorySegment from) throws IOException {
-        changing(guestOffset, from.byteSize(), layer -> layer.write(guestOffset, from, requests));
+        changing(guestOffset, from.byteSize(), layer -> {
+            DetectZeroes detection = options.writes().detectZeroes();
+            if (detection == DetectZeroes.OFF) {
+                layer.write(guestOffset, from, requests);
+            } else {
+                ZeroDetection.write(layer, guestOffset, from, detection == DetectZeroes.UNMAP, requests);
+            }
+        });
     }
 
     /** Makes the range read as zeros. Whole clusters keep their space in the file but need no data written. */
     public void zero(long guestOffset, long lengthBytes) throws IOException {
-        changing(guestOffset, lengthBytes, layer -> layer.zero(guestOffset, lengthBytes));
+        changing(guestOffset, lengthBytes, layer -> layer.zero(guestOffset, lengthBytes, false));
     }
 
     /**
@@ -232,6 +242,7 @@ public final class DiskImage implements AutoCloseable {
             throw ImageException.invalidOption("format", "format cannot change while the image is open");
         }
         requireSameFiles(wanted);
+        WriteOptions.check(wanted);
         top.requireGuardsPossible(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
@@ -247,6 +258,7 @@ public final class DiskImage implements AutoCloseable {
             }
             top.guard(wanted);
             options = wanted;
+            top.followDiscards(wanted);
         } finally {
             awaitAllBegun();
             prepared.forEach(CacheChange::finish);
@@ -380,6 +392,7 @@ public final class DiskImage implements AutoCloseable {
         HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE, wanted.pageCache());
         try {
             top = openSameForWriting(file, wanted, old);
+            top.followDiscards(wanted);
         } catch (IOException | RuntimeException refused) {
             relock(old, file, refused);
             throw refused;

@@ -82,7 +82,8 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
         }
     }
 
-    void zero(long guestOffset, long lengthBytes) throws IOException;
+    /** @param unmap whether the range may give its space back */
+    void zero(long guestOffset, long lengthBytes, boolean unmap) throws IOException;
 
     void discard(long guestOffset, long lengthBytes) throws IOException;
 
@@ -102,6 +103,12 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     /** Uses the dirty bitmaps; only of a writable layer may they be changed. */
     <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException;
+
+    /** Gives space back to the host, or not, as {@code options} say from now on. */
+    void followDiscards(ImageOptions options);
+
+    /** Size of a cluster, 0 where there are none. */
+    int clusterBytes();
 
     /** Whether the layer was opened for writing. */
     boolean isWritable();

@@ -117,6 +117,18 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
+    public void followDiscards(ImageOptions options) {
+        if (writing != null) {
+            writing.passedDiscards().follow(options);
+        }
+    }
+
+    @Override
+    public int clusterBytes() {
+        return geometry.clusterBytes();
+    }
+
+    @Override
     public boolean isWritable() {
         return writing != null;
     }
@@ -251,8 +263,8 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
-    public void zero(long guestOffset, long lengthBytes) throws IOException {
-        writable().zero(guestOffset, lengthBytes);
+    public void zero(long guestOffset, long lengthBytes, boolean unmap) throws IOException {
+        writable().zero(guestOffset, lengthBytes, unmap);
     }
 
     @Override

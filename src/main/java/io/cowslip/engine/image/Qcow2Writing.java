@@ -39,6 +39,7 @@ final class Qcow2Writing {
     private final Refcounts refcounts;
     private final ClusterAllocator allocator;
     private final WriteBarrier barrier;
+    private final PassedDiscards passedDiscards = new PassedDiscards();
     private final ClusterWriter writer;
     private final ClusterEraser eraser;
     private final Bitmaps bitmaps;
@@ -77,9 +78,9 @@ final class Qcow2Writing {
                 : new DataClusters.Counted(allocator, geometry);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
         ClusterReservations reservations = new ClusterReservations(metadataLock);
-        this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations);
-        this.eraser =
-                new ClusterEraser(geometry, header.version(), layer.backing(), writableMap, reservations, barrier);
+        this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations, passedDiscards);
+        this.eraser = new ClusterEraser(
+                geometry, header.version(), layer.backing(), writableMap, reservations, barrier, passedDiscards);
         try {
             BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
             this.bitmaps = Bitmaps.writable(
@@ -191,10 +192,20 @@ final class Qcow2Writing {
         }
     }
 
-    void zero(long guestOffset, long lengthBytes) throws IOException {
+    PassedDiscards passedDiscards() {
+        return passedDiscards;
+    }
+
+    void zero(long guestOffset, long lengthBytes, boolean unmap) throws IOException {
         barrier.requireSound();
         if (layer.data().isRaw()) {
-            changeRaw(() -> layer.data().zero(guestOffset, guestOffset, lengthBytes));
+            changeRaw(() -> {
+                if (unmap) {
+                    layer.data().discard(guestOffset, guestOffset, lengthBytes);
+                } else {
+                    layer.data().zero(guestOffset, guestOffset, lengthBytes);
+                }
+            });
             return;
         }
         long end = guestOffset + lengthBytes;
@@ -205,7 +216,7 @@ final class Qcow2Writing {
             return;
         }
         writeZeros(guestOffset, firstWhole);
-        inSteps(firstWhole, endWhole, eraser::zero);
+        inSteps(firstWhole, endWhole, unmap ? eraser::zeroUnmapping : eraser::zero);
         writeZeros(endWhole, end);
     }
 
