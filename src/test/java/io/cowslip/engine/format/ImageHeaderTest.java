@@ -274,7 +274,6 @@ class ImageHeaderTest {
     static Stream<Arguments> unsupported() {
         return Stream.of(
                 Arguments.of("corrupt", incompatible(Features.CORRUPT), true),
-                Arguments.of("dirty", incompatible(Features.DIRTY), true),
                 Arguments.of(
                         "first encryption",
                         (Consumer<MemorySegment>) header -> header.set(BigEndian.INT, HeaderLayout.CRYPT_METHOD, 1),
