@@ -20,6 +20,7 @@ final class ClusterEraser {
     private final WritableMap map;
     private final ClusterReservations reservations;
     private final WriteBarrier barrier;
+    private final PassedDiscards passedDiscards;
 
     ClusterEraser(
             ImageGeometry geometry,
@@ -27,18 +28,25 @@ final class ClusterEraser {
             @Nullable ImageLayer backing,
             WritableMap map,
             ClusterReservations reservations,
-            WriteBarrier barrier) {
+            WriteBarrier barrier,
+            PassedDiscards passedDiscards) {
         this.geometry = geometry;
         this.version = version;
         this.backing = backing;
         this.map = map;
         this.reservations = reservations;
         this.barrier = barrier;
+        this.passedDiscards = passedDiscards;
     }
 
     /** Makes whole clusters read as zeros, from {@link #firstErasable} on. Those that the image has keep their place. */
     void zero(long guestOffset, long lengthBytes) throws IOException {
         eachCluster(guestOffset, lengthBytes, this::zeroCluster);
+    }
+
+    /** The same, letting go of the clusters' places. */
+    void zeroUnmapping(long guestOffset, long lengthBytes) throws IOException {
+        eachCluster(guestOffset, lengthBytes, version == 2 ? this::zeroCluster : this::discardCluster);
     }
 
     /** Lets go of whole clusters, so that they read as zeros; does nothing where it cannot. */
@@ -123,7 +131,7 @@ final class ClusterEraser {
     private void replaceUnlessSame(long cluster, ExtendedL2Entry entry, boolean punch) throws IOException {
         if (!map.extendedEntry(cluster).equals(entry)) {
             map.prepare(cluster);
-            map.replace(cluster, entry, punch);
+            map.replace(cluster, entry, punch && passedDiscards.request());
         }
     }
 
@@ -163,7 +171,7 @@ final class ClusterEraser {
     private void replaceUnlessSame(long cluster, long entry) throws IOException {
         if (map.entry(cluster) != entry) {
             map.prepare(cluster);
-            map.replace(cluster, entry, entry == 0 || entry == L2Entry.ZERO);
+            map.replace(cluster, entry, passedDiscards.request() && (entry == 0 || entry == L2Entry.ZERO));
         }
     }
 

@@ -24,6 +24,7 @@ final class ClusterWriter {
     private final DataClusters clusters;
     private final WriteBarrier barrier;
     private final ClusterReservations reservations;
+    private final PassedDiscards passedDiscards;
 
     ClusterWriter(
             ImageGeometry geometry,
@@ -31,13 +32,15 @@ final class ClusterWriter {
             WritableMap map,
             DataClusters clusters,
             WriteBarrier barrier,
-            ClusterReservations reservations) {
+            ClusterReservations reservations,
+            PassedDiscards passedDiscards) {
         this.geometry = geometry;
         this.layer = layer;
         this.map = map;
         this.clusters = clusters;
         this.barrier = barrier;
         this.reservations = reservations;
+        this.passedDiscards = passedDiscards;
     }
 
     /**
@@ -210,9 +213,9 @@ final class ClusterWriter {
         long cluster = write.firstCluster + index;
         if (geometry.extendedL2()) {
             map.replace(
-                    cluster, new ExtendedL2Entry(descriptor, plan(write, index).bitmap()), false);
+                    cluster, new ExtendedL2Entry(descriptor, plan(write, index).bitmap()), passedDiscards.other());
         } else {
-            map.replace(cluster, descriptor, false);
+            map.replace(cluster, descriptor, passedDiscards.other());
         }
     }
 

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param dataFileRaw whether the data file is to read as the disk by itself: then its L2 tables are made at once, and
  *     there is no backing file
  * @param encrypt how the disk is encrypted; null: not at all
+ * @param preallocation what has its place from the start; not with a backing file
+ * @param lazyRefcounts whether refcounts may reach the file late, unless whoever opens it says otherwise; version 3 only
  * @param extendedL2 whether L2 entries are extended, so that clusters have 32 subclusters: with clusters of 16 KiB at
  *     least, in version 3
  */
@@ -32,6 +34,8 @@ public record CreateOptions(
         @Nullable String dataFile,
         boolean dataFileRaw,
         @Nullable NewEncryption encrypt,
+        Preallocation preallocation,
+        boolean lazyRefcounts,
         boolean extendedL2) {
 
     /** The header's {@code compression_type}. */
@@ -62,6 +66,8 @@ public record CreateOptions(
                 null,
                 false,
                 null,
+                Preallocation.OFF,
+                false,
                 false);
     }
 
@@ -79,6 +85,8 @@ public record CreateOptions(
                 name,
                 raw,
                 encrypt,
+                preallocation,
+                lazyRefcounts,
                 extendedL2);
     }
 
@@ -96,6 +104,8 @@ public record CreateOptions(
                 dataFile,
                 dataFileRaw,
                 encrypt,
+                preallocation,
+                lazyRefcounts,
                 extended);
     }
 
@@ -112,6 +122,46 @@ public record CreateOptions(
                 version,
                 dataFile,
                 dataFileRaw,
+                other,
+                preallocation,
+                lazyRefcounts,
+                extendedL2);
+    }
+
+    /** The same with more or less that has its place from the start. */
+    public CreateOptions withPreallocation(Preallocation other) {
+        return new CreateOptions(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                dataFile,
+                dataFileRaw,
+                encrypt,
+                other,
+                lazyRefcounts,
+                extendedL2);
+    }
+
+    /** The same with refcounts that may be late or not. */
+    public CreateOptions withLazyRefcounts(boolean other) {
+        return new CreateOptions(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                dataFile,
+                dataFileRaw,
+                encrypt,
+                preallocation,
                 other,
                 extendedL2);
     }

@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param encrypt how an encrypted image is to be read; null: not at all
  * @param lazyRefcounts whether refcounts may reach the file late, while it is marked as dirty; null: as the header says
  * @param overlapCheck which metadata is looked out for before anything is written
+ * @param writes what becomes of the guest's writes and of the space that they leave behind
  * @param backing options of the layer below; null: the defaults
  */
 public record ImageOptions(
@@ -33,6 +34,7 @@ public record ImageOptions(
         @Nullable EncryptOptions encrypt,
         @Nullable Boolean lazyRefcounts,
         OverlapCheck overlapCheck,
+        WriteOptions writes,
         @Nullable ImageOptions backing) {
 
     /** QEMU's default of {@code cache-clean-interval} on Linux, in seconds. */
@@ -67,6 +69,7 @@ public record ImageOptions(
                 null,
                 null,
                 OverlapCheck.DEFAULT,
+                WriteOptions.DEFAULTS,
                 backing);
     }
 
@@ -95,6 +98,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                writes,
                 backing);
     }
 
@@ -111,6 +115,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                writes,
                 backing);
     }
 
@@ -127,6 +132,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                writes,
                 backing);
     }
 
@@ -143,6 +149,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                writes,
                 backing);
     }
 
@@ -159,6 +166,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                writes,
                 backing);
     }
 
@@ -175,6 +183,7 @@ public record ImageOptions(
                 other,
                 lazyRefcounts,
                 overlapCheck,
+                writes,
                 backing);
     }
 
@@ -191,6 +200,7 @@ public record ImageOptions(
                 encrypt,
                 other,
                 overlapCheck,
+                writes,
                 backing);
     }
 
@@ -206,6 +216,24 @@ public record ImageOptions(
                 dataFile,
                 encrypt,
                 lazyRefcounts,
+                other,
+                writes,
+                backing);
+    }
+
+    /** The same with another treatment of the guest's writes. */
+    public ImageOptions withWrites(WriteOptions other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
                 other,
                 backing);
     }
@@ -223,6 +251,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                writes,
                 other);
     }
 
