@@ -26,7 +26,7 @@ final class MatrixDisk {
     private final Path folder;
     private final Path file;
     private final SplittableRandom random;
-    private final ModelDisk model;
+    private ModelDisk model;
     private byte @Nullable [] snapshotContent;
 
     private MatrixDisk(MatrixCase wanted, Path folder, SplittableRandom random, byte[] below) {
@@ -41,6 +41,7 @@ final class MatrixDisk {
         byte[] below = makeBacking(wanted, folder, random);
         MatrixDisk disk = new MatrixDisk(wanted, folder, random, below);
         disk.create().succeeded();
+        disk.lookAtNewDisk();
         disk.fill();
         return disk;
     }
@@ -94,6 +95,17 @@ final class MatrixDisk {
             output = img(arguments);
         }
         return output;
+    }
+
+    /** Clusters that are there from the start hold zeros, and an encrypted disk reads those as noise. */
+    private void lookAtNewDisk() throws IOException {
+        boolean placed = wanted.preallocation() != MatrixCase.Preallocation.OFF
+                || wanted.dataFile() == MatrixCase.DataFile.RAW;
+        if (wanted.encryption() != MatrixCase.Encryption.NONE && placed) {
+            Path raw = folder.resolve("new.raw");
+            onImage(List.of("convert", "-O", "raw"), List.of(raw.toString())).succeeded();
+            model = ModelDisk.of(Files.readAllBytes(raw));
+        }
     }
 
     private void fill() {
