@@ -20,8 +20,9 @@ record AmendRequest(
         @Nullable Boolean lazyRefcounts,
 
         @Schema(
-                description = "Stored without a look at what the disk reads over it; an empty name takes the backing file"
-                        + " away")
+                description =
+                        "Stored without a look at what the disk reads over it; an empty name takes the backing file"
+                                + " away")
         @Nullable
         String backingFile,
 

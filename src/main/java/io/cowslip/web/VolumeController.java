@@ -178,15 +178,12 @@ class VolumeController {
     @Operation(
             operationId = "amendVolume",
             summary = "Change what a volume's header says",
-            description = "As qemu-img amend, and as qemu-img rebase -u for the backing file: only the header changes, in"
-                    + " one write. Refused while the volume is open.")
+            description =
+                    "As qemu-img amend, and as qemu-img rebase -u for the backing file: only the header changes, in"
+                            + " one write. Refused while the volume is open.")
     @io.swagger.v3.oas.annotations.parameters.RequestBody(
-            content =
-                    @Content(
-                            examples = {
-                                @ExampleObject(name = "lazy", value = """
-                                        {"lazy-refcounts": true}""")
-                            }))
+            content = @Content(examples = {@ExampleObject(name = "lazy", value = """
+                                        {"lazy-refcounts": true}""")}))
     @ApiResponse(responseCode = "200", description = "The volume's facts as they are now, durable")
     @Fails({
         UNREADABLE_JSON,

@@ -123,7 +123,10 @@ class VolumeContractTest extends RunningService {
 
     @Test
     void aVolumeIsAmendedWhileNobodyHasIt() {
-        newVolume("v/amended.qcow2", "1M");
+        json("{\"virtual-size\": \"1M\"}")
+                .put("/volumes/v/amended.qcow2")
+                .then()
+                .statusCode(201);
         json("{\"lazy-refcounts\": true}")
                 .patch("/volumes/v/amended.qcow2")
                 .then()
@@ -131,8 +134,11 @@ class VolumeContractTest extends RunningService {
                 .body("[0].format-specific.data.lazy-refcounts", equalTo(true));
         problem(json("{\"compat\": \"0.10\"}").patch("/volumes/v/amended.qcow2"), 400, "invalid-option")
                 .body("option", equalTo("compat"));
-        problem(json("{\"backing-file\": \"amended.qcow2\", \"backing-format\": \"qcow2\"}")
-                        .patch("/volumes/v/amended.qcow2"), 400, "invalid-option")
+        problem(
+                        json("{\"backing-file\": \"amended.qcow2\", \"backing-format\": \"qcow2\"}")
+                                .patch("/volumes/v/amended.qcow2"),
+                        400,
+                        "invalid-option")
                 .body("option", equalTo("backing-file"));
         problem(json("{\"cluster-size\": 512}").patch("/volumes/v/amended.qcow2"), 400, "unknown-key")
                 .body("option", equalTo("cluster-size"));

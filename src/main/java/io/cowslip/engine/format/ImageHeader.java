@@ -285,9 +285,7 @@ public record ImageHeader(
     }
 
     private List<HeaderExtension> without(int type) {
-        return extensions.stream()
-                .filter(extension -> extension.type() != type)
-                .toList();
+        return extensions.stream().filter(extension -> extension.type() != type).toList();
     }
 
     /** Bytes that {@link #toBytes()} comes to. They must fit in one cluster. */

@@ -86,7 +86,8 @@ public final class HeaderAmender {
         }
         if (wanted && header.version() == 2) {
             throw ImageException.invalidOption(
-                    "lazy-refcounts", "lazy-refcounts needs compat 1.1, and the image has 0.10; give \"compat\": \"1.1\"");
+                    "lazy-refcounts",
+                    "lazy-refcounts needs compat 1.1, and the image has 0.10; give \"compat\": \"1.1\"");
         }
         return header.version() == 2 ? header : header.withLazyRefcounts(wanted);
     }

@@ -88,7 +88,10 @@ class HeaderAmenderTest {
         header.putInt(100, 120);
         header.putLong(112, 0x0102_0304_0506_0708L);
         header.position(120).putInt(0xE279_2ACA).putInt(5).put("qcow2\0\0\0".getBytes(StandardCharsets.UTF_8));
-        header.putInt(UNKNOWN_EXTENSION).putInt(3).putLong(0x0A0B_0C00_0000_0000L).putLong(0);
+        header.putInt(UNKNOWN_EXTENSION)
+                .putInt(3)
+                .putLong(0x0A0B_0C00_0000_0000L)
+                .putLong(0);
         header.putLong(8, header.position()).putInt(16, name.length).put(name);
         Files.write(image, file);
 
@@ -109,16 +112,15 @@ class HeaderAmenderTest {
     @Test
     void itIsOneWriteOfOneSector() throws IOException {
         Path other = folder.resolve("other");
-        CrashingHostFiles files = new CrashingHostFiles(
-                Map.of(image, Files.readAllBytes(image), other, Files.readAllBytes(other)));
+        CrashingHostFiles files =
+                new CrashingHostFiles(Map.of(image, Files.readAllBytes(image), other, Files.readAllBytes(other)));
         HeaderAmender.amend(
                 image, new AmendOptions(null, true, "other", ImageFormat.QCOW2), TestImages.environment(files));
         assertThat(files.log()).hasSize(2);
-        assertThat(files.log().getFirst())
-                .isInstanceOfSatisfying(HostOperation.Write.class, write -> {
-                    assertThat(write.offset()).isZero();
-                    assertThat(write.data()).hasSize(512);
-                });
+        assertThat(files.log().getFirst()).isInstanceOfSatisfying(HostOperation.Write.class, write -> {
+            assertThat(write.offset()).isZero();
+            assertThat(write.data()).hasSize(512);
+        });
         assertThat(files.log().getLast()).isInstanceOf(HostOperation.Sync.class);
     }
 
