@@ -151,11 +151,11 @@ public final class DiskImage implements AutoCloseable {
      * cluster is kept. Does nothing when the image was opened to ignore discards.
      */
     public void discard(long guestOffset, long lengthBytes) throws IOException {
-        changing(guestOffset, lengthBytes, layer -> {
-            if (options.discard() == ImageOptions.DiscardMode.UNMAP) {
-                layer.discard(guestOffset, lengthBytes);
-            }
-        });
+        if (options.discard() == ImageOptions.DiscardMode.UNMAP) {
+            changing(guestOffset, lengthBytes, layer -> layer.discard(guestOffset, lengthBytes));
+        } else {
+            changing(guestOffset, lengthBytes, null);
+        }
     }
 
     /** Returns after every write that finished before the call is on stable storage. */
@@ -177,6 +177,30 @@ public final class DiskImage implements AutoCloseable {
             return top.extentAt(guestOffset, Math.min(maxLengthBytes, virtualSizeBytes() - guestOffset));
         } finally {
             requests.leave(request);
+        }
+    }
+
+    /** The persistent dirty bitmaps. */
+    public DirtyBitmaps bitmaps() {
+        return new DirtyBitmaps(this);
+    }
+
+    <T> T readBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        int request = requests.enter();
+        try {
+            return top.withBitmaps(use);
+        } finally {
+            requests.leave(request);
+        }
+    }
+
+    <T> T changeBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        int entered = changes.enter();
+        try {
+            requireWritable();
+            return top.withBitmaps(use);
+        } finally {
+            changes.leave(entered);
         }
     }
 
@@ -313,6 +337,7 @@ public final class DiskImage implements AutoCloseable {
             becomeReadOnly();
         } else {
             top.lock(ImageLock.WRITER);
+            top.resumeBitmaps();
             options = options.withReadOnly(false);
         }
     }
@@ -324,10 +349,13 @@ public final class DiskImage implements AutoCloseable {
         try {
             awaitAllBegun();
             top.settle();
+            top.saveBitmaps();
+            top.settle();
             top.lock(ImageLock.READER);
             done = true;
         } finally {
             if (!done) {
+                top.resumeBitmaps();
                 options = writable;
             }
         }
@@ -512,20 +540,20 @@ public final class DiskImage implements AutoCloseable {
         void make(ImageLayer layer) throws IOException;
     }
 
-    private void changing(long guestOffset, long lengthBytes, Change change) throws IOException {
+    private void changing(long guestOffset, long lengthBytes, @Nullable Change change) throws IOException {
         requireOnDisk(guestOffset, lengthBytes);
         int entered = changes.enter();
         try {
-            if (options.readOnly()) {
-                throw ImageException.of(Kind.READ_ONLY, path, "the image is open read-only");
-            }
-            if (lengthBytes == 0) {
+            requireWritable();
+            if (lengthBytes == 0 || change == null) {
                 return;
             }
             changeCount.incrementAndGet();
             try {
                 change.make(top);
             } finally {
+                // Also of a change that failed: a part of it may be there.
+                top.changed(guestOffset, lengthBytes);
                 changeCount.incrementAndGet();
             }
         } finally {

@@ -17,6 +17,7 @@ import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +42,7 @@ final class Qcow2Writing {
     private final PassedDiscards passedDiscards = new PassedDiscards();
     private final ClusterWriter writer;
     private final ClusterEraser eraser;
+    private final Bitmaps bitmaps;
 
     Qcow2Writing(
             Qcow2Layer layer,
@@ -80,7 +82,13 @@ final class Qcow2Writing {
         this.eraser = new ClusterEraser(
                 geometry, header.version(), layer.backing(), writableMap, reservations, barrier, passedDiscards);
         try {
+            BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
+            this.bitmaps = Bitmaps.writable(
+                    new BitmapStore(file, geometry, allocator, barrier, refcounts, overlap, directory),
+                    directory,
+                    geometry.virtualSizeBytes());
             barrier.beginWriting(header);
+            bitmaps.begin();
         } catch (IOException | RuntimeException | Error refused) {
             refcounts.cache().close();
             throw refused;
@@ -279,6 +287,24 @@ final class Qcow2Writing {
     /** Writes everything, counts of freed clusters included. No request is in flight. */
     void settle() throws IOException {
         changing(() -> barrier.settle(refcounts, allocator));
+    }
+
+    /** The dirty bitmaps, for those who only mark. */
+    Bitmaps bitmaps() {
+        return bitmaps;
+    }
+
+    /** Uses the dirty bitmaps while no metadata changes. */
+    <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        return Objects.requireNonNull(underLock(() -> use.of(bitmaps)));
+    }
+
+    void saveBitmaps() throws IOException {
+        changing(bitmaps::save);
+    }
+
+    void resumeBitmaps() throws IOException {
+        changing(bitmaps::begin);
     }
 
     /** Puts another refcount cache in the place of the one in use, and ends that. */

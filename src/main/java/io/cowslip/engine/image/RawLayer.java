@@ -130,6 +130,11 @@ final class RawLayer implements ImageLayer {
     }
 
     @Override
+    public <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        throw DirtyBitmaps.notQcow2();
+    }
+
+    @Override
     public boolean isWritable() {
         return writable;
     }
