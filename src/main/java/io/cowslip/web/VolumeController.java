@@ -10,6 +10,7 @@ import static io.cowslip.web.ProblemType.IN_USE;
 import static io.cowslip.web.ProblemType.NOT_FOUND;
 import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
+import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
 
@@ -195,6 +196,7 @@ class VolumeController {
         BUSY,
         UNSUPPORTED_MEDIA_TYPE,
         INVALID_IMAGE,
+        UNSUPPORTED_FEATURE,
         INSUFFICIENT_STORAGE
     })
     @PatchMapping(
@@ -202,7 +204,7 @@ class VolumeController {
             consumes = {OpenApiConfiguration.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE},
             produces = MediaType.APPLICATION_JSON_VALUE)
     List<VolumeFacts> amend(
-            @PathVariable @Parameter(description = VOLUME, example = "spare.qcow2") String path,
+            @PathVariable @Parameter(description = VOLUME, example = "vm1/root.qcow2") String path,
             @RequestBody AmendRequest request)
             throws IOException {
         return shown(volumes.amend(name(path), request.options()));
