@@ -5,7 +5,9 @@ import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
+import io.cowslip.engine.image.AmendOptions;
 import io.cowslip.engine.image.CreateOptions;
+import io.cowslip.engine.image.HeaderAmender;
 import io.cowslip.engine.image.ImageCreator;
 import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageInfo;
@@ -99,6 +101,20 @@ public final class Volumes {
             } finally {
                 root.removeEmptyFolders(file);
             }
+            return ImageInfo.chain(file, environment);
+        } finally {
+            change.unlock();
+        }
+    }
+
+    /** Changes the header of a volume that no drive and no other program has open. */
+    public List<ImageInfo> amend(String name, AmendOptions options) throws IOException {
+        Lock change = claims.filesChange();
+        change.lock();
+        try {
+            Path file = root.existing(name);
+            requireNotOpen(name, ImageRoot.identity(file));
+            HeaderAmender.amend(file, options, environment);
             return ImageInfo.chain(file, environment);
         } finally {
             change.unlock();

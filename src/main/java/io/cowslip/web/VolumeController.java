@@ -10,6 +10,7 @@ import static io.cowslip.web.ProblemType.IN_USE;
 import static io.cowslip.web.ProblemType.NOT_FOUND;
 import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
+import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
 
@@ -31,6 +32,7 @@ import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 import org.springframework.web.bind.annotation.DeleteMapping;
 import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PatchMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PutMapping;
 import org.springframework.web.bind.annotation.RequestBody;
@@ -172,6 +174,40 @@ class VolumeController {
                         .encode()
                         .toUri())
                 .body(shown(chain));
+    }
+
+    @Operation(
+            operationId = "amendVolume",
+            summary = "Change what a volume's header says",
+            description =
+                    "As qemu-img amend, and as qemu-img rebase -u for the backing file: only the header changes, in"
+                            + " one write. Refused while the volume is open.")
+    @io.swagger.v3.oas.annotations.parameters.RequestBody(
+            content = @Content(examples = {@ExampleObject(name = "lazy", value = """
+                                        {"lazy-refcounts": true}""")}))
+    @ApiResponse(responseCode = "200", description = "The volume's facts as they are now, durable")
+    @Fails({
+        UNREADABLE_JSON,
+        UNKNOWN_KEY,
+        INVALID_OPTION,
+        FORBIDDEN_PATH,
+        NOT_FOUND,
+        IN_USE,
+        BUSY,
+        UNSUPPORTED_MEDIA_TYPE,
+        INVALID_IMAGE,
+        UNSUPPORTED_FEATURE,
+        INSUFFICIENT_STORAGE
+    })
+    @PatchMapping(
+            path = "/{*path}",
+            consumes = {OpenApiConfiguration.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE},
+            produces = MediaType.APPLICATION_JSON_VALUE)
+    List<VolumeFacts> amend(
+            @PathVariable @Parameter(description = VOLUME, example = "vm1/root.qcow2") String path,
+            @RequestBody AmendRequest request)
+            throws IOException {
+        return shown(volumes.amend(name(path), request.options()));
     }
 
     @Operation(

@@ -123,6 +123,30 @@ class VolumeContractTest extends RunningService {
     }
 
     @Test
+    void aVolumeIsAmendedWhileNobodyHasIt() {
+        json("{\"virtual-size\": \"1M\"}")
+                .put("/volumes/v/amended.qcow2")
+                .then()
+                .statusCode(201);
+        json("{\"lazy-refcounts\": true}")
+                .patch("/volumes/v/amended.qcow2")
+                .then()
+                .statusCode(200)
+                .body("[0].format-specific.data.lazy-refcounts", equalTo(true));
+        problem(json("{\"compat\": \"0.10\"}").patch("/volumes/v/amended.qcow2"), 400, "invalid-option")
+                .body("option", equalTo("compat"));
+        problem(
+                        json("{\"backing-file\": \"amended.qcow2\", \"backing-format\": \"qcow2\"}")
+                                .patch("/volumes/v/amended.qcow2"),
+                        400,
+                        "invalid-option")
+                .body("option", equalTo("backing-file"));
+        problem(json("{\"cluster-size\": 512}").patch("/volumes/v/amended.qcow2"), 400, "unknown-key")
+                .body("option", equalTo("cluster-size"));
+        problem(json("{\"compat\": \"1.1\"}").patch("/volumes/v/missing.qcow2"), 404, "not-found");
+    }
+
+    @Test
     void anExistingFileIsNeverReplaced() throws IOException {
         Path file = file("v/kept.qcow2");
         Files.writeString(file, "precious");

@@ -244,6 +244,89 @@ public record ImageHeader(
                 backingName);
     }
 
+    /** This version 2 header in version 3, which says the same with room for more. */
+    public ImageHeader asVersion3() {
+        int furtherBytes = HeaderLayout.VERSION_3_LENGTH - HeaderLayout.COMPRESSION_TYPE - 1;
+        return new ImageHeader(
+                3,
+                clusterBits,
+                virtualSizeBytes,
+                cryptMethod,
+                l1Entries,
+                l1TableOffset,
+                refcountTableOffset,
+                refcountTableClusters,
+                snapshotCount,
+                snapshotTableOffset,
+                features,
+                refcountOrder,
+                HeaderLayout.VERSION_3_LENGTH,
+                compressionType,
+                MemorySegment.ofArray(new byte[furtherBytes]),
+                extensions,
+                backingName);
+    }
+
+    /** The same with lazy refcounts or without. Version 3 only. */
+    public ImageHeader withLazyRefcounts(boolean lazy) {
+        long others = features.compatible() & ~Features.LAZY_REFCOUNTS;
+        long compatible = lazy ? others | Features.LAZY_REFCOUNTS : others;
+        return withFeatures(new Features(features.incompatible(), compatible, features.autoclear()));
+    }
+
+    /** The same over another backing file of a format that is named, or over none: then both are null. */
+    public ImageHeader withBacking(@Nullable String name, @Nullable String format) {
+        List<HeaderExtension> others = new ArrayList<>(without(HeaderExtension.BACKING_FORMAT));
+        if (format != null) {
+            others.addFirst(HeaderExtension.backingFormat(format));
+        }
+        return new ImageHeader(
+                version,
+                clusterBits,
+                virtualSizeBytes,
+                cryptMethod,
+                l1Entries,
+                l1TableOffset,
+                refcountTableOffset,
+                refcountTableClusters,
+                snapshotCount,
+                snapshotTableOffset,
+                features,
+                refcountOrder,
+                headerLength,
+                compressionType,
+                furtherFields,
+                others,
+                name);
+    }
+
+    /** The same without the table of feature names, which only explains. */
+    public ImageHeader withoutFeatureNames() {
+        List<HeaderExtension> others = without(HeaderExtension.FEATURE_NAMES);
+        return new ImageHeader(
+                version,
+                clusterBits,
+                virtualSizeBytes,
+                cryptMethod,
+                l1Entries,
+                l1TableOffset,
+                refcountTableOffset,
+                refcountTableClusters,
+                snapshotCount,
+                snapshotTableOffset,
+                features,
+                refcountOrder,
+                headerLength,
+                compressionType,
+                furtherFields,
+                others,
+                backingName);
+    }
+
+    private List<HeaderExtension> without(int type) {
+        return extensions.stream().filter(extension -> extension.type() != type).toList();
+    }
+
     /** Bytes that {@link #toBytes()} comes to. They must fit in one cluster. */
     public int sizeBytes() {
         return backingNameOffset() + backingNameBytes().length;

@@ -1,0 +1,18 @@
+package io.cowslip.engine.image;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is to change in the header of an image that nobody has open. What is null stays as it is.
+ *
+ * @param version 2 or 3
+ * @param lazyRefcounts whether refcounts may reach the file late; version 3 only
+ * @param backingFile the name to store; empty: none from now on. Whether the disk reads the same over it is for the
+ *     caller to know
+ * @param backingFormat required with a {@code backingFile} that is not empty
+ */
+public record AmendOptions(
+        @Nullable Integer version,
+        @Nullable Boolean lazyRefcounts,
+        @Nullable String backingFile,
+        @Nullable ImageFormat backingFormat) {}

@@ -1,0 +1,192 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.format.HeaderLayout;
+import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.host.FileIdentity;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.host.ImageLock;
+import io.cowslip.engine.host.IoBuffers;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+/**
+ * Changes the header of an image that nobody has open, and nothing else of it. The new header goes into the file in one
+ * write of one sector, so that a crash leaves the old one or the new one; what of the old one lay behind that sector
+ * means nothing to the new one. All that is not known here stays: extensions, feature bits, further fields.
+ */
+public final class HeaderAmender {
+    private static final int SECTOR_BYTES = 512;
+
+    private final Path path;
+    private final AmendOptions options;
+    private final ImageEnvironment environment;
+
+    private HeaderAmender(Path path, AmendOptions options, ImageEnvironment environment) {
+        this.path = path;
+        this.options = options;
+        this.environment = environment;
+    }
+
+    /**
+     * Amends {@code file}, durable when this returns.
+     *
+     * @throws ImageException INVALID_OPTION naming the option; UNSUPPORTED_FEATURE where the image must not be written;
+     *     BUSY when somebody has it open; NO_SPACE when the new header takes more than a sector
+     */
+    public static void amend(Path file, AmendOptions options, ImageEnvironment environment) throws IOException {
+        new HeaderAmender(file, options, environment).amend();
+    }
+
+    private void amend() throws IOException {
+        try (HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE)) {
+            file.lock(ImageLock.WRITER);
+            ImageHeader header = HeaderReader.readIfQcow2(file);
+            if (header == null) {
+                throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "only a qcow2 image has what can be amended");
+            }
+            header.requireSupported(true);
+            if (header.features().dirty()) {
+                throw ImageException.of(
+                        Kind.UNSUPPORTED_FEATURE,
+                        path,
+                        "the image was not closed cleanly; open it for writing once, which repairs it, and then amend it");
+            }
+            if (options.backingFile() != null && !options.backingFile().isEmpty()) {
+                requireBackingPossible(file.identity(), options.backingFile());
+            }
+            ImageHeader amended = backing(lazyRefcounts(version(header)));
+            if (!amended.equals(header)) {
+                write(file, amended);
+            }
+        }
+    }
+
+    private ImageHeader version(ImageHeader header) throws ImageException {
+        Integer version = options.version();
+        if (version == null || version == header.version()) {
+            return header;
+        }
+        if (version == 2) {
+            throw ImageException.invalidOption(
+                    "compat",
+                    "compat is 0.10 and the image has 1.1; it can only be raised, for the older has no zero clusters");
+        }
+        return header.asVersion3();
+    }
+
+    private ImageHeader lazyRefcounts(ImageHeader header) throws ImageException {
+        Boolean wanted = options.lazyRefcounts();
+        if (wanted == null) {
+            return header;
+        }
+        if (wanted && header.version() == 2) {
+            throw ImageException.invalidOption(
+                    "lazy-refcounts",
+                    "lazy-refcounts needs compat 1.1, and the image has 0.10; give \"compat\": \"1.1\"");
+        }
+        return header.version() == 2 ? header : header.withLazyRefcounts(wanted);
+    }
+
+    private ImageHeader backing(ImageHeader header) throws ImageException {
+        String name = options.backingFile();
+        ImageFormat format = options.backingFormat();
+        if (name == null) {
+            if (format == null) {
+                return header;
+            }
+            if (header.backingName() == null) {
+                throw ImageException.invalidOption(
+                        "backing-format", "backing-format is given, but the image has no backing-file");
+            }
+            return header.withBacking(header.backingName(), format.wireName());
+        }
+        if (name.isEmpty()) {
+            if (format != null) {
+                throw ImageException.invalidOption(
+                        "backing-format", "backing-format is given without backing-file; it must have one");
+            }
+            return header.withBacking(null, null);
+        }
+        if (format == null) {
+            throw ImageException.invalidOption(
+                    "backing-format",
+                    "backing-file is given without backing-format; formats are not guessed, so it must be \"qcow2\" or"
+                            + " \"raw\"");
+        }
+        if (header.features().rawExternalData()) {
+            throw ImageException.invalidOption(
+                    "backing-file", "backing-file is given, but the data file reads as the disk by itself");
+        }
+        return header.withBacking(name, format.wireName());
+    }
+
+    /** The new backing file is there, may be followed, and does not lead back here. */
+    private void requireBackingPossible(FileIdentity own, String name) throws IOException {
+        if (name.indexOf('\0') >= 0
+                || name.getBytes(StandardCharsets.UTF_8).length > HeaderLayout.MAX_BACKING_NAME_BYTES) {
+            throw ImageException.invalidOption("backing-file", "backing-file must be a file's name");
+        }
+        try {
+            requireChainPossible(own, environment.references().resolve(path, name));
+        } catch (ImageException e) {
+            if (e.kind() == Kind.NOT_FOUND) {
+                throw ImageException.invalidOption("backing-file", "backing-file names a file that is not there")
+                        .causedBy(e);
+            }
+            throw e;
+        }
+    }
+
+    private void requireChainPossible(FileIdentity own, Path backing) throws IOException {
+        try (HostFile found = environment.files().open(backing, HostFiles.Mode.READ)) {
+            requireOther(own, found.identity());
+            if (options.backingFormat() != ImageFormat.QCOW2) {
+                return;
+            }
+            if (HeaderReader.readIfQcow2(found) == null) {
+                throw ImageException.invalidOption(
+                        "backing-format", "backing-format is qcow2, but backing-file is no qcow2 image");
+            }
+        }
+        for (ImageInfo layer : ImageInfo.chain(backing, environment)) {
+            Path below = layer.backingFile();
+            if (below != null) {
+                try (HostFile file = environment.files().open(below, HostFiles.Mode.READ)) {
+                    requireOther(own, file.identity());
+                }
+            }
+        }
+    }
+
+    private static void requireOther(FileIdentity own, FileIdentity backing) throws ImageException {
+        if (own.equals(backing)) {
+            throw ImageException.invalidOption(
+                    "backing-file", "backing-file leads back to the image itself; it must lead elsewhere");
+        }
+    }
+
+    private void write(HostFile file, ImageHeader amended) throws IOException {
+        ImageHeader fitting = amended.sizeBytes() <= SECTOR_BYTES ? amended : amended.withoutFeatureNames();
+        if (fitting.sizeBytes() > SECTOR_BYTES) {
+            throw ImageException.of(
+                    Kind.NO_SPACE,
+                    path,
+                    "the header would take " + fitting.sizeBytes() + " bytes; it may take " + SECTOR_BYTES
+                            + " to be changed in one write");
+        }
+        byte[] bytes = fitting.toBytes();
+        try (IoBuffers.Loan loan = IoBuffers.borrow(SECTOR_BYTES)) {
+            MemorySegment sector = loan.segment(SECTOR_BYTES).fill((byte) 0);
+            MemorySegment.copy(MemorySegment.ofArray(bytes), 0, sector, 0, bytes.length);
+            UnsyncedData unsynced = new UnsyncedData(file);
+            file.write(0, sector);
+            unsynced.written();
+            unsynced.sync();
+        }
+    }
+}
