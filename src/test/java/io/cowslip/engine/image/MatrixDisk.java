@@ -99,8 +99,8 @@ final class MatrixDisk {
 
     /** Clusters that are there from the start hold zeros, and an encrypted disk reads those as noise. */
     private void lookAtNewDisk() throws IOException {
-        boolean placed = wanted.preallocation() != MatrixCase.Preallocation.OFF
-                || wanted.dataFile() == MatrixCase.DataFile.RAW;
+        boolean placed =
+                wanted.preallocation() != MatrixCase.Preallocation.OFF || wanted.dataFile() == MatrixCase.DataFile.RAW;
         if (wanted.encryption() != MatrixCase.Encryption.NONE && placed) {
             Path raw = folder.resolve("new.raw");
             onImage(List.of("convert", "-O", "raw"), List.of(raw.toString())).succeeded();
