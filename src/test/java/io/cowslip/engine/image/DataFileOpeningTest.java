@@ -80,7 +80,7 @@ final class DataFileOpeningTest {
         patch(Math.toIntExact(table + 8), 0x8000_0000);
         patch(Math.toIntExact(table + 12), 0x0002_0000);
 
-        try (DiskImage broken = TestImages.open(image)) {
+        try (DiskImage broken = TestImages.openReadOnly(image)) {
             assertThatExceptionOfType(ImageException.class)
                     .isThrownBy(() -> TestImages.read(broken, 64 << 10, 1))
                     .satisfies(e -> assertThat(e.kind()).isEqualTo(Kind.CORRUPT))
