@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param discard {@code ignore} or {@code unmap}
  * @param lazyRefcounts {@code lazy-refcounts}: whether refcounts may reach the file late
  * @param overlapCheck {@code overlap-check} and its parts
+ * @param snapshot the internal snapshot, by id or name, that is read in the place of the active disk
  * @param backing the options of the layer below
  */
 @Schema(name = "DriveOptions", description = "Open options of one layer, with QEMU's names, meaning and limits")
@@ -51,6 +52,10 @@ record LayerOptions(
         Boolean lazyRefcounts,
 
         @JsonUnwrapped @Nullable OverlapCheckOptions overlapCheck,
+
+        @Schema(description = ABOUT_SNAPSHOT) @Nullable
+        String snapshot,
+
         @Nullable LayerOptions backing) {
 
     static final String CACHE_DIRECT = "cache.direct";
@@ -68,6 +73,10 @@ record LayerOptions(
                     + " whoever opens it for writing after a crash repairs it. Version 3 only. As the image's header says"
                     + " unless given";
 
+    static final String ABOUT_SNAPSHOT =
+            "The internal snapshot, by its id or else its name, whose disk is read in the place of the active one. The"
+                    + " drive is read-only then, and this cannot change while it is open";
+
     /** The options in force, as they would have to be given. */
     static LayerOptions of(ImageOptions options) {
         CacheOptions caches = options.caches();
@@ -84,6 +93,7 @@ record LayerOptions(
                 options.discard().name().toLowerCase(Locale.ROOT),
                 options.lazyRefcounts(),
                 OverlapCheckOptions.of(options.overlapCheck()),
+                options.snapshot(),
                 options.backing() == null ? null : of(options.backing()));
     }
 
@@ -95,7 +105,7 @@ record LayerOptions(
     private ImageOptions over(ImageOptions defaults, String prefix) {
         return new ImageOptions(
                         format == null ? defaults.format() : format(prefix + "format"),
-                        readOnly == null ? defaults.readOnly() : readOnly,
+                        readOnly == null ? snapshot != null || defaults.readOnly() : readOnly,
                         caches(defaults.caches()),
                         cacheCleanInterval == null
                                 ? defaults.cacheCleanIntervalSeconds()
@@ -111,7 +121,8 @@ record LayerOptions(
                 .withOverlapCheck(
                         overlapCheck == null
                                 ? defaults.overlapCheck()
-                                : overlapCheck.over(defaults.overlapCheck(), prefix));
+                                : overlapCheck.over(defaults.overlapCheck(), prefix))
+                .withSnapshot(snapshot == null ? defaults.snapshot() : snapshot);
     }
 
     private ImageFormat format(String option) {

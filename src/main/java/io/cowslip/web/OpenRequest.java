@@ -39,6 +39,10 @@ record OpenRequest(
         Boolean lazyRefcounts,
 
         @JsonUnwrapped @Nullable OverlapCheckOptions overlapCheck,
+
+        @Schema(description = LayerOptions.ABOUT_SNAPSHOT) @Nullable
+        String snapshot,
+
         @Nullable LayerOptions backing) {
 
     LayerOptions options() {
@@ -55,6 +59,7 @@ record OpenRequest(
                 discard,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 backing);
     }
 }

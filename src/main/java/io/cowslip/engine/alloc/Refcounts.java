@@ -1,6 +1,7 @@
 package io.cowslip.engine.alloc;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.RefcountBlockCache;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.format.ImageGeometry;
@@ -24,7 +25,7 @@ public final class Refcounts {
 
     private final HostFile file;
     private final ImageGeometry geometry;
-    private final ResidentTable l1;
+    private final ActiveL1 l1;
     private final Quarantine quarantine;
     private final RefcountWriteBack writeBack;
     private final long countsPerBlock;
@@ -36,7 +37,7 @@ public final class Refcounts {
     public Refcounts(
             HostFile file,
             ImageGeometry geometry,
-            ResidentTable l1,
+            ActiveL1 l1,
             ResidentTable table,
             Quarantine quarantine,
             RefcountWriteBack writeBack) {
@@ -184,7 +185,7 @@ public final class Refcounts {
     void requireNoTableIn(long cluster) throws ImageException {
         String holder = cluster == 0
                 ? "header"
-                : holds(l1, cluster) ? "L1 table" : holds(table, cluster) ? "refcount table" : "";
+                : holds(l1.table(), cluster) ? "L1 table" : holds(table, cluster) ? "refcount table" : "";
         if (!holder.isEmpty()) {
             throw ImageException.of(
                     ImageException.Kind.CORRUPT,

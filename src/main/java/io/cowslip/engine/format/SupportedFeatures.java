@@ -42,9 +42,6 @@ final class SupportedFeatures {
         if (header.features().dirty()) {
             throw refusedForWriting("was not closed cleanly, so its refcounts may be wrong (dirty bit)" + REPAIR);
         }
-        if (header.snapshotCount() > 0) {
-            throw refusedForWriting("has internal snapshots (" + header.snapshotCount() + ")");
-        }
     }
 
     private static ImageException unsupported(String feature) {

@@ -106,12 +106,25 @@ final class BackingChain {
     }
 
     private OpenedFile examine(HostFile file, ImageOptions options, boolean writable) throws IOException {
+        String snapshot = options.snapshot();
+        if (snapshot != null && writable) {
+            throw ImageException.invalidOption(
+                    "snapshot", "snapshot is given for an image that is to be written; it must be read-only");
+        }
         if (options.format() == ImageFormat.RAW) {
+            refuseSnapshotOfRaw(snapshot);
             return new OpenedFile(file, null, options);
         }
         ImageHeader header = HeaderReader.read(file);
         header.requireSupported(writable);
-        return new OpenedFile(file, header, options);
+        ImageHeader wanted = snapshot == null ? header : SnapshotReader.headerOf(snapshot, file, header);
+        return new OpenedFile(file, wanted, options);
+    }
+
+    private static void refuseSnapshotOfRaw(@Nullable String snapshot) throws ImageException {
+        if (snapshot != null) {
+            throw ImageException.invalidOption("snapshot", "snapshot is given for a raw image; only qcow2 has snapshots");
+        }
     }
 
     /** What the next layer is opened with: the caller's wish, and the format that the header above names. */

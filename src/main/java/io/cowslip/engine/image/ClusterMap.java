@@ -2,7 +2,7 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.cache.L2SliceCache;
-import io.cowslip.engine.cache.ResidentTable;
+import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L1Entry;
@@ -20,10 +20,10 @@ final class ClusterMap {
     private final HostFile file;
     private final ImageGeometry geometry;
     private final int version;
-    private final ResidentTable l1;
+    private final ActiveL1 l1;
     private volatile L2SliceCache slices;
 
-    ClusterMap(HostFile file, ImageGeometry geometry, int version, ResidentTable l1, L2Caches caches)
+    ClusterMap(HostFile file, ImageGeometry geometry, int version, ActiveL1 l1, L2Caches caches)
             throws ImageException {
         this.file = file;
         this.geometry = geometry;

@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -154,6 +155,7 @@ public final class DiskImage implements AutoCloseable {
             throw ImageException.invalidOption("format", "format cannot change while the image is open");
         }
         requireSamePageCache(wanted);
+        requireSameSnapshots(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
             reopenForWriting(wanted);
@@ -197,6 +199,22 @@ public final class DiskImage implements AutoCloseable {
             now = now.below();
             then = then.below();
             option.insert(0, "backing.");
+        }
+    }
+
+    private void requireSameSnapshots(ImageOptions wanted) throws ImageException {
+        ImageOptions now = options;
+        ImageOptions then = wanted;
+        for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
+            if (!Objects.equals(now.snapshot(), then.snapshot())) {
+                throw ImageException.invalidOption(
+                        "snapshot", "snapshot cannot change while the image is open; close it and open it again");
+            }
+            now = now.below();
+            then = then.below();
+        }
+        if (options.snapshot() != null && !wanted.readOnly()) {
+            throw ImageException.invalidOption("read-only", "read-only must be true while snapshot is given");
         }
     }
 

@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param encrypt how an encrypted image is to be read; null: not at all
  * @param lazyRefcounts whether refcounts may reach the file late, while it is marked as dirty; null: as the header says
  * @param overlapCheck which metadata is looked out for before anything is written
+ * @param snapshot the internal snapshot, by its id or else its name, whose disk is read in the place of the active one;
+ *     null: none. The image is read-only then
  * @param backing options of the layer below; null: the defaults
  */
 public record ImageOptions(
@@ -33,6 +35,7 @@ public record ImageOptions(
         @Nullable EncryptOptions encrypt,
         @Nullable Boolean lazyRefcounts,
         OverlapCheck overlapCheck,
+        @Nullable String snapshot,
         @Nullable ImageOptions backing) {
 
     /** QEMU's default of {@code cache-clean-interval} on Linux, in seconds. */
@@ -67,6 +70,7 @@ public record ImageOptions(
                 null,
                 null,
                 OverlapCheck.DEFAULT,
+                null,
                 backing);
     }
 
@@ -95,6 +99,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 backing);
     }
 
@@ -111,6 +116,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 backing);
     }
 
@@ -127,6 +133,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 backing);
     }
 
@@ -143,6 +150,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 backing);
     }
 
@@ -159,6 +167,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 backing);
     }
 
@@ -175,6 +184,7 @@ public record ImageOptions(
                 other,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 backing);
     }
 
@@ -191,6 +201,7 @@ public record ImageOptions(
                 encrypt,
                 other,
                 overlapCheck,
+                snapshot,
                 backing);
     }
 
@@ -206,6 +217,24 @@ public record ImageOptions(
                 dataFile,
                 encrypt,
                 lazyRefcounts,
+                other,
+                snapshot,
+                backing);
+    }
+
+    /** The same with another snapshot's disk; null: the active one. */
+    public ImageOptions withSnapshot(@Nullable String other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
                 other,
                 backing);
     }
@@ -223,6 +252,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 other);
     }
 

@@ -2,6 +2,7 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.alloc.InFlightRequests;
+import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.CacheBudget;
 import io.cowslip.engine.cache.CacheCounters;
 import io.cowslip.engine.cache.CacheFactory;
@@ -54,7 +55,8 @@ final class Qcow2Layer implements ImageLayer {
         this.backing = backing;
         this.caches = caches;
         this.budget = CacheBudget.of(cacheOptions, geometry);
-        ResidentTable l1 = ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries());
+        ActiveL1 l1 =
+                new ActiveL1(ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries()));
         this.map = new ClusterMap(file, geometry, header.version(), l1, source -> newL2Cache(budget, source));
         this.codec = ClusterCodec.of(header.compressionType());
         try {

@@ -6,6 +6,7 @@ import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.alloc.Quarantine;
 import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.cache.RefcountBlockCache;
+import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.ImageGeometry;
@@ -39,7 +40,7 @@ final class Qcow2Writing {
     Qcow2Writing(
             Qcow2Layer layer,
             ImageHeader header,
-            ResidentTable l1,
+            ActiveL1 l1,
             ClusterMap map,
             InFlightRequests requests,
             RefcountCaches caches)

@@ -4,6 +4,7 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.alloc.ClusterAllocator;
 import io.cowslip.engine.alloc.Quarantine;
 import io.cowslip.engine.alloc.Refcounts;
+import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.BitmapDirectory;
@@ -46,13 +47,13 @@ final class WriteBarrier {
 
     private final HostFile file;
     private final ImageGeometry geometry;
-    private final ResidentTable l1;
+    private final ActiveL1 l1;
     private final ClusterMap map;
     private final Quarantine quarantine;
     private final UnsyncedData unsynced;
     private final AtomicLong newBytes = new AtomicLong();
 
-    WriteBarrier(HostFile file, ImageGeometry geometry, ResidentTable l1, ClusterMap map, Quarantine quarantine) {
+    WriteBarrier(HostFile file, ImageGeometry geometry, ActiveL1 l1, ClusterMap map, Quarantine quarantine) {
         this.file = file;
         this.geometry = geometry;
         this.l1 = l1;

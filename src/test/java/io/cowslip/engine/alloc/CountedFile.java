@@ -2,6 +2,7 @@ package io.cowslip.engine.alloc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.CacheBudget;
 import io.cowslip.engine.cache.CacheCounters;
 import io.cowslip.engine.cache.RefcountBlockCache;
@@ -59,7 +60,7 @@ final class CountedFile implements AutoCloseable {
                 ResidentTable.read("refcount table", file, CLUSTER_BYTES, tableClusters * (CLUSTER_BYTES / 8));
         table.set(0, (long) blockCluster * CLUSTER_BYTES);
         ResidentTable noL1 = ResidentTable.read("L1 table", file, 0, 0);
-        this.refcounts = new Refcounts(file, geometry, noL1, table, quarantine, this::writeBackBlocks);
+        this.refcounts = new Refcounts(file, geometry, new ActiveL1(noL1), table, quarantine, this::writeBackBlocks);
         refcounts.useCache(new RefcountBlockCache(
                 new CacheBudget(512, 2, CLUSTER_BYTES, 4, false),
                 geometry,

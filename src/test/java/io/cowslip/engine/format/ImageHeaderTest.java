@@ -286,14 +286,7 @@ class ImageHeaderTest {
                 Arguments.of(
                         "encryption",
                         (Consumer<MemorySegment>) header -> header.set(BigEndian.INT, HeaderLayout.CRYPT_METHOD, 2),
-                        false),
-                Arguments.of(
-                        "snapshots",
-                        (Consumer<MemorySegment>) header -> {
-                            header.set(BigEndian.INT, HeaderLayout.SNAPSHOT_COUNT, 1);
-                            header.set(BigEndian.LONG, HeaderLayout.SNAPSHOT_TABLE_OFFSET, 4 * 65536L);
-                        },
-                        true));
+                        false));
     }
 
     @Test

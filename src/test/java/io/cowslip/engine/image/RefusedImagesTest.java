@@ -59,24 +59,6 @@ final class RefusedImagesTest {
     }
 
     @Test
-    void opensImagesWithSnapshotsForReadingOnly() throws IOException {
-        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "");
-        QemuTools.edit(file, "write -P 1 0 64k");
-        QemuTools.img("snapshot", "-c", "before", file.toString()).succeeded();
-        QemuTools.edit(file, "write -P 2 32k 64k");
-        byte[] before = Files.readAllBytes(file);
-
-        assertRefused(file, false, ImageException.Kind.UNSUPPORTED_FEATURE, "snapshot");
-        ModelDisk model = ModelDisk.ofZeros(1 << 20);
-        model.write(0, filled(64 << 10, 1));
-        model.write(32 << 10, filled(64 << 10, 2));
-        try (DiskImage image = TestImages.openReadOnly(file)) {
-            ImageAssertions.assertThat(image).readsAs(model);
-        }
-        assertThat(Files.readAllBytes(file)).isEqualTo(before);
-    }
-
-    @Test
     void opensDirtyImagesForReadingOnly() throws IOException {
         Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "lazy_refcounts=on");
         QemuTools.edit(file, "write -P 1 0 64k");
