@@ -9,7 +9,6 @@ import java.util.Optional;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
-import java.util.stream.Stream;
 
 /**
  * Which drive ids are taken, and which files their chains stand on: the same file is never open beside a writer, and the
@@ -25,8 +24,13 @@ final class DriveClaims {
      * One file of a chain.
      *
      * @param name relative to the image root, for messages
+     * @param own whether it is the drive's own image or has that image's data, so that the drive may come to write it
      */
-    record Claim(FileIdentity file, String name, boolean writes) {
+    record Claim(FileIdentity file, String name, boolean writes, boolean own) {
+
+        private Claim writing(boolean other) {
+            return own ? new Claim(file, name, other, true) : this;
+        }
 
         private boolean bears(Claim other) {
             return !file.equals(other.file) || (!writes && !other.writes);
@@ -49,7 +53,7 @@ final class DriveClaims {
         return files.writeLock();
     }
 
-    /** Takes the id and the files, the drive's own first, or nothing of it. */
+    /** Takes the id and the files, or nothing of it. */
     synchronized void take(DriveId id, List<Claim> files) {
         if (claims.containsKey(id)) {
             throw new DriveException(Reason.ID_TAKEN, "there is a drive \"" + id + "\" already");
@@ -62,13 +66,11 @@ final class DriveClaims {
         claims.put(id, files);
     }
 
-    /** Whether the drive writes its own file from now on; refused while others use the file. */
+    /** Whether the drive writes its own files from now on; refused while others use one of them. */
     synchronized void changeWriting(DriveId id, boolean writes) {
-        List<Claim> before = claims.getOrDefault(id, List.of());
-        Claim own = before.getFirst();
-        Claim changed = new Claim(own.file(), own.name(), writes);
-        List<Claim> after =
-                Stream.concat(Stream.of(changed), before.stream().skip(1)).toList();
+        List<Claim> after = claims.getOrDefault(id, List.of()).stream()
+                .map(claim -> claim.writing(writes))
+                .toList();
         requireFree(id, after);
         claims.put(id, after);
     }
@@ -82,6 +84,15 @@ final class DriveClaims {
         return claims.entrySet().stream()
                 .filter(entry ->
                         entry.getValue().stream().anyMatch(claim -> claim.file().equals(file)))
+                .map(Map.Entry::getKey)
+                .findFirst();
+    }
+
+    /** The drive that writes the file. */
+    synchronized Optional<DriveId> writer(FileIdentity file) {
+        return claims.entrySet().stream()
+                .filter(entry -> entry.getValue().stream()
+                        .anyMatch(claim -> claim.writes() && claim.file().equals(file)))
                 .map(Map.Entry::getKey)
                 .findFirst();
     }

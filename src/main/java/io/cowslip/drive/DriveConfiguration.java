@@ -126,6 +126,11 @@ class DriveConfiguration {
     }
 
     @Bean
+    ImageChecks imageChecks(ImageRoot root, ImageEnvironment environment, DriveClaims claims, DriveRegistry registry) {
+        return new ImageChecks(root, environment, claims, registry);
+    }
+
+    @Bean
     DemoImage demoImage(ImageRoot root, ImageEnvironment environment) {
         return new DemoImage(root, environment);
     }

@@ -10,14 +10,20 @@ import io.cowslip.engine.image.LayerStats;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Opens images below the root, in two steps: the chain is known, and can be claimed, before anything is opened. */
 record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults defaults) {
     private static final DriveDefaults.Layer RAW = new DriveDefaults.Layer(ImageFormat.RAW, 0);
 
-    /** A chain as its headers describe it, from the top down. */
-    record Chain(List<Path> files, List<DriveDefaults.Layer> layers) {
+    /**
+     * A chain as its headers describe it, from the top down.
+     *
+     * @param dataFiles the external data file of each layer, or null
+     */
+    record Chain(List<Path> files, List<@Nullable Path> dataFiles, List<DriveDefaults.Layer> layers) {
 
         Path top() {
             return files.getFirst();
@@ -28,14 +34,16 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
     Chain chain(String name, ImageOptions asked) throws IOException {
         Path top = root.existing(name);
         if (asked.format() == ImageFormat.RAW) {
-            return new Chain(List.of(top), List.of(RAW));
+            return new Chain(List.of(top), Collections.singletonList(null), List.of(RAW));
         }
         List<Path> files = new ArrayList<>();
+        List<@Nullable Path> dataFiles = new ArrayList<>();
         List<DriveDefaults.Layer> layers = new ArrayList<>();
         ImageOptions wish = asked;
         for (ImageInfo info : ImageInfo.chain(top, environment)) {
             boolean raw = wish != null && wish.format() == ImageFormat.RAW;
             files.add(info.file());
+            dataFiles.add(raw ? null : dataFile(info, wish));
             layers.add(raw ? RAW : layer(info));
             if (raw) {
                 // Whatever its content looks like, nothing is below what is opened as raw.
@@ -43,7 +51,14 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
             }
             wish = wish == null ? null : wish.backing();
         }
-        return new Chain(files, layers);
+        return new Chain(files, dataFiles, layers);
+    }
+
+    /** The option goes before the header. What cannot be, the engine refuses in its own words. */
+    private @Nullable Path dataFile(ImageInfo info, @Nullable ImageOptions wish) throws IOException {
+        return wish == null || wish.dataFile() == null
+                ? info.dataFile()
+                : environment.references().resolve(info.file(), wish.dataFile());
     }
 
     private static DriveDefaults.Layer layer(ImageInfo info) {
@@ -51,14 +66,22 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         return facts == null ? RAW : new DriveDefaults.Layer(ImageFormat.QCOW2, facts.clusterSizeBytes());
     }
 
-    /** What the drive takes for itself: its own file, written unless read-only, and all files below as a reader. */
+    /** What the drive takes for itself: its own files, written unless read-only, and all files below as a reader. */
     List<Claim> claims(Chain chain, ImageOptions asked) throws IOException {
         List<Claim> claims = new ArrayList<>();
-        for (Path file : chain.files()) {
-            boolean writes = claims.isEmpty() && !asked.readOnly();
-            claims.add(new Claim(ImageRoot.identity(file), root.relativeName(file), writes));
+        for (int index = 0; index < chain.files().size(); index++) {
+            boolean own = index == 0;
+            claims.add(claim(chain.files().get(index), own, asked));
+            Path dataFile = chain.dataFiles().get(index);
+            if (dataFile != null) {
+                claims.add(claim(dataFile, own, asked));
+            }
         }
         return claims;
+    }
+
+    private Claim claim(Path file, boolean own, ImageOptions asked) throws IOException {
+        return new Claim(ImageRoot.identity(file), root.relativeName(file), own && !asked.readOnly(), own);
     }
 
     DiskImage open(Chain chain, ImageOptions asked) throws IOException {

@@ -111,6 +111,15 @@ public final class ImageRoot implements FileReferences {
 
     @Override
     public Path resolve(Path image, String name) throws ImageException {
+        return regularFile(sibling(image, name), "the file that the image names");
+    }
+
+    @Override
+    public Path resolveNew(Path image, String name) throws IOException {
+        return newEntry(relativeName(sibling(image, name)));
+    }
+
+    private Path sibling(Path image, String name) throws ImageException {
         if (VolumeName.hasScheme(name) || VolumeName.hasControls(name) || name.isEmpty()) {
             throw outside();
         }
@@ -120,7 +129,7 @@ public final class ImageRoot implements FileReferences {
             if (!file.startsWith(root) && !file.startsWith(named)) {
                 throw outside();
             }
-            return regularFile(file, "the backing file that the image names");
+            return file;
         } catch (InvalidPathException e) {
             throw outside().causedBy(e);
         }
@@ -192,7 +201,6 @@ public final class ImageRoot implements FileReferences {
 
     private static ImageException outside() {
         return ImageException.of(
-                Kind.FORBIDDEN,
-                "the image names a backing file that may not be followed: it must be a file below the image root");
+                Kind.FORBIDDEN, "the image names a file that may not be followed: it must be below the image root");
     }
 }

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.locks.Lock;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -78,7 +79,7 @@ public final class Volumes {
         }
     }
 
-    /** Deletes a volume that no drive and no other program has open and no other volume backs on. */
+    /** Deletes a volume that no drive and no other program has open and no other volume needs. */
     public void delete(String name) throws IOException {
         Lock change = claims.filesChange();
         change.lock();
@@ -114,15 +115,27 @@ public final class Volumes {
             if (backsOn(other, identity)) {
                 throw new DriveException(Reason.IN_USE, "\"" + other + "\" backs on \"" + name + "\"");
             }
+            if (hasDataIn(other, identity)) {
+                throw new DriveException(Reason.IN_USE, "\"" + other + "\" has its data in \"" + name + "\"");
+            }
         }
     }
 
     /** Whether the file is in the chain below the image, as far as that chain can be followed. */
     private boolean backsOn(String volume, FileIdentity identity) {
+        return refersTo(volume, identity, ImageInfo::backingFile);
+    }
+
+    /** Whether an image of the chain has its data in the file. */
+    private boolean hasDataIn(String volume, FileIdentity identity) {
+        return refersTo(volume, identity, ImageInfo::dataFile);
+    }
+
+    private boolean refersTo(String volume, FileIdentity identity, Function<ImageInfo, @Nullable Path> reference) {
         try {
             for (ImageInfo layer : facts(volume)) {
-                Path below = layer.backingFile();
-                if (below != null && ImageRoot.identity(below).equals(identity)) {
+                Path file = reference.apply(layer);
+                if (file != null && ImageRoot.identity(file).equals(identity)) {
                     return true;
                 }
             }

@@ -4,6 +4,8 @@ import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.Volumes;
 import io.cowslip.engine.ImageException;
+import io.cowslip.job.JobException;
+import io.cowslip.job.JobId;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -69,6 +71,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case Refusal refusal -> refusal;
             case ImageException image -> Refusal.of(type(image.kind()), image.option(), detail(image, relativeName));
             case DriveException drive -> Refusal.of(type(drive.reason()), String.valueOf(drive.getMessage()));
+            case JobException job -> Refusal.of(type(job.reason()), String.valueOf(job.getMessage()));
             case JacksonException malformed -> JsonFaults.problem(malformed);
             case UncheckedIOException wrapped -> problem(Objects.requireNonNull(wrapped.getCause()), relativeName);
             case ClientAbortException broken -> WriteBody.brokenOff(broken);
@@ -104,6 +107,15 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case CLOSING -> ProblemType.BUSY;
             case UNAVAILABLE -> ProblemType.UNAVAILABLE;
             case LIMIT_REACHED -> ProblemType.LIMIT_REACHED;
+        };
+    }
+
+    private static ProblemType type(JobException.Reason reason) {
+        return switch (reason) {
+            case NO_SUCH_JOB -> ProblemType.NO_SUCH_JOB;
+            case ID_TAKEN -> ProblemType.ID_TAKEN;
+            case LIMIT_REACHED -> ProblemType.LIMIT_REACHED;
+            case UNAVAILABLE -> ProblemType.UNAVAILABLE;
         };
     }
 
@@ -157,14 +169,15 @@ class ApiProblems extends ResponseEntityExceptionHandler {
     @Override
     protected @Nullable ResponseEntity<Object> handleTypeMismatch(
             TypeMismatchException failure, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
-        boolean drive = DriveId.class.equals(failure.getRequiredType());
-        return entity(
-                drive
-                        ? Refusal.of(
-                                ProblemType.NO_SUCH_DRIVE, "no drive can have the id \"" + failure.getValue() + "\"")
-                        : Refusal.of(
-                                ProblemType.INVALID_REQUEST,
-                                failure.getPropertyName() + " is \"" + failure.getValue() + "\""));
+        String value = String.valueOf(failure.getValue());
+        Class<?> required = failure.getRequiredType();
+        if (DriveId.class.equals(required)) {
+            return entity(Refusal.of(ProblemType.NO_SUCH_DRIVE, "no drive can have the id \"" + value + "\""));
+        }
+        if (JobId.class.equals(required)) {
+            return entity(Refusal.of(ProblemType.NO_SUCH_JOB, "no job can have the id \"" + value + "\""));
+        }
+        return entity(Refusal.of(ProblemType.INVALID_REQUEST, failure.getPropertyName() + " is \"" + value + "\""));
     }
 
     /** Failures that Spring finds before a controller is called. */

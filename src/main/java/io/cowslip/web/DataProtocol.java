@@ -1,9 +1,13 @@
 package io.cowslip.web;
 
+import org.apache.coyote.Adapter;
+import org.apache.coyote.Processor;
 import org.apache.coyote.http11.Http11NioProtocol;
+import org.apache.coyote.http11.Http11Processor;
 import org.apache.tomcat.util.net.NioChannel;
 import org.apache.tomcat.util.net.NioEndpoint;
 import org.apache.tomcat.util.net.SocketBufferHandler;
+import org.jspecify.annotations.Nullable;
 
 /**
  * HTTP/1.1 with connections that suit a client which asks again as soon as it is answered, and moves much at once. Public
@@ -13,6 +17,34 @@ public final class DataProtocol extends Http11NioProtocol {
 
     public DataProtocol() {
         super(new Endpoint());
+    }
+
+    @Override
+    protected Processor createProcessor() {
+        Connection connection = new Connection();
+        ConnectedProcessor processor = new ConnectedProcessor(this, new ConnectionAdapter(getAdapter(), connection));
+        connection.processor = processor;
+        return processor;
+    }
+
+    /** What a processor, which serves one connection after the other, is serving now. */
+    static final class Connection {
+        private @Nullable ConnectedProcessor processor;
+
+        @Nullable
+        Object channel() {
+            return processor == null ? null : processor.channel();
+        }
+    }
+
+    private static final class ConnectedProcessor extends Http11Processor {
+        ConnectedProcessor(DataProtocol protocol, Adapter adapter) {
+            super(protocol, adapter);
+        }
+
+        Object channel() {
+            return getSocketWrapper().getSocket();
+        }
     }
 
     private static final class Endpoint extends NioEndpoint {

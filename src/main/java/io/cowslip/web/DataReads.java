@@ -3,7 +3,6 @@ package io.cowslip.web;
 import io.cowslip.drive.DriveLease;
 import io.cowslip.drive.DriveObserver.Operation;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.GuestExtent;
 import io.cowslip.web.TransferBuffers.Buffer;
 import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.http.HttpServletRequest;
@@ -24,11 +23,13 @@ final class DataReads {
     private final TransferBuffers buffers;
     private final ContentDigests digests;
     private final OperationClock clock;
+    private final boolean zeroCopy;
 
-    DataReads(TransferBuffers buffers, ContentDigests digests, OperationClock clock) {
+    DataReads(TransferBuffers buffers, ContentDigests digests, OperationClock clock, boolean zeroCopy) {
         this.buffers = buffers;
         this.digests = digests;
         this.clock = clock;
+        this.zeroCopy = zeroCopy;
     }
 
     void answer(DriveLease lease, HttpServletRequest request, HttpServletResponse response) throws IOException {
@@ -52,7 +53,7 @@ final class DataReads {
                 ? RangeHeader.windows(singleRange(request), size).orElse(List.of())
                 : List.of();
         if (windows.size() > 1) {
-            sendParts(image, windows, response);
+            sendParts(image, windows, request, response);
             return windows.stream().mapToLong(ByteWindow::length).sum();
         }
         ByteWindow window = new ByteWindow(0, size);
@@ -63,7 +64,7 @@ final class DataReads {
         }
         describeOne(window, response);
         if (!digests.sendVerifiable(image, window, request, response)) {
-            sendWindow(image, window, DirectOutput.of(response));
+            sendAll(image, List.of(window), null, request, response);
         }
         return window.length();
     }
@@ -80,49 +81,38 @@ final class DataReads {
         response.setContentLengthLong(window.length());
     }
 
-    private void sendParts(DiskImage image, List<ByteWindow> windows, HttpServletResponse response) throws IOException {
+    private void sendParts(
+            DiskImage image, List<ByteWindow> windows, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
         MultipartRanges parts = new MultipartRanges(windows, image.virtualSizeBytes());
         response.setStatus(HttpServletResponse.SC_PARTIAL_CONTENT);
         response.setContentType(parts.contentType());
         response.setContentLengthLong(parts.contentLength());
+        sendAll(image, windows, parts, request, response);
+    }
+
+    private void sendAll(
+            DiskImage image,
+            List<ByteWindow> windows,
+            @Nullable MultipartRanges parts,
+            HttpServletRequest request,
+            HttpServletResponse response)
+            throws IOException {
         ServletOutputStream out = DirectOutput.of(response);
-        for (ByteWindow window : windows) {
-            out.write(parts.head(window).getBytes(StandardCharsets.US_ASCII));
-            sendWindow(image, window, out);
-        }
-        out.write(parts.tail().getBytes(StandardCharsets.US_ASCII));
-    }
-
-    /**
-     * Sends a window. The map is asked ahead only where more than a buffer is left, so that long runs of zeros cost no
-     * read and small requests no second look-up.
-     */
-    private void sendWindow(DiskImage image, ByteWindow window, ServletOutputStream out) throws IOException {
-        try (Buffer buffer = buffers.take()) {
-            long position = window.start();
-            long readAhead = position;
-            while (position < window.end()) {
-                long left = window.end() - position;
-                if (position >= readAhead && left > buffer.sizeBytes()) {
-                    GuestExtent run = image.extentAt(position, left);
-                    if (run.zero() && run.length() >= buffer.sizeBytes()) {
-                        sendZeros(run.length(), out);
-                        position += run.length();
-                        continue;
-                    }
-                    readAhead = position + run.length();
+        PatientChannel connection = zeroCopy ? ConnectionAdapter.plainConnection(request) : null;
+        try (Buffer buffer = buffers.take();
+                PageOutput pages = new PageOutput(image, out, connection)) {
+            WindowOutput output = new WindowOutput(image, buffer, out, pages);
+            for (ByteWindow window : windows) {
+                if (parts != null) {
+                    out.write(parts.head(window).getBytes(StandardCharsets.US_ASCII));
                 }
-                int step = (int) Math.min(buffer.sizeBytes(), left);
-                image.read(position, buffer.memory(step));
-                out.write(buffer.view(step));
-                position += step;
+                output.send(window);
             }
-        }
-    }
-
-    private void sendZeros(long length, ServletOutputStream out) throws IOException {
-        for (long left = length; left > 0; left -= buffers.sizeBytes()) {
-            out.write(buffers.zeros(Math.min(left, buffers.sizeBytes())));
+            if (parts != null) {
+                out.write(parts.tail().getBytes(StandardCharsets.US_ASCII));
+            }
+            pages.finish();
         }
     }
 }

@@ -19,7 +19,6 @@ final class JsonFaults {
             "pass-discard-snapshot",
             "pass-discard-other",
             "cache",
-            "data-file",
             "snapshot");
 
     private JsonFaults() {}

@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param discard {@code ignore} or {@code unmap}
  * @param lazyRefcounts {@code lazy-refcounts}: whether refcounts may reach the file late
  * @param overlapCheck {@code overlap-check} and its parts
+ * @param dataFile {@code data-file}: the external data file, relative to the image's folder
  * @param snapshot the internal snapshot, by id or name, that is read in the place of the active disk
  * @param backing the options of the layer below
  */
@@ -53,8 +54,9 @@ record LayerOptions(
 
         @JsonUnwrapped @Nullable OverlapCheckOptions overlapCheck,
 
-        @Schema(description = ABOUT_SNAPSHOT) @Nullable
-        String snapshot,
+        @Schema(description = ABOUT_DATA_FILE) @Nullable String dataFile,
+
+        @Schema(description = ABOUT_SNAPSHOT) @Nullable String snapshot,
 
         @Nullable LayerOptions backing) {
 
@@ -72,6 +74,10 @@ record LayerOptions(
             "Whether refcounts may reach the file as late as when it is closed; until then it is marked as dirty, and"
                     + " whoever opens it for writing after a crash repairs it. Version 3 only. As the image's header says"
                     + " unless given";
+
+    static final String ABOUT_DATA_FILE =
+            "The external data file, relative to the image's folder, where the image has its data in one: the file that"
+                    + " its header names unless given. Cannot change while the image is open";
 
     static final String ABOUT_SNAPSHOT =
             "The internal snapshot, by its id or else its name, whose disk is read in the place of the active one. The"
@@ -93,6 +99,7 @@ record LayerOptions(
                 options.discard().name().toLowerCase(Locale.ROOT),
                 options.lazyRefcounts(),
                 OverlapCheckOptions.of(options.overlapCheck()),
+                options.dataFile(),
                 options.snapshot(),
                 options.backing() == null ? null : of(options.backing()));
     }
@@ -122,6 +129,7 @@ record LayerOptions(
                         overlapCheck == null
                                 ? defaults.overlapCheck()
                                 : overlapCheck.over(defaults.overlapCheck(), prefix))
+                .withDataFile(dataFile)
                 .withSnapshot(snapshot == null ? defaults.snapshot() : snapshot);
     }
 

@@ -3,6 +3,7 @@ package io.cowslip.web;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import io.cowslip.drive.DriveId;
+import io.cowslip.job.JobId;
 import io.swagger.v3.core.jackson.ModelResolver;
 import io.swagger.v3.oas.models.Components;
 import io.swagger.v3.oas.models.OpenAPI;
@@ -52,6 +53,7 @@ class OpenApiConfiguration {
     static {
         SpringDocUtils.getConfig()
                 .replaceWithSchema(DriveId.class, new StringSchema())
+                .replaceWithSchema(JobId.class, new StringSchema())
                 .replaceWithSchema(
                         ByteSize.class,
                         new Schema<>()

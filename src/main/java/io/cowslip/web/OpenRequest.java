@@ -40,6 +40,9 @@ record OpenRequest(
 
         @JsonUnwrapped @Nullable OverlapCheckOptions overlapCheck,
 
+        @Schema(description = LayerOptions.ABOUT_DATA_FILE) @Nullable
+        String dataFile,
+
         @Schema(description = LayerOptions.ABOUT_SNAPSHOT) @Nullable
         String snapshot,
 
@@ -59,6 +62,7 @@ record OpenRequest(
                 discard,
                 lazyRefcounts,
                 overlapCheck,
+                dataFile,
                 snapshot,
                 backing);
     }

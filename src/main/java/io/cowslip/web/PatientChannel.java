@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import java.io.IOException;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import org.apache.tomcat.util.net.NioChannel;
@@ -29,6 +30,29 @@ final class PatientChannel extends NioChannel {
             count = super.write(from);
         }
         return count;
+    }
+
+    /** Waits until the socket takes something, or its peer is gone; false where that was in vain. */
+    boolean awaitWritable(long millis) throws IOException {
+        return readiness.await(sc, SelectionKey.OP_WRITE, millis);
+    }
+
+    /** Waits until the peer sends something, or goes; false where that was in vain. */
+    boolean awaitReadable(long millis) throws IOException {
+        return readiness.await(sc, SelectionKey.OP_READ, millis);
+    }
+
+    /** How long the container lets a peer take nothing; not positive for ever. */
+    long writeTimeoutMillis() {
+        return socketWrapper.getWriteTimeout();
+    }
+
+    /** Closes the connection and drops what its peer has not got. */
+    void reset() throws IOException {
+        if (sc.isOpen()) {
+            sc.setOption(StandardSocketOptions.SO_LINGER, 0);
+        }
+        close();
     }
 
     @Override

@@ -52,6 +52,10 @@ enum ProblemType {
             "The drive was opened with \"read-only\": true. PATCH the drive to make it writable."),
     NO_SUCH_DRIVE(
             HttpStatus.NOT_FOUND, "No such drive", "No drive is open under this id. GET /drives lists those that are."),
+    NO_SUCH_JOB(
+            HttpStatus.NOT_FOUND,
+            "No such job",
+            "No job is known under this id. It may be forgotten: of those that have ended only the last are kept."),
     NOT_FOUND(HttpStatus.NOT_FOUND, "Not found", "There is no such resource, or no such file in the image root."),
     METHOD_NOT_ALLOWED(
             HttpStatus.METHOD_NOT_ALLOWED,
@@ -61,7 +65,10 @@ enum ProblemType {
             HttpStatus.NOT_ACCEPTABLE,
             "No representation that the caller accepts",
             "The resource exists, but not in a media type that the Accept header lets through."),
-    ID_TAKEN(HttpStatus.CONFLICT, "The id is taken", "A drive is open under this id. Choose another one, or none."),
+    ID_TAKEN(
+            HttpStatus.CONFLICT,
+            "The id is taken",
+            "A drive is open or a job known under this id. Choose another one, or none."),
     IN_USE(
             HttpStatus.CONFLICT,
             "The file is in use",
@@ -114,7 +121,7 @@ enum ProblemType {
     LIMIT_REACHED(
             HttpStatus.SERVICE_UNAVAILABLE,
             "A limit of the service is reached",
-            "The service is configured to do only so much at once. Close a drive, or raise the limit."),
+            "The service is configured to do only so much at once. Close a drive, wait for a job, or raise the limit."),
     INSUFFICIENT_STORAGE(
             HttpStatus.INSUFFICIENT_STORAGE,
             "No space is left",

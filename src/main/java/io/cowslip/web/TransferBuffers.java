@@ -42,6 +42,11 @@ final class TransferBuffers {
             return memory(lengthBytes).asByteBuffer();
         }
 
+        /** Zeros, at most as many as the buffer has bytes. */
+        ByteBuffer zeros(long lengthBytes) {
+            return zeros.asSlice(0, lengthBytes).asByteBuffer();
+        }
+
         @Override
         public void close() {
             giveBack(memory);

@@ -39,16 +39,20 @@ record VolumeFacts(
             boolean lazyRefcounts,
             int refcountBits,
             boolean corrupt,
-            boolean extendedL2) {
+            boolean extendedL2,
+            @Nullable String dataFile,
+            @Nullable Boolean dataFileRaw) {
 
-        static Data of(Qcow2Facts facts) {
+        static Data of(Qcow2Facts facts, @Nullable String dataFileName) {
             return new Data(
                     facts.compat(),
                     facts.compressionType().name().toLowerCase(Locale.ROOT),
                     facts.lazyRefcounts(),
                     facts.refcountBits(),
                     facts.corrupt(),
-                    facts.extendedL2());
+                    facts.extendedL2(),
+                    shownName(dataFileName),
+                    facts.dataFileRaw());
         }
     }
 
@@ -65,7 +69,7 @@ record VolumeFacts(
                 shownName(image.backingName()),
                 image.backingFile() == null ? null : volumes.relativeName(image.backingFile()),
                 image.backingFormat(),
-                qcow2 == null ? null : new FormatSpecific("qcow2", Data.of(qcow2)));
+                qcow2 == null ? null : new FormatSpecific("qcow2", Data.of(qcow2, image.dataFileName())));
     }
 
     /** A name from inside an image is shown unless it is a path of a host. */

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param backingFormat required with a backing file
  * @param compat {@code 0.10} (version 2) or {@code 1.1} (version 3)
  * @param preallocation only {@code off} yet
+ * @param dataFile a file to make for the disk's data, relative to the new volume's folder
+ * @param dataFileRaw whether that file is to read as the disk by itself
  */
 @Schema(name = "NewVolume", description = "A new image file, with the names of qemu-img create")
 record VolumeRequest(
@@ -29,7 +31,9 @@ record VolumeRequest(
         @Nullable String compressionType,
         @Nullable String compat,
         @Nullable String preallocation,
-        @Nullable Boolean extendedL2) {
+        @Nullable Boolean extendedL2,
+        @Nullable String dataFile,
+        @Nullable Boolean dataFileRaw) {
 
     private static final int DEFAULT_CLUSTER_BYTES = 65536;
     private static final int DEFAULT_REFCOUNT_BITS = 16;
@@ -37,14 +41,15 @@ record VolumeRequest(
     CreateOptions options() {
         refuseLater();
         return new CreateOptions(
-                format(Objects.requireNonNullElse(format, "qcow2"), "format"),
-                virtualSize == null ? null : virtualSize.bytes(),
-                clusterBytes(),
-                backingFile,
-                backingFormat == null ? null : format(backingFormat, "backing-format"),
-                Objects.requireNonNullElse(refcountBits, DEFAULT_REFCOUNT_BITS),
-                compression(),
-                version());
+                        format(Objects.requireNonNullElse(format, "qcow2"), "format"),
+                        virtualSize == null ? null : virtualSize.bytes(),
+                        clusterBytes(),
+                        backingFile,
+                        backingFormat == null ? null : format(backingFormat, "backing-format"),
+                        Objects.requireNonNullElse(refcountBits, DEFAULT_REFCOUNT_BITS),
+                        compression(),
+                        version())
+                .withDataFile(dataFile, Boolean.TRUE.equals(dataFileRaw));
     }
 
     private void refuseLater() {

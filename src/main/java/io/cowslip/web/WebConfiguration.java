@@ -108,8 +108,9 @@ class WebConfiguration implements WebMvcConfigurer {
     }
 
     @Bean
-    DataReads dataReads(TransferBuffers buffers, ContentDigests digests, OperationClock clock) {
-        return new DataReads(buffers, digests, clock);
+    DataReads dataReads(
+            TransferBuffers buffers, ContentDigests digests, OperationClock clock, WebProperties properties) {
+        return new DataReads(buffers, digests, clock, properties.zeroCopy());
     }
 
     @Bean

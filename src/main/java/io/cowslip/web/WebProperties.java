@@ -13,6 +13,7 @@ import org.springframework.util.unit.DataSize;
  * @param verifyLimit longest body that is held back until its Content-Digest is verified, and longest answer that gets
  *     one
  * @param verifications how many bodies may be held back at once
+ * @param zeroCopy whether long runs of read-only drives go to plain connections as pages of the host, without a copy
  * @param maxReaders connections that one client should read with at most, as OPTIONS tells
  * @param maxWriters connections that one client should write with at most, as OPTIONS tells
  */
@@ -22,5 +23,6 @@ record WebProperties(
         @DefaultValue("128KB") DataSize socketBuffer,
         @DefaultValue("8MB") DataSize verifyLimit,
         @DefaultValue("8") int verifications,
+        @DefaultValue("true") boolean zeroCopy,
         @DefaultValue("8") int maxReaders,
         @DefaultValue("8") int maxWriters) {}

@@ -88,11 +88,11 @@ class DriveClaimsTest {
     }
 
     private static Claim writing(long inode) {
-        return new Claim(new FileIdentity(0, inode), "file" + inode, true);
+        return new Claim(new FileIdentity(0, inode), "file" + inode, true, true);
     }
 
     private static Claim reading(long inode) {
-        return new Claim(new FileIdentity(0, inode), "file" + inode, false);
+        return new Claim(new FileIdentity(0, inode), "file" + inode, false, true);
     }
 
     private static void assertRefused(Reason reason, String message, ThrowingCallable call) {

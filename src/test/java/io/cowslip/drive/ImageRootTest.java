@@ -147,9 +147,7 @@ class ImageRootTest {
         assertThatExceptionOfType(ImageException.class)
                 .isThrownBy(() -> root.resolve(image, name))
                 .satisfies(refusal -> assertThat(refusal.kind()).isEqualTo(Kind.FORBIDDEN))
-                .withMessage(
-                        "the image names a backing file that may not be followed: it must be a file below the image"
-                                + " root");
+                .withMessage("the image names a file that may not be followed: it must be below the image" + " root");
     }
 
     @Test

@@ -6,9 +6,12 @@ import io.cowslip.engine.image.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Judges what a power cut left behind. Every state must have no more than leaks, and every sector of the disk must be
@@ -25,6 +28,7 @@ public final class CrashVerifier {
     private final ImageOptions options;
     private final int qemuEvery;
     private final SplittableRandom random;
+    private @Nullable Path rawFile;
 
     /** {@code options} are those that the image is opened with again; each {@code qemuEvery}th state goes to QEMU. */
     public CrashVerifier(
@@ -39,6 +43,12 @@ public final class CrashVerifier {
         this.options = options;
         this.qemuEvery = qemuEvery;
         this.random = random;
+    }
+
+    /** Every state of {@code file} must hold the disk as well, taken for a raw image. */
+    public CrashVerifier alsoIn(Path file) {
+        rawFile = file;
+        return this;
     }
 
     /** Checks about {@code count} states, or the one of {@code -Dcowslip.crash}; returns how many there were. */
@@ -72,6 +82,12 @@ public final class CrashVerifier {
         history.at(state.point()).whatCrashForbids(0, found).ifPresent(fault -> {
             throw new AssertionError(fault);
         });
+        if (rawFile != null) {
+            byte[] raw = Arrays.copyOf(Objects.requireNonNull(files.get(rawFile)), found.length);
+            history.at(state.point()).whatCrashForbids(0, raw).ifPresent(fault -> {
+                throw new AssertionError("raw: " + fault);
+            });
+        }
         if (askQemu) {
             ImageAssertions.assertThat(scratch.resolve(disk.file().getFileName()))
                     .holdsForQemu(ModelDisk.of(found));

@@ -13,6 +13,7 @@ import java.util.SplittableRandom;
  *
  * @param sizeBytes size of the disk, a multiple of 512
  * @param edits how many writes of all kinds QEMU does to the image itself
+ * @param dataFile where the disk's bytes go
  * @param layers what lies below, from the bottom up; empty for nothing
  */
 public record DiskRecipe(
@@ -22,7 +23,11 @@ public record DiskRecipe(
         Compression compression,
         int sizeBytes,
         int edits,
+        DataFile dataFile,
         List<Layer> layers) {
+
+    /** The name of an external data file, beside the image. */
+    public static final String DATA_FILE = "disk.data";
 
     /** Named as the option {@code compression_type} wants it. */
     public enum Compression {
@@ -34,6 +39,31 @@ public record DiskRecipe(
         Compression(String option) {
             this.option = option;
         }
+    }
+
+    /** Where the bytes are that no layer below has. */
+    public enum DataFile {
+        NONE(""),
+        EXTERNAL(",data_file=" + DATA_FILE),
+        RAW(EXTERNAL.options + ",data_file_raw=on");
+
+        private final String options;
+
+        DataFile(String options) {
+            this.options = options;
+        }
+    }
+
+    /** A disk with its bytes in its own file. */
+    public DiskRecipe(
+            int clusterBytes,
+            int version,
+            int refcountBits,
+            Compression compression,
+            int sizeBytes,
+            int edits,
+            List<Layer> layers) {
+        this(clusterBytes, version, refcountBits, compression, sizeBytes, edits, DataFile.NONE, layers);
     }
 
     /** One file below; {@code clusterBytes} is 0 for raw. Only the bottom layer may be raw. */
@@ -51,15 +81,21 @@ public record DiskRecipe(
     }
 
     public DiskRecipe withVersion(int otherVersion) {
-        return new DiskRecipe(clusterBytes, otherVersion, refcountBits, compression, sizeBytes, edits, layers);
+        return new DiskRecipe(
+                clusterBytes, otherVersion, refcountBits, compression, sizeBytes, edits, dataFile, layers);
+    }
+
+    public DiskRecipe withDataFile(DataFile other) {
+        return new DiskRecipe(clusterBytes, version, refcountBits, compression, sizeBytes, edits, other, layers);
     }
 
     public DiskRecipe withRefcountBits(int bits) {
-        return new DiskRecipe(clusterBytes, version, bits, compression, sizeBytes, edits, layers);
+        return new DiskRecipe(clusterBytes, version, bits, compression, sizeBytes, edits, dataFile, layers);
     }
 
     public DiskRecipe over(Layer... below) {
-        return new DiskRecipe(clusterBytes, version, refcountBits, compression, sizeBytes, edits, List.of(below));
+        return new DiskRecipe(
+                clusterBytes, version, refcountBits, compression, sizeBytes, edits, dataFile, List.of(below));
     }
 
     /** Makes the files in {@code folder}; the image itself is {@code disk.qcow2}. */
@@ -79,16 +115,22 @@ public record DiskRecipe(
         Path image = folder.resolve("disk.qcow2");
         String options = "cluster_size=" + clusterBytes + ",compat=" + (version == 2 ? "0.10" : "1.1")
                 + ",refcount_bits=" + refcountBits
-                + (compression == Compression.ZLIB ? "" : ",compression_type=" + compression.option);
+                + (compression == Compression.ZLIB ? "" : ",compression_type=" + compression.option)
+                + dataFileOption(folder);
         if (lower == null) {
             QemuTools.create(image, sizeBytes, options);
         } else {
             QemuTools.createOver(image, lower.getFileName().toString(), lowerFormat, sizeBytes, options);
         }
         ModelDisk model = ModelDisk.over(below, sizeBytes);
-        edit(image, clusterBytes, edits, model, random);
+        edit(image, clusterBytes, edits, dataFile == DataFile.NONE, model, random);
         model.flushed();
         return new Made(new GuestSession.Disk(image, clusterBytes, version == 2 && !layers.isEmpty()), model);
+    }
+
+    /** QEMU makes the data file where it is told, and stores the name so. */
+    private String dataFileOption(Path folder) {
+        return dataFile.options.replace(DATA_FILE, folder.resolve(DATA_FILE).toString());
     }
 
     private static byte[] makeBottom(Layer layer, Path file, SplittableRandom random) throws IOException {
@@ -113,15 +155,16 @@ public record DiskRecipe(
         String name = lower.getFileName().toString();
         QemuTools.createOver(file, name, lowerFormat, layer.sizeBytes, "cluster_size=" + layer.clusterBytes);
         ModelDisk model = ModelDisk.over(below, layer.sizeBytes);
-        edit(file, layer.clusterBytes, 6, model, random);
+        edit(file, layer.clusterBytes, 6, true, model, random);
         return model.read(0, layer.sizeBytes);
     }
 
     /** Has qemu-io write compressed, plain and zeroed clusters, to the model as well. */
-    private static void edit(Path image, int clusterBytes, int edits, ModelDisk model, SplittableRandom random) {
+    private static void edit(
+            Path image, int clusterBytes, int edits, boolean compressing, ModelDisk model, SplittableRandom random) {
         List<String> commands = new ArrayList<>();
         // QEMU compresses only into clusters that have nothing yet: first of all, and each but once.
-        int wholeClusters = model.sizeBytes() / clusterBytes;
+        int wholeClusters = compressing ? model.sizeBytes() / clusterBytes : 0;
         random.ints(edits / 3, 0, Math.max(1, wholeClusters))
                 .distinct()
                 .filter(cluster -> cluster < wholeClusters)

@@ -46,11 +46,16 @@ class OpenApiDocumentTest extends RunningService {
             if (operation.responses().keySet().stream().noneMatch(status -> status.startsWith("2"))) {
                 lacking.add(operation.name() + " has no success");
             }
-            if (!operation.name().equals("GET /drives") && problems(operation).isEmpty()) {
+            if (!isPlainList(operation) && problems(operation).isEmpty()) {
                 lacking.add(operation.name() + " has no problem");
             }
         });
         assertThat(lacking).isEmpty();
+    }
+
+    /** What takes nothing and opens nothing cannot go wrong. */
+    private static boolean isPlainList(DocumentedOperation operation) {
+        return operation.name().equals("GET /drives") || operation.name().equals("GET /jobs");
     }
 
     @Test

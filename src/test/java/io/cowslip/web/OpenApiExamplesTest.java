@@ -87,6 +87,16 @@ class OpenApiExamplesTest extends RunningService {
         if (!operation.id().equals("openDrive") && !aboutVolumes) {
             json(OPEN_ROOT).post("/drives").then().statusCode(201);
         }
+        if (operation.path().startsWith("/jobs")) {
+            prepareJobs();
+        }
+    }
+
+    /** A volume to repair, and the job that the examples name, which has ended or not. */
+    private static void prepareJobs() {
+        file("spare.qcow2");
+        json("{\"virtual-size\": \"1M\"}").put("/volumes/spare.qcow2").then().statusCode(201);
+        json("{\"type\": \"check\", \"id\": \"nightly\", \"drive\": \"root\"}").post("/jobs");
     }
 
     private static RequestSpecification request(Example example, Map<String, Object> document) {

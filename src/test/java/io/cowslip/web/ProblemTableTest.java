@@ -6,6 +6,7 @@ import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.job.JobException;
 import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
 import java.util.Arrays;
@@ -51,6 +52,19 @@ class ProblemTableTest {
     })
     void reasonsOfDrives(Reason reason, int status, String type) {
         Refusal problem = ApiProblems.problem(new DriveException(reason, "why"), String::valueOf);
+        assertThat(problem.type().status().value()).isEqualTo(status);
+        assertThat(problem.type().uri()).hasToString("/problems/" + type);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "NO_SUCH_JOB,404,no-such-job",
+        "ID_TAKEN,409,id-taken",
+        "LIMIT_REACHED,503,limit-reached",
+        "UNAVAILABLE,503,unavailable"
+    })
+    void reasonsOfJobs(JobException.Reason reason, int status, String type) {
+        Refusal problem = ApiProblems.problem(new JobException(reason, "why"), String::valueOf);
         assertThat(problem.type().status().value()).isEqualTo(status);
         assertThat(problem.type().uri()).hasToString("/problems/" + type);
     }

@@ -105,7 +105,7 @@ class VolumeContractTest extends RunningService {
                 "{\"virtual-size\":\"1M\",\"compression-type\":\"xz\"} | 400 | invalid-option   | compression-type",
                 "{\"virtual-size\":\"1M\",\"extended-l2\":true}      | 400 | unsupported-option | extended-l2",
                 "{\"virtual-size\":\"1M\",\"preallocation\":\"full\"} | 400 | unsupported-option | preallocation",
-                "{\"virtual-size\":\"1M\",\"data-file\":\"x\"}       | 400 | unsupported-option | data-file",
+                "{\"virtual-size\":\"1M\",\"data-file-raw\":true}    | 400 | invalid-option     | data-file-raw",
                 "{\"virtual-size\":\"1M\",\"backing-file\":\"b\"}    | 400 | invalid-option     | backing-format",
                 "{}                                                  | 400 | invalid-option     | virtual-size"
             })

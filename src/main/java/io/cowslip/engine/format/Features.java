@@ -63,6 +63,11 @@ public record Features(long incompatible, long compatible, long autoclear) {
         return (compatible & LAZY_REFCOUNTS) != 0;
     }
 
+    /** Whether the external data file reads as the disk when it is taken for a raw image. */
+    public boolean rawExternalData() {
+        return externalDataFile() && (autoclear & RAW_EXTERNAL_DATA) != 0;
+    }
+
     /** Incompatible bits that the specification as known here does not define. */
     public long unknownIncompatible() {
         return incompatible & ~KNOWN_INCOMPATIBLE;

@@ -27,6 +27,7 @@ final class HeaderChecks {
         checks.checkRefcountTable();
         checks.checkSnapshots();
         checks.checkBackingFormat();
+        checks.checkDataFile();
     }
 
     private void checkScalars() throws ImageException {
@@ -103,6 +104,27 @@ final class HeaderChecks {
                         lengthBytes,
                         "at most " + HeaderLayout.MAX_BACKING_FORMAT_BYTES);
             }
+        }
+    }
+
+    private void checkDataFile() throws ImageException {
+        String name = header.dataFileName();
+        if (name != null && (name.isEmpty() || name.indexOf('\0') >= 0 || name.indexOf('\uFFFD') >= 0)) {
+            throw ImageException.of(
+                    ImageException.Kind.INVALID_FORMAT,
+                    "The external data file's name is empty, holds a zero byte or is not UTF-8; it must be plain text");
+        }
+        if (name != null && name.length() > HeaderLayout.MAX_DATA_FILE_NAME_BYTES) {
+            throw invalid(
+                    "The length of the external data file's name",
+                    name.length(),
+                    "at most " + HeaderLayout.MAX_DATA_FILE_NAME_BYTES);
+        }
+        if (header.features().rawExternalData() && header.backingName() != null) {
+            throw ImageException.of(
+                    ImageException.Kind.INVALID_FORMAT,
+                    "The header says both that the external data file reads as a raw image and that there is a backing"
+                            + " file; it must be one of them");
         }
     }
 

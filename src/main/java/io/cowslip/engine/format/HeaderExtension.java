@@ -40,6 +40,11 @@ public record HeaderExtension(int type, MemorySegment data) {
         return new HeaderExtension(BACKING_FORMAT, MemorySegment.ofArray(name.getBytes(StandardCharsets.UTF_8)));
     }
 
+    /** The extension that names the external data file. */
+    public static HeaderExtension externalDataFile(String name) {
+        return new HeaderExtension(EXTERNAL_DATA_FILE, MemorySegment.ofArray(name.getBytes(StandardCharsets.UTF_8)));
+    }
+
     /** Bytes in the file: type, length, data, and padding to a multiple of 8. */
     int paddedBytes() {
         return PREFIX_BYTES + ((Math.toIntExact(data.byteSize()) + 7) & -8);

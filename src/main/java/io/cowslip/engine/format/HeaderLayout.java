@@ -42,6 +42,9 @@ public final class HeaderLayout {
     /** The longest backing file name, in bytes. */
     public static final int MAX_BACKING_NAME_BYTES = 1023;
 
+    /** The longest name of an external data file that is taken, in bytes: as long as a backing file's. */
+    public static final int MAX_DATA_FILE_NAME_BYTES = MAX_BACKING_NAME_BYTES;
+
     /** The longest name of a backing format that QEMU reads, in bytes. */
     public static final int MAX_BACKING_FORMAT_BYTES = 15;
 

@@ -118,6 +118,19 @@ public record ImageHeader(
         return null;
     }
 
+    /** The external data file's name as it stands in the file, or null. */
+    public @Nullable String dataFileName() {
+        if (!features.externalDataFile()) {
+            return null;
+        }
+        for (HeaderExtension extension : extensions) {
+            if (extension.type() == HeaderExtension.EXTERNAL_DATA_FILE) {
+                return new String(extension.data().toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
+            }
+        }
+        return null;
+    }
+
     /**
      * The directory of persistent bitmaps, or null where there is none that counts: without its autoclear bit the
      * extension says nothing.
@@ -139,10 +152,12 @@ public record ImageHeader(
     /**
      * What the header must say before the first write: the bits of autoclear features that this engine does not keep
      * true are cleared. The bit of the bitmaps stays: before the first write the bitmaps are marked as in use
-     * ({@link BitmapDirectory#markInUse}), so what the bit vouches for remains true.
+     * ({@link BitmapDirectory#markInUse}), so what the bit vouches for remains true. So does that of a raw data file,
+     * which holds what the guest reads at every moment.
      */
     public ImageHeader forWriting() {
-        return withFeatures(features.withAutoclear(features.autoclear() & Features.BITMAPS));
+        long kept = features.rawExternalData() ? Features.BITMAPS | Features.RAW_EXTERNAL_DATA : Features.BITMAPS;
+        return withFeatures(features.withAutoclear(features.autoclear() & kept));
     }
 
     private ImageHeader withFeatures(Features other) {

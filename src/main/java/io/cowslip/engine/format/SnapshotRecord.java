@@ -60,7 +60,13 @@ public record SnapshotRecord(
 
     /** A new snapshot without VM state. */
     public static SnapshotRecord of(
-            String id, String name, long l1TableOffset, int l1Entries, long dateSeconds, int dateNanos, long diskBytes) {
+            String id,
+            String name,
+            long l1TableOffset,
+            int l1Entries,
+            long dateSeconds,
+            int dateNanos,
+            long diskBytes) {
         MemorySegment extra = MemorySegment.ofArray(new byte[EXTRA_KNOWN_BYTES]);
         extra.set(BigEndian.LONG, EXTRA_DISK_BYTES, diskBytes);
         extra.set(BigEndian.LONG, EXTRA_ICOUNT, NO_ICOUNT);

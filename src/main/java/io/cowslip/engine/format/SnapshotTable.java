@@ -164,9 +164,8 @@ public record SnapshotTable(List<SnapshotRecord> snapshots) {
 
     /** The table without one snapshot. */
     public SnapshotTable without(SnapshotRecord removed) {
-        return new SnapshotTable(snapshots.stream()
-                .filter(snapshot -> snapshot != removed)
-                .toList());
+        return new SnapshotTable(
+                snapshots.stream().filter(snapshot -> snapshot != removed).toList());
     }
 
     private static ImageException invalid(String what) {

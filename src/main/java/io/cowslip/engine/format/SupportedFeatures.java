@@ -21,9 +21,6 @@ final class SupportedFeatures {
 
     static void requireSupported(ImageHeader header, boolean writable) throws ImageException {
         requireKnown(header);
-        if (header.features().externalDataFile()) {
-            throw unsupported("an external data file");
-        }
         if (header.features().extendedL2()) {
             throw unsupported("extended L2 entries (subclusters)");
         }

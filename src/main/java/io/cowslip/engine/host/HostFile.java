@@ -3,6 +3,7 @@ package io.cowslip.engine.host;
 import io.cowslip.engine.ImageException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 
 /**
@@ -11,6 +12,9 @@ import java.nio.file.Path;
  * other call is under way. Offsets and lengths are bytes. Failures are {@link ImageException}s.
  */
 public interface HostFile extends AutoCloseable {
+
+    /** What {@link #transferTo} says where the bytes have to be read. */
+    long NOT_TRANSFERABLE = -1;
 
     /** The path that the file was opened by. */
     Path path();
@@ -39,6 +43,18 @@ public interface HostFile extends AutoCloseable {
                     path(),
                     "the " + what + " at " + hostOffset + " reaches past the end of the file");
         }
+    }
+
+    /**
+     * Hands pages of the file to a socket, without copying them: what the file holds when the socket sends them is what
+     * its peer gets, so the file must not change before that.
+     *
+     * @return bytes handed over, 0 where {@code target} takes none at the moment; {@link #NOT_TRANSFERABLE} where the file
+     *     has fewer than {@code minLengthBytes}, is not open for reading only, or goes past the page cache
+     */
+    default long transferTo(long hostOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        return NOT_TRANSFERABLE;
     }
 
     /** Writes all of {@code from} at {@code hostOffset}, growing the file where needed. Not durable until a sync. */

@@ -65,11 +65,17 @@ final class Posix {
     static final short F_WRLCK = 1;
     static final short F_UNLCK = 2;
 
+    static final int AF_NETLINK = 16;
+    static final int SOCK_RAW = 3;
+    static final int SOCK_CLOEXEC = 0x80000;
+    static final int MSG_DONTWAIT = 0x40;
+
     static final int MADV_DONTNEED = 4;
     static final int MADV_NOHUGEPAGE = 15;
 
     private static final int PROT_READ_WRITE = 3;
     private static final int MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
+    private static final int MFD_CLOEXEC = 1;
     private static final int AT_EMPTY_PATH = 0x1000;
     private static final int STATX_BASIC_STATS = 0x7ff;
     private static final int STATX_DIOALIGN = 0x2000;
@@ -97,6 +103,10 @@ final class Posix {
             bind("statx", FunctionDescriptor.of(INT, INT, POINTER, INT, INT, POINTER));
     private static final MethodHandle FCNTL =
             bind("fcntl", FunctionDescriptor.of(INT, INT, INT, POINTER), Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle SOCKET = bind("socket", FunctionDescriptor.of(INT, INT, INT, INT));
+    private static final MethodHandle SEND = bind("send", FunctionDescriptor.of(LONG, INT, POINTER, LONG, INT));
+    private static final MethodHandle RECV = bind("recv", FunctionDescriptor.of(LONG, INT, POINTER, LONG, INT));
+    private static final MethodHandle MEMFD_CREATE = bind("memfd_create", FunctionDescriptor.of(INT, POINTER, INT));
     private static final MethodHandle MMAP = bind("mmap", FunctionDescriptor.of(LONG, LONG, LONG, INT, INT, INT, LONG));
     private static final MethodHandle MUNMAP = bind("munmap", FunctionDescriptor.of(INT, LONG, LONG));
     private static final MethodHandle MADVISE = bind("madvise", FunctionDescriptor.of(INT, LONG, LONG, INT));
@@ -275,6 +285,47 @@ final class Posix {
                 return -errno(errno);
             }
             return command == F_OFD_GETLK ? lock.get(ValueLayout.JAVA_SHORT, 0) : 0;
+        } catch (Throwable impossible) {
+            throw unexpected(impossible);
+        }
+    }
+
+    static int socket(int domain, int type, int protocol) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            int result = (int) SOCKET.invokeExact(errno, domain, type, protocol);
+            return result < 0 ? -errno(errno) : result;
+        } catch (Throwable impossible) {
+            throw unexpected(impossible);
+        }
+    }
+
+    static long send(int descriptor, MemorySegment from, int flags) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            long result = (long) SEND.invokeExact(errno, descriptor, from, from.byteSize(), flags);
+            return result < 0 ? -errno(errno) : result;
+        } catch (Throwable impossible) {
+            throw unexpected(impossible);
+        }
+    }
+
+    static long recv(int descriptor, MemorySegment into, int flags) {
+        MemorySegment errno = CAPTURED.get();
+        try {
+            long result = (long) RECV.invokeExact(errno, descriptor, into, into.byteSize(), flags);
+            return result < 0 ? -errno(errno) : result;
+        } catch (Throwable impossible) {
+            throw unexpected(impossible);
+        }
+    }
+
+    /** Descriptor of an empty file in memory that nobody else can open by a name. */
+    static int memfdCreate(String name) {
+        MemorySegment errno = CAPTURED.get();
+        try (Arena arena = Arena.ofConfined()) {
+            int result = (int) MEMFD_CREATE.invokeExact(errno, arena.allocateFrom(name), MFD_CLOEXEC);
+            return result < 0 ? -errno(errno) : result;
         } catch (Throwable impossible) {
             throw unexpected(impossible);
         }

@@ -5,6 +5,7 @@ import io.cowslip.engine.ImageException.Kind;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
@@ -27,9 +28,13 @@ final class PosixFile implements HostFile {
     /** The number of a closed descriptor may be another file's by now, so it is closed only once. */
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    private PosixFile(Path path, int descriptor, Posix.FileStatus status) {
+    /** Null where the file may be written to, or goes past the page cache. */
+    private final @Nullable PageChannel pages;
+
+    private PosixFile(Path path, int descriptor, Posix.FileStatus status, boolean transferable) {
         this.path = path;
         this.descriptor = descriptor;
+        this.pages = transferable ? new PageChannel(descriptor) : null;
         this.identity = new FileIdentity(status.device(), status.inode());
         this.directAlignment = status.direct();
         this.locks = new HeldLocks(
@@ -53,7 +58,7 @@ final class PosixFile implements HostFile {
         }
         PosixFile file = null;
         try {
-            file = ofRegular(path, descriptor);
+            file = ofRegular(path, descriptor, mode == HostFiles.Mode.READ && moreFlags == 0);
             return file;
         } finally {
             if (file == null) {
@@ -62,12 +67,12 @@ final class PosixFile implements HostFile {
         }
     }
 
-    private static PosixFile ofRegular(Path path, int descriptor) throws ImageException {
+    private static PosixFile ofRegular(Path path, int descriptor, boolean transferable) throws ImageException {
         Posix.FileStatus status = Posix.status(descriptor);
         if (!status.isRegularFile()) {
             throw ImageException.of(Kind.INVALID_FORMAT, path, "not a regular file");
         }
-        return new PosixFile(path, descriptor, status);
+        return new PosixFile(path, descriptor, status, transferable);
     }
 
     private static ImageException openFailure(Path path, int errno) {
@@ -132,6 +137,16 @@ final class PosixFile implements HostFile {
                 throw failure(path, "read of " + into.byteSize() + " bytes at " + hostOffset, (int) -count);
             }
         }
+    }
+
+    @Override
+    public long transferTo(long hostOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        if (pages == null) {
+            return NOT_TRANSFERABLE;
+        }
+        long inFile = Math.min(maxLengthBytes, sizeBytes() - hostOffset);
+        return inFile < minLengthBytes ? NOT_TRANSFERABLE : pages.transferTo(hostOffset, inFile, target);
     }
 
     @Override
@@ -255,6 +270,9 @@ final class PosixFile implements HostFile {
     public void close() throws IOException {
         if (closed.getAndSet(true)) {
             return;
+        }
+        if (pages != null) {
+            pages.close();
         }
         int result = Posix.close(descriptor);
         if (result < 0) {

@@ -34,8 +34,12 @@ final class BackingChain {
         this.requests = requests;
     }
 
-    /** A locked file; {@code header} is null for raw. */
-    private record OpenedFile(HostFile file, @Nullable ImageHeader header, ImageOptions options) {}
+    /** A locked file, and the locked one that has its data, if any; {@code header} is null for raw. */
+    private record OpenedFile(
+            HostFile file,
+            @Nullable ImageHeader header,
+            @Nullable HostFile dataFile,
+            ImageOptions options) {}
 
     /** Opens the chain under {@code file}; on failure nothing stays open. */
     static ImageLayer open(Path file, ImageOptions options, ImageEnvironment environment, InFlightRequests requests)
@@ -43,16 +47,29 @@ final class BackingChain {
         return new BackingChain(environment, requests).openAll(file, options);
     }
 
-    /** Opens only the top file anew, for reading or writing, upon layers that are open already. */
+    /** Opens only the top file of {@code old} anew, for reading or writing, upon the layers that are open below it. */
     static ImageLayer openTop(
             HostFile file,
             ImageOptions options,
-            @Nullable ImageLayer backing,
+            ImageLayer old,
             ImageEnvironment environment,
             InFlightRequests requests)
             throws IOException {
         BackingChain chain = new BackingChain(environment, requests);
-        return chain.newLayer(chain.examine(file, options, !options.readOnly()), backing);
+        OpenedFile opened = chain.examine(file, options, !options.readOnly());
+        try {
+            HostFile data = opened.dataFile == null ? file : opened.dataFile;
+            if (!data.identity().equals(old.dataFile().identity())) {
+                throw ImageException.of(
+                        Kind.BUSY, data.path(), "the data file was replaced since the image was opened; open it anew");
+            }
+            return chain.newLayer(opened, old.backing());
+        } catch (IOException | RuntimeException | Error failure) {
+            if (opened.dataFile != null) {
+                close(opened.dataFile::close, failure);
+            }
+            throw failure;
+        }
     }
 
     private ImageLayer openAll(Path file, ImageOptions options) throws IOException {
@@ -95,7 +112,7 @@ final class BackingChain {
                 .files()
                 .open(path, writable ? HostFiles.Mode.READ_WRITE : HostFiles.Mode.READ, options.pageCache());
         // In the list from the first moment, so that a failure closes it.
-        opened.add(new OpenedFile(file, null, options));
+        opened.add(new OpenedFile(file, null, null, options));
         if (!seen.add(file.identity())) {
             throw ImageException.of(Kind.INVALID_FORMAT, path, "the backing chain comes back to this file");
         }
@@ -112,18 +129,59 @@ final class BackingChain {
                     "snapshot", "snapshot is given for an image that is to be written; it must be read-only");
         }
         if (options.format() == ImageFormat.RAW) {
+            refuseDataFile(options);
             refuseSnapshotOfRaw(snapshot);
-            return new OpenedFile(file, null, options);
+            return new OpenedFile(file, null, null, options);
         }
         ImageHeader header = HeaderReader.read(file);
         header.requireSupported(writable);
         ImageHeader wanted = snapshot == null ? header : SnapshotReader.headerOf(snapshot, file, header);
-        return new OpenedFile(file, wanted, options);
+        return new OpenedFile(file, wanted, dataFile(file, header, options, writable), options);
     }
 
     private static void refuseSnapshotOfRaw(@Nullable String snapshot) throws ImageException {
         if (snapshot != null) {
-            throw ImageException.invalidOption("snapshot", "snapshot is given for a raw image; only qcow2 has snapshots");
+            throw ImageException.invalidOption(
+                    "snapshot", "snapshot is given for a raw image; only qcow2 has snapshots");
+        }
+    }
+
+    /** The file that has the image's data, opened and locked as QEMU does; null where the image has it itself. */
+    private @Nullable HostFile dataFile(HostFile image, ImageHeader header, ImageOptions options, boolean writable)
+            throws IOException {
+        if (!header.features().externalDataFile()) {
+            refuseDataFile(options);
+            return null;
+        }
+        Path path = environment.references().resolve(image.path(), dataFileName(header, options));
+        HostFile file = environment
+                .files()
+                .open(path, writable ? HostFiles.Mode.READ_WRITE : HostFiles.Mode.READ, options.pageCache());
+        try {
+            if (file.identity().equals(image.identity()) || !seen.add(file.identity())) {
+                throw ImageException.of(Kind.INVALID_FORMAT, path, "the data file is in the chain already");
+            }
+            file.lock((writable ? ImageLock.WRITER : ImageLock.READER).ofDataFile());
+            return file;
+        } catch (IOException | RuntimeException failure) {
+            close(file::close, failure);
+            throw failure;
+        }
+    }
+
+    private static String dataFileName(ImageHeader header, ImageOptions options) throws ImageException {
+        String name = options.dataFile() == null ? header.dataFileName() : options.dataFile();
+        if (name == null) {
+            throw ImageException.invalidOption(
+                    "data-file", "the image's data is in a file that its header does not name; give data-file");
+        }
+        return name;
+    }
+
+    private static void refuseDataFile(ImageOptions options) throws ImageException {
+        if (options.dataFile() != null) {
+            throw ImageException.invalidOption(
+                    "data-file", "data-file is given, but the image has its data in its own file; leave data-file out");
         }
     }
 
@@ -168,7 +226,14 @@ final class BackingChain {
             return new RawLayer(next.file, writable);
         }
         return new Qcow2Layer(
-                next.file, next.header, backing, writable, next.options.caches(), environment.caches(), requests);
+                next.file,
+                next.dataFile,
+                next.header,
+                backing,
+                writable,
+                next.options.caches(),
+                environment.caches(),
+                requests);
     }
 
     /** Closes the layers made so far, and the files that no layer has taken over yet. */
@@ -181,6 +246,9 @@ final class BackingChain {
         for (OpenedFile next : opened) {
             if (!owned.contains(next.file)) {
                 close(next.file::close, failure);
+                if (next.dataFile != null) {
+                    close(next.dataFile::close, failure);
+                }
             }
         }
     }

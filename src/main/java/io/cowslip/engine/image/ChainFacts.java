@@ -84,7 +84,16 @@ final class ChainFacts {
 
     private static ImageInfo raw(HostFile file) throws IOException {
         return new ImageInfo(
-                file.path(), ImageFormat.RAW, rawVirtualSizeBytes(file), file.allocatedBytes(), null, null, null, null);
+                file.path(),
+                ImageFormat.RAW,
+                rawVirtualSizeBytes(file),
+                file.allocatedBytes(),
+                null,
+                null,
+                null,
+                null,
+                null,
+                null);
     }
 
     private ImageInfo qcow2(HostFile file, ImageHeader header) throws IOException {
@@ -97,7 +106,18 @@ final class ChainFacts {
                 name,
                 name == null ? null : environment.references().resolve(file.path(), name),
                 name == null ? null : header.backingFormat(),
+                header.dataFileName(),
+                dataFile(file.path(), header.dataFileName()),
                 facts(header));
+    }
+
+    private @Nullable Path dataFile(Path image, @Nullable String name) {
+        try {
+            return name == null ? null : environment.references().resolve(image, name);
+        } catch (ImageException refused) {
+            // The image is what it is without it, and an opening may name another.
+            return null;
+        }
     }
 
     private static ImageInfo.Qcow2Facts facts(ImageHeader header) {
@@ -113,6 +133,7 @@ final class ChainFacts {
                 header.features().corrupt(),
                 header.features().extendedL2(),
                 header.cryptMethod() != 0,
-                header.snapshotCount());
+                header.snapshotCount(),
+                header.features().externalDataFile() ? header.features().rawExternalData() : null);
     }
 }

@@ -1,8 +1,8 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.cache.L2SliceCache;
 import io.cowslip.engine.cache.ActiveL1;
+import io.cowslip.engine.cache.L2SliceCache;
 import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L1Entry;
@@ -20,14 +20,17 @@ final class ClusterMap {
     private final HostFile file;
     private final ImageGeometry geometry;
     private final int version;
+    private final boolean externalData;
     private final ActiveL1 l1;
     private volatile L2SliceCache slices;
 
-    ClusterMap(HostFile file, ImageGeometry geometry, int version, ActiveL1 l1, L2Caches caches)
+    /** @param externalData whether the guest's bytes lie in another file, each at its place on the disk */
+    ClusterMap(HostFile file, ImageGeometry geometry, int version, boolean externalData, ActiveL1 l1, L2Caches caches)
             throws ImageException {
         this.file = file;
         this.geometry = geometry;
         this.version = version;
+        this.externalData = externalData;
         this.l1 = l1;
         this.slices = caches.create(this::loadSlices);
     }
@@ -72,7 +75,7 @@ final class ClusterMap {
 
     /** How many clusters from {@code cluster} on are of one kind and, where they have a place, follow each other there. */
     private long runLength(L2SliceCache cache, long cluster, long entry, long most) throws IOException {
-        long step = L2Entry.hostOffset(entry) == 0 ? 0 : geometry.clusterBytes();
+        long step = hasPlace(entry) ? geometry.clusterBytes() : 0;
         long run = 1;
         while (run < most) {
             if (cache.beginsSlice(cluster + run) && !hasTable(cluster + run)) {
@@ -98,10 +101,15 @@ final class ClusterMap {
         if (L2Entry.isZero(entry)) {
             return new Extent.Zero(length);
         }
-        if (L2Entry.hostOffset(entry) == 0) {
+        if (!hasPlace(entry)) {
             return new Extent.Hole(length);
         }
         return new Extent.Data(L2Entry.hostOffset(entry) + inCluster, length, L2Entry.isCopied(entry));
+    }
+
+    /** Whether an entry that is not compressed has a host cluster. In an external data file that may be the first one. */
+    private boolean hasPlace(long entry) {
+        return L2Entry.hostOffset(entry) != 0 || externalData && L2Entry.isCopied(entry);
     }
 
     private boolean hasTable(long cluster) {
@@ -128,14 +136,26 @@ final class ClusterMap {
 
     /** Refuses an entry that no cluster of this image can have: what it leads to must be neither read nor let go. */
     void requireSound(long entry, long cluster) throws ImageException {
+        if (externalData) {
+            requireOwnPlace(entry, cluster);
+        }
         if (L2Entry.isCompressed(entry)) {
             return;
         }
         if (!L2Entry.reservedBitsAreClear(entry, version)
                 || geometry.offsetInCluster(L2Entry.hostOffset(entry)) != 0
-                || L2Entry.isCopied(entry) && L2Entry.hostOffset(entry) == 0) {
+                || L2Entry.isCopied(entry) && !hasPlace(entry)) {
             throw corrupt("the L2 entry of guest offset " + (cluster << geometry.clusterBits()) + " is 0x"
                     + Long.toHexString(entry) + ", which no cluster of this image can have");
+        }
+    }
+
+    /** In an external data file each cluster lies where it lies on the disk, as it is. */
+    private void requireOwnPlace(long entry, long cluster) throws ImageException {
+        boolean compressed = L2Entry.isCompressed(entry);
+        if (compressed || hasPlace(entry) && L2Entry.hostOffset(entry) != cluster << geometry.clusterBits()) {
+            throw corrupt("the L2 entry of guest offset " + (cluster << geometry.clusterBits()) + " is 0x"
+                    + Long.toHexString(entry) + ", but in an external data file every cluster is at its guest offset");
         }
     }
 

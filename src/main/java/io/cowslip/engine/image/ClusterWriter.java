@@ -84,8 +84,9 @@ final class ClusterWriter {
         return isOwn(entry) && L2Entry.isZero(entry);
     }
 
+    /** An entry that is sound and marked so has a place, which in an external data file may be at offset 0. */
     private static boolean isOwn(long entry) {
-        return !L2Entry.isCompressed(entry) && L2Entry.isCopied(entry) && L2Entry.hostOffset(entry) != 0;
+        return !L2Entry.isCompressed(entry) && L2Entry.isCopied(entry);
     }
 
     /** How many clusters from {@code cluster} on need a new place, within the range and the slice. */
@@ -107,7 +108,7 @@ final class ClusterWriter {
         long host = write.run.hostOffset();
         long head = geometry.offsetInCluster(write.guestOffset);
         long end = write.guestOffset + write.part.byteSize();
-        long tail = geometry.roundUpToCluster(end) - end;
+        long tail = layer.data().endOfFill(geometry.roundUpToCluster(end), geometry.virtualSizeBytes()) - end;
         if (head > 0) {
             copyFromDisk(write.guestOffset - head, head, host);
         }

@@ -1,7 +1,9 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageGeometry;
+import java.nio.charset.StandardCharsets;
 
 /** Refuses what {@code qemu-img create} refuses, naming the option. */
 final class CreateChecks {
@@ -12,6 +14,7 @@ final class CreateChecks {
     /** Everything that can be told without the size. */
     static void check(CreateOptions options) throws ImageException {
         checkBacking(options);
+        checkDataFile(options);
         if (options.format() == ImageFormat.RAW) {
             return;
         }
@@ -47,6 +50,34 @@ final class CreateChecks {
                     "backing-format",
                     "backing-file is given without backing-format; formats are not guessed, so it must be \"qcow2\" or"
                             + " \"raw\"");
+        }
+    }
+
+    private static void checkDataFile(CreateOptions options) throws ImageException {
+        String name = options.dataFile();
+        if (name == null) {
+            if (options.dataFileRaw()) {
+                throw ImageException.invalidOption(
+                        "data-file-raw", "data-file-raw is given without data-file; it must have one");
+            }
+            return;
+        }
+        if (options.format() == ImageFormat.RAW) {
+            throw ImageException.invalidOption(
+                    "data-file", "data-file is given for a raw image; only a qcow2 image may have one");
+        }
+        int nameBytes = name.getBytes(StandardCharsets.UTF_8).length;
+        if (name.isEmpty() || name.indexOf('\0') >= 0 || nameBytes > HeaderLayout.MAX_DATA_FILE_NAME_BYTES) {
+            throw ImageException.invalidOption(
+                    "data-file",
+                    "data-file must be a file's name of at most " + HeaderLayout.MAX_DATA_FILE_NAME_BYTES + " bytes");
+        }
+        if (options.version() == 2) {
+            throw ImageException.invalidOption("data-file", "data-file is given with compat 0.10; it needs compat 1.1");
+        }
+        if (options.dataFileRaw() && options.backingFile() != null) {
+            throw ImageException.invalidOption(
+                    "data-file-raw", "data-file-raw is given with backing-file; it must be one of them");
         }
     }
 

@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
  * @param refcountBits 1, 2, 4, 8, 16, 32 or 64; only 16 in version 2
  * @param compressionType how compressed clusters will be packed; zstd needs version 3
  * @param version 2 ({@code compat=0.10}) or 3 ({@code compat=1.1})
+ * @param dataFile the name of an external data file to make and to store, relative to the new image's folder; null: none
+ * @param dataFileRaw whether the data file is to read as the disk by itself: then its L2 tables are made at once, and
+ *     there is no backing file
  */
 public record CreateOptions(
         ImageFormat format,
@@ -22,12 +25,52 @@ public record CreateOptions(
         @Nullable ImageFormat backingFormat,
         int refcountBits,
         CompressionType compressionType,
-        int version) {
+        int version,
+        @Nullable String dataFile,
+        boolean dataFileRaw) {
 
     /** The header's {@code compression_type}. */
     public enum CompressionType {
         ZLIB,
         ZSTD
+    }
+
+    /** An image that has its data itself. */
+    public CreateOptions(
+            ImageFormat format,
+            @Nullable Long virtualSizeBytes,
+            int clusterSizeBytes,
+            @Nullable String backingFile,
+            @Nullable ImageFormat backingFormat,
+            int refcountBits,
+            CompressionType compressionType,
+            int version) {
+        this(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                null,
+                false);
+    }
+
+    /** The same with its data in a file of its own. */
+    public CreateOptions withDataFile(@Nullable String name, boolean raw) {
+        return new CreateOptions(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                name,
+                raw);
     }
 
     /** What {@code qemu-img create -f qcow2} makes. */

@@ -1,10 +1,12 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.alloc.ClusterAllocator;
+import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.L2Entry;
 import java.io.IOException;
 
 /** Which host clusters the guest's own clusters get, and what becomes of those let go. Under the metadata lock. */
-sealed interface DataClusters permits DataClusters.Counted {
+sealed interface DataClusters {
 
     /**
      * From 1 to {@code wanted} consecutive host clusters for the guest's clusters from {@code guestCluster} on.
@@ -17,14 +19,15 @@ sealed interface DataClusters permits DataClusters.Counted {
     void giveBack(ClusterAllocator.Run run);
 
     /**
-     * Takes back the bytes of a cluster that memory no longer points at.
+     * Takes back the cluster of an entry that memory no longer has, unless the one in its place has the same cluster.
      *
-     * @param punch whether the host is to have their space back
+     * @param old not compressed
+     * @param punch whether the host is to have the space back
      */
-    void free(long hostOffset, long lengthBytes, boolean punch);
+    void release(long old, long replacement, boolean punch);
 
     /** Clusters of the image file, wherever one is free, with a count each. */
-    record Counted(ClusterAllocator allocator) implements DataClusters {
+    record Counted(ClusterAllocator allocator, ImageGeometry geometry) implements DataClusters {
         @Override
         public ClusterAllocator.Run allocateFor(long guestCluster, int wanted) throws IOException {
             return allocator.allocateFor(guestCluster, wanted);
@@ -36,8 +39,35 @@ sealed interface DataClusters permits DataClusters.Counted {
         }
 
         @Override
-        public void free(long hostOffset, long lengthBytes, boolean punch) {
-            allocator.free(hostOffset, lengthBytes, punch);
+        public void release(long old, long replacement, boolean punch) {
+            long hostOffset = L2Entry.hostOffset(old);
+            if (hostOffset != 0 && hostOffset != L2Entry.hostOffset(replacement)) {
+                allocator.free(hostOffset, geometry.clusterBytes(), punch);
+            }
+        }
+    }
+
+    /**
+     * Clusters of an external data file, each where it lies on the disk (qcow2 specification, "Incompatible features",
+     * bit 2), without counts. Nobody else ever gets such a place, so it needs no quarantine: what a crash brings back of
+     * an old entry then leads to old bytes, or to zeros that a request asked for.
+     */
+    record Placed(DataStore data, ImageGeometry geometry) implements DataClusters {
+        @Override
+        public ClusterAllocator.Run allocateFor(long guestCluster, int wanted) {
+            return new ClusterAllocator.Run(guestCluster << geometry.clusterBits(), wanted);
+        }
+
+        @Override
+        public void giveBack(ClusterAllocator.Run run) {
+            // There is no count to lower.
+        }
+
+        @Override
+        public void release(long old, long replacement, boolean punch) {
+            if (punch && (L2Entry.isCopied(old) || L2Entry.hostOffset(old) != 0)) {
+                data.punchWherePossible(L2Entry.hostOffset(old), geometry.clusterBytes());
+            }
         }
     }
 }

@@ -3,6 +3,8 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The guest's own bytes of one image, which are all that is not metadata and not compressed: in the image file, or in an
@@ -11,14 +13,38 @@ import java.lang.foreign.MemorySegment;
  */
 final class DataStore {
     private final HostFile file;
+    private final boolean external;
+    private final boolean raw;
 
-    DataStore(HostFile file) {
+    private DataStore(HostFile file, boolean external, boolean raw) {
         this.file = file;
+        this.external = external;
+        this.raw = raw;
+    }
+
+    /**
+     * Where an image has its guest's bytes.
+     *
+     * @param dataFile its external data file, or null
+     * @param raw whether that must read as the disk when it is taken for a raw image
+     */
+    static DataStore of(HostFile imageFile, @Nullable HostFile dataFile, boolean raw) {
+        return dataFile == null ? new DataStore(imageFile, false, false) : new DataStore(dataFile, true, raw);
     }
 
     /** The file that the bytes are in. */
     HostFile file() {
         return file;
+    }
+
+    /** Whether that is a file of its own, in which every cluster has the place that it has on the disk. */
+    boolean isExternal() {
+        return external;
+    }
+
+    /** Whether that file must read as the disk at any moment, so that zeros must be in it and not only in the map. */
+    boolean isRaw() {
+        return raw;
     }
 
     /** Fills {@code into}. A file may end before its last data cluster does: what is missing reads as zeros. */
@@ -27,6 +53,12 @@ final class DataStore {
         if (count < into.byteSize()) {
             into.asSlice(count).fill((byte) 0);
         }
+    }
+
+    /** {@link ImageLayer#transferTo} of a run in the file. Only of bytes that are in the file as the guest has them. */
+    long transferTo(long hostOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        return file.transferTo(hostOffset, minLengthBytes, maxLengthBytes, target);
     }
 
     /** Writes all of {@code from}. */
@@ -40,5 +72,46 @@ final class DataStore {
         if (hostOffset < file.sizeBytes()) {
             file.zero(hostOffset, lengthBytes);
         }
+    }
+
+    /** Makes the range read as zeros, and gives its space back to the host if that takes it. */
+    void discard(long hostOffset, long guestOffset, long lengthBytes) throws IOException {
+        zero(hostOffset, guestOffset, lengthBytes);
+        punchWherePossible(hostOffset, lengthBytes);
+    }
+
+    /** Gives the range's space back to the host, if that takes it. What the range reads as must not matter any more. */
+    void punchWherePossible(long hostOffset, long lengthBytes) {
+        try {
+            file.punch(hostOffset, lengthBytes);
+        } catch (IOException refused) {
+            // A hint, for which no guest's request is to fail.
+        }
+    }
+
+    /**
+     * How far a cluster is filled that the disk's end, {@code diskEnd}, may cut. In a file of their own the guest's bytes
+     * end where the disk does.
+     */
+    long endOfFill(long clusterEnd, long diskEnd) {
+        return external ? Math.min(clusterEnd, diskEnd) : clusterEnd;
+    }
+
+    /**
+     * How the file holds bytes of the guest: an external data file may have holes, which read as zeros without a look.
+     */
+    GuestExtent extentAt(long hostOffset, long guestOffset, long lengthBytes) throws IOException {
+        if (!external) {
+            return new GuestExtent(guestOffset, lengthBytes, false, false);
+        }
+        long end = hostOffset + lengthBytes;
+        long dataStart = file.nextData(hostOffset);
+        if (dataStart > hostOffset) {
+            return new GuestExtent(guestOffset, Math.min(dataStart, end) - hostOffset, true, false);
+        }
+        long holeStart = file.nextHole(hostOffset);
+        return holeStart > hostOffset
+                ? new GuestExtent(guestOffset, Math.min(holeStart, end) - hostOffset, false, false)
+                : new GuestExtent(guestOffset, lengthBytes, true, false);
     }
 }

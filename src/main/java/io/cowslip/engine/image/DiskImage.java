@@ -4,16 +4,21 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.cache.CacheOptions;
+import io.cowslip.engine.host.ConnectionQueue;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.SocketChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An open image with its backing chain: the guest's bytes. All methods may be called from any thread at once, except
@@ -24,13 +29,20 @@ import java.util.concurrent.atomic.AtomicLong;
  * next {@link #flush()} that returns. Segments must be native memory.
  */
 public final class DiskImage implements AutoCloseable {
+    /** Five seconds together. */
+    private static final int TRANSFER_POLLS = 5_000;
+
+    private static final long TRANSFER_POLL_NANOS = 1_000_000;
+
     private final Path path;
     private final ImageEnvironment environment;
     private final InFlightRequests requests;
-    private final InFlightRequests changes = new InFlightRequests();
+    private final ChangeGate changes = new ChangeGate();
     private final AtomicLong changeCount = new AtomicLong();
+    private final InFlightRequests transfers = new InFlightRequests();
     private volatile ImageLayer top;
     private volatile ImageOptions options;
+    private volatile boolean transferable;
     private boolean closed;
 
     private DiskImage(
@@ -40,6 +52,7 @@ public final class DiskImage implements AutoCloseable {
         this.requests = requests;
         this.top = top;
         this.options = options;
+        this.transferable = !top.isWritable();
     }
 
     /**
@@ -72,6 +85,44 @@ public final class DiskImage implements AutoCloseable {
         } finally {
             requests.leave(request);
         }
+    }
+
+    /**
+     * The right to hand this image's bytes to {@code connection} as pages of its files, for as long as an answer takes;
+     * null where that cannot be, as with every image that was writable since it was opened.
+     */
+    public @Nullable PageTransfer pageTransfer(SocketChannel connection) throws IOException {
+        if (!transferable) {
+            return null;
+        }
+        ConnectionQueue queue = ConnectionQueue.of(connection);
+        int entered = transfers.enter();
+        if (queue == null || !transferable) {
+            transfers.leave(entered);
+            return null;
+        }
+        return new PageTransfer(this, connection, queue, entered);
+    }
+
+    long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        requireOnDisk(guestOffset, maxLengthBytes);
+        int request = requests.enter();
+        try {
+            return transferable
+                    ? top.transferTo(guestOffset, minLengthBytes, maxLengthBytes, target)
+                    : HostFile.NOT_TRANSFERABLE;
+        } finally {
+            requests.leave(request);
+        }
+    }
+
+    boolean isTransferable() {
+        return transferable;
+    }
+
+    void endTransfer(int entered) {
+        transfers.leave(entered);
     }
 
     /** Writes all of {@code from} at {@code guestOffset}. When it fails, a prefix may be written. */
@@ -144,21 +195,24 @@ public final class DiskImage implements AutoCloseable {
 
     /**
      * Puts other cache sizes, another discard mode, another clean interval or read-only in force while requests go on.
-     * All or nothing: refused options leave everything as it was. The format and {@code cache.direct} cannot change.
-     * Waits for the requests that are under way.
+     * All or nothing: refused options leave everything as it was. The format, the data file, the snapshot and
+     * {@code cache.direct} cannot change.
+     * Waits for the requests that are under way, and where it becomes writable for {@link PageTransfer}s, a few seconds.
      *
-     * @throws ImageException INVALID_OPTION naming what cannot be; BUSY when somebody else keeps it from becoming
-     *     writable
+     * @throws ImageException INVALID_OPTION naming what cannot be; BUSY when somebody else, or a client that takes
+     *     no pages, keeps it from becoming writable
      */
     public synchronized void reconfigure(ImageOptions wanted) throws IOException {
         if (formatOf(wanted) != formatOf(options)) {
             throw ImageException.invalidOption("format", "format cannot change while the image is open");
         }
-        requireSamePageCache(wanted);
-        requireSameSnapshots(wanted);
+        requireSameFiles(wanted);
+        if (options.snapshot() != null && !wanted.readOnly()) {
+            throw ImageException.invalidOption("read-only", "read-only must be true while snapshot is given");
+        }
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
-            reopenForWriting(wanted);
+            endTransfersAndReopen(wanted);
         }
         List<CacheChange> prepared = prepareCaches(wanted);
         try {
@@ -185,36 +239,26 @@ public final class DiskImage implements AutoCloseable {
         return options.format() == null ? ImageFormat.QCOW2 : options.format();
     }
 
-    private void requireSamePageCache(ImageOptions wanted) throws ImageException {
+    private void requireSameFiles(ImageOptions wanted) throws ImageException {
         ImageOptions now = options;
         ImageOptions then = wanted;
-        StringBuilder option = new StringBuilder("cache.direct");
+        String prefix = "";
         for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
-            if (now.direct() != then.direct()) {
-                throw ImageException.invalidOption(
-                        option.toString(),
-                        option + " is " + now.direct()
-                                + " and cannot change while the image is open; close it and open it again");
-            }
+            requireSame(prefix + "cache.direct", now.direct(), then.direct());
+            requireSame(prefix + "data-file", now.dataFile(), then.dataFile());
+            requireSame(prefix + "snapshot", now.snapshot(), then.snapshot());
             now = now.below();
             then = then.below();
-            option.insert(0, "backing.");
+            prefix += "backing.";
         }
     }
 
-    private void requireSameSnapshots(ImageOptions wanted) throws ImageException {
-        ImageOptions now = options;
-        ImageOptions then = wanted;
-        for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
-            if (!Objects.equals(now.snapshot(), then.snapshot())) {
-                throw ImageException.invalidOption(
-                        "snapshot", "snapshot cannot change while the image is open; close it and open it again");
-            }
-            now = now.below();
-            then = then.below();
-        }
-        if (options.snapshot() != null && !wanted.readOnly()) {
-            throw ImageException.invalidOption("read-only", "read-only must be true while snapshot is given");
+    private static void requireSame(String option, @Nullable Object now, @Nullable Object then) throws ImageException {
+        if (!Objects.equals(now, then)) {
+            throw ImageException.invalidOption(
+                    option,
+                    option + " is " + (now == null ? "not given" : now)
+                            + " and cannot change while the image is open; close it and open it again");
         }
     }
 
@@ -240,7 +284,7 @@ public final class DiskImage implements AutoCloseable {
         if (readOnly) {
             becomeReadOnly();
         } else {
-            top.file().lock(ImageLock.WRITER);
+            top.lock(ImageLock.WRITER);
             options = options.withReadOnly(false);
         }
     }
@@ -252,12 +296,37 @@ public final class DiskImage implements AutoCloseable {
         try {
             awaitAllBegun();
             top.settle();
-            top.file().lock(ImageLock.READER);
+            top.lock(ImageLock.READER);
             done = true;
         } finally {
             if (!done) {
                 options = writable;
             }
+        }
+    }
+
+    /** Pages that are on their way to clients must have arrived before the file changes. */
+    private void endTransfersAndReopen(ImageOptions wanted) throws IOException {
+        transferable = false;
+        try {
+            awaitTransfers();
+            reopenForWriting(wanted);
+        } finally {
+            transferable = !top.isWritable();
+        }
+    }
+
+    /** How long that takes is the clients' affair, so there is an end to it. */
+    private void awaitTransfers() throws ImageException {
+        long mark = transfers.mark();
+        for (int poll = 0; !transfers.areOverSince(mark); poll++) {
+            if (poll == TRANSFER_POLLS) {
+                throw ImageException.of(
+                        Kind.BUSY,
+                        path,
+                        "a client that reads it has not taken what it was sent; try again, or open it anew");
+            }
+            LockSupport.parkNanos(TRANSFER_POLL_NANOS);
         }
     }
 
@@ -280,18 +349,49 @@ public final class DiskImage implements AutoCloseable {
         if (!file.identity().equals(old.file().identity())) {
             throw ImageException.of(Kind.BUSY, path, "the file was replaced since the image was opened; open it anew");
         }
-        old.file().unlock();
+        old.unlock();
         file.lock(ImageLock.WRITER);
-        return BackingChain.openTop(file, wanted, old.backing(), environment, requests);
+        return BackingChain.openTop(file, wanted, old, environment, requests);
     }
 
     /** Our own lock on the refused descriptor would be in the way of the old one's, so that goes first. */
     private static void relock(ImageLayer old, HostFile refusedFile, Exception refused) {
         try {
             refusedFile.close();
-            old.file().lock(ImageLock.READER);
+            old.lock(ImageLock.READER);
         } catch (IOException second) {
             refused.addSuppressed(second);
+        }
+    }
+
+    /**
+     * Checks the image's own file, the layers below left out. While it is writable, this goes over the metadata twice: at
+     * first beside everything else, so that the host has it in memory, and then once more while changes of the disk wait,
+     * after everything is flushed. They wait as long as it takes to go over metadata in memory: for a disk of 1 TiB with
+     * clusters of 64 KiB half a second or less. Reads never wait; reconfiguring and cleaning the caches do.
+     *
+     * @throws ImageException UNSUPPORTED_FEATURE for a raw image, or what stops the flush
+     */
+    public CheckReport check(CheckObserver observer) throws IOException {
+        if (top.format() != ImageFormat.QCOW2) {
+            throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image has no metadata to check");
+        }
+        if (top.isWritable()) {
+            ImageCheck.rehearse(top.file(), observer);
+        }
+        return checkUnchanging(observer);
+    }
+
+    private synchronized CheckReport checkUnchanging(CheckObserver observer) throws IOException {
+        changes.hold();
+        try {
+            if (top.isWritable()) {
+                awaitAllBegun();
+                top.settle();
+            }
+            return ImageCheck.ofUnchanging(top.file(), observer);
+        } finally {
+            changes.release();
         }
     }
 

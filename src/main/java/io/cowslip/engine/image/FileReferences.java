@@ -1,6 +1,7 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
+import java.io.IOException;
 import java.nio.file.Path;
 
 /** Decides which file a name inside an image stands for: the policy on backing files, given by who opens images. */
@@ -15,4 +16,17 @@ public interface FileReferences {
      *     protocol), NOT_FOUND when there is no such file
      */
     Path resolve(Path image, String name) throws ImageException;
+
+    /**
+     * Where a new file goes that {@code name} is to stand for in the header of {@code image}. Unless the policy knows
+     * better, that is the image's own folder.
+     *
+     * @throws ImageException FORBIDDEN when {@link #resolve} would never follow the name
+     */
+    default Path resolveNew(Path image, String name) throws IOException {
+        if (name.indexOf('/') >= 0) {
+            throw ImageException.of(ImageException.Kind.FORBIDDEN, "the name leads out of the image's folder");
+        }
+        return image.resolveSibling(name);
+    }
 }

@@ -28,6 +28,7 @@ public final class ImageCreator {
     private final Path file;
     private final CreateOptions options;
     private final ImageEnvironment environment;
+    private final List<Path> made = new ArrayList<>();
 
     private ImageCreator(Path file, CreateOptions options, ImageEnvironment environment) {
         this.file = file;
@@ -51,31 +52,49 @@ public final class ImageCreator {
         long sizeBytes = CreateChecks.roundedSize(options, wantedSizeBytes());
         @Nullable Qcow2Plan plan = options.format() == ImageFormat.RAW ? null : plan(sizeBytes);
         HostFile target = environment.files().open(file, HostFiles.Mode.CREATE_NEW);
-        try {
+        made.add(file);
+        try (target) {
+            String dataFile = options.dataFile();
+            if (dataFile != null) {
+                makeDataFile(environment.references().resolveNew(file, dataFile), sizeBytes);
+            }
             fill(target, sizeBytes, plan);
-            environment
-                    .files()
-                    .syncFolder(Objects.requireNonNull(file.toAbsolutePath().getParent()));
+            syncFolder(file);
         } catch (IOException | RuntimeException e) {
-            remove(e);
+            made.forEach(path -> remove(path, e));
             throw e;
         }
+    }
+
+    /** Durable before the image that names it. */
+    private void makeDataFile(Path path, long sizeBytes) throws IOException {
+        try (HostFile data = environment.files().open(path, HostFiles.Mode.CREATE_NEW)) {
+            made.add(path);
+            data.truncate(sizeBytes);
+            data.sync();
+            syncFolder(path);
+        }
+    }
+
+    private void syncFolder(Path path) throws IOException {
+        environment
+                .files()
+                .syncFolder(Objects.requireNonNull(path.toAbsolutePath().getParent()));
     }
 
     /** All that a qcow2 file will hold. */
     private record Qcow2Plan(InitialLayout layout, byte[] header) {}
 
     private static void fill(HostFile target, long sizeBytes, @Nullable Qcow2Plan plan) throws IOException {
-        try (target) {
-            if (plan == null) {
-                target.truncate(sizeBytes);
-            } else {
-                target.truncate(plan.layout().fileBytes());
-                plan.layout().writeRefcounts(target);
-                writeHeader(target, plan.header());
-            }
-            target.sync();
+        if (plan == null) {
+            target.truncate(sizeBytes);
+        } else {
+            target.truncate(plan.layout().fileBytes());
+            plan.layout().writeRefcounts(target);
+            plan.layout().writeTables(target);
+            writeHeader(target, plan.header());
         }
+        target.sync();
     }
 
     private static void writeHeader(HostFile target, byte[] header) throws IOException {
@@ -84,9 +103,9 @@ public final class ImageCreator {
         }
     }
 
-    private void remove(Exception reason) {
+    private static void remove(Path path, Exception reason) {
         try {
-            Files.deleteIfExists(file);
+            Files.deleteIfExists(path);
         } catch (IOException e) {
             reason.addSuppressed(e);
         }
@@ -98,7 +117,7 @@ public final class ImageCreator {
                 sizeBytes,
                 Integer.numberOfTrailingZeros(options.refcountBits()),
                 false);
-        InitialLayout layout = InitialLayout.of(geometry);
+        InitialLayout layout = InitialLayout.of(geometry, options.dataFileRaw());
         return new Qcow2Plan(layout, fittingHeader(layout).toBytes());
     }
 
@@ -110,7 +129,12 @@ public final class ImageCreator {
             extensions.add(HeaderExtension.backingFormat(backingFormat.wireName()));
         }
         ImageHeader bare = header(layout, extensions);
-        checkBackingNameLength(bare);
+        String dataFile = options.dataFile();
+        if (dataFile != null) {
+            extensions.add(HeaderExtension.externalDataFile(dataFile));
+            bare = header(layout, extensions);
+        }
+        checkNameLengths(bare);
         if (options.version() == 2) {
             return bare;
         }
@@ -119,9 +143,15 @@ public final class ImageCreator {
         return full.sizeBytes() <= full.clusterBytes() ? full : bare;
     }
 
-    private void checkBackingNameLength(ImageHeader header) throws ImageException {
+    private void checkNameLengths(ImageHeader header) throws ImageException {
         String name = options.backingFile();
         if (name == null) {
+            if (header.sizeBytes() > header.clusterBytes()) {
+                throw ImageException.invalidOption(
+                        "data-file",
+                        "the name in data-file is too long for this cluster-size: the header takes "
+                                + header.sizeBytes() + " bytes with it and may take " + header.clusterBytes());
+            }
             return;
         }
         int nameBytes = name.getBytes(StandardCharsets.UTF_8).length;
@@ -151,13 +181,20 @@ public final class ImageCreator {
                 layout.refcountTableClusters(),
                 0,
                 0,
-                zstd ? new Features(Features.COMPRESSION_TYPE, 0, 0) : Features.NONE,
+                features(),
                 geometry.refcountOrder(),
                 version2 ? HeaderLayout.VERSION_2_LENGTH : HeaderLayout.VERSION_3_LENGTH,
                 zstd ? ImageHeader.COMPRESSION_ZSTD : ImageHeader.COMPRESSION_ZLIB,
                 MemorySegment.ofArray(new byte[version2 ? 0 : paddingBytes]),
                 extensions,
                 options.backingFile());
+    }
+
+    private Features features() {
+        boolean zstd = options.compressionType() == CreateOptions.CompressionType.ZSTD;
+        long incompatible =
+                (zstd ? Features.COMPRESSION_TYPE : 0) | (options.dataFile() == null ? 0 : Features.EXTERNAL_DATA_FILE);
+        return new Features(incompatible, 0, options.dataFileRaw() ? Features.RAW_EXTERNAL_DATA : 0);
     }
 
     // The backing file is looked at even where its size is not needed: a name that leads nowhere is refused now.

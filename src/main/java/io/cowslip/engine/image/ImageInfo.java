@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param backingName the backing file as the header names it, or null
  * @param backingFile the file that this name stands for, or null
  * @param backingFormat its format as the header names it, or null
+ * @param dataFileName the external data file as the header names it, or null
+ * @param dataFile the file that this name stands for; null also where there is none or it may not be followed, since an
+ *     image may be opened with another
  * @param qcow2 what only qcow2 has; null for raw
  */
 public record ImageInfo(
@@ -25,12 +28,15 @@ public record ImageInfo(
         @Nullable String backingName,
         @Nullable Path backingFile,
         @Nullable String backingFormat,
+        @Nullable String dataFileName,
+        @Nullable Path dataFile,
         @Nullable Qcow2Facts qcow2) {
 
     /**
      * What the qcow2 header says besides.
      *
      * @param compat {@code 0.10} or {@code 1.1}
+     * @param dataFileRaw whether the data is in another file, which reads as the disk by itself; null: in its own file
      */
     public record Qcow2Facts(
             String compat,
@@ -42,7 +48,8 @@ public record ImageInfo(
             boolean corrupt,
             boolean extendedL2,
             boolean encrypted,
-            int snapshots) {}
+            int snapshots,
+            @Nullable Boolean dataFileRaw) {}
 
     /**
      * The facts of {@code file} and of every file below it, from the top down. A file below has the format that the

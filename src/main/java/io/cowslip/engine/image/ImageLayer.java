@@ -3,8 +3,10 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.ImageLock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,6 +16,21 @@ import org.jspecify.annotations.Nullable;
 sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     HostFile file();
+
+    /** Where the guest's bytes are, as far as the layer has any: its own file or an external data file. */
+    default HostFile dataFile() {
+        return file();
+    }
+
+    /** Goes over from a reader's to a writer's locks on the layer's own files, or back; refused, it keeps what it had. */
+    default void lock(ImageLock lock) throws IOException {
+        file().lock(lock);
+    }
+
+    /** Gives the locks on the layer's own files up. */
+    default void unlock() throws IOException {
+        file().unlock();
+    }
 
     ImageFormat format();
 
@@ -25,6 +42,16 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     /** Fills {@code into} with what the chain from here down holds. */
     void read(long guestOffset, MemorySegment into) throws IOException;
+
+    /**
+     * Hands bytes from {@code guestOffset} on to a socket as pages of the file that they lie in; see {@link
+     * HostFile#transferTo}. Only of a chain that is not written to.
+     *
+     * @return bytes handed over, 0 where {@code target} takes none at the moment; {@link HostFile#NOT_TRANSFERABLE} where
+     *     they do not lie in a file as they are, or fewer than {@code minLengthBytes} of them in one piece
+     */
+    long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException;
 
     /** How the chain from here down reads: a uniform run, at most {@code maxLengthBytes} long. */
     GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException;

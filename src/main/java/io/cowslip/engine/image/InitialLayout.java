@@ -2,6 +2,8 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.L1Entry;
+import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.format.RefcountBits;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
@@ -10,25 +12,33 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Where everything lies in a new image: the header's cluster, the refcount table, the refcount blocks, the L1 table,
- * and nothing behind it. The blocks count themselves and the rest.
+ * and behind it L2 tables where the guest's clusters have their places from the start. The blocks count themselves and
+ * the rest.
  *
  * @param geometry the image's
  * @param refcountTableClusters clusters of the refcount table
  * @param refcountBlocks refcount blocks, a cluster each
  * @param l1Clusters clusters of the L1 table
+ * @param l2Tables L2 tables, a cluster each
  */
-record InitialLayout(ImageGeometry geometry, int refcountTableClusters, int refcountBlocks, int l1Clusters) {
+record InitialLayout(
+        ImageGeometry geometry, int refcountTableClusters, int refcountBlocks, int l1Clusters, int l2Tables) {
 
-    /** Finds the least table and blocks that have a count for every cluster, their own included. */
-    static InitialLayout of(ImageGeometry geometry) {
+    /**
+     * Finds the least table and blocks that have a count for every cluster, their own included.
+     *
+     * @param placed whether every cluster of the guest has its place, the one that it has in an external data file
+     */
+    static InitialLayout of(ImageGeometry geometry, boolean placed) {
         int clusterBits = geometry.clusterBits();
         int l1Clusters =
                 (int) (geometry.roundUpToCluster((long) geometry.l1EntriesNeeded() * Long.BYTES) >>> clusterBits);
-        InitialLayout layout = new InitialLayout(geometry, 1, 1, l1Clusters);
+        int l2Tables = placed ? geometry.l1EntriesNeeded() : 0;
+        InitialLayout layout = new InitialLayout(geometry, 1, 1, l1Clusters, l2Tables);
         while (!layout.countsAllClusters()) {
             int blocks = layout.blocksNeeded();
             int tableClusters = (int) (geometry.roundUpToCluster((long) blocks * Long.BYTES) >>> clusterBits);
-            layout = new InitialLayout(geometry, tableClusters, blocks, l1Clusters);
+            layout = new InitialLayout(geometry, tableClusters, blocks, l1Clusters, l2Tables);
         }
         return layout;
     }
@@ -43,7 +53,7 @@ record InitialLayout(ImageGeometry geometry, int refcountTableClusters, int refc
     }
 
     int clusters() {
-        return 1 + refcountTableClusters + refcountBlocks + l1Clusters;
+        return 1 + refcountTableClusters + refcountBlocks + l1Clusters + l2Tables;
     }
 
     long fileBytes() {
@@ -61,6 +71,49 @@ record InitialLayout(ImageGeometry geometry, int refcountTableClusters, int refc
     /** 0 where there is no L1 table, since the disk has no bytes. */
     long l1TableOffset() {
         return l1Clusters == 0 ? 0 : refcountBlockOffset(refcountBlocks);
+    }
+
+    private long l2TableOffset(int index) {
+        return refcountBlockOffset(refcountBlocks + l1Clusters + index);
+    }
+
+    /** Writes the L1 table and the L2 tables, if there are any, into a file that reads as zeros. */
+    void writeTables(HostFile file) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
+            MemorySegment cluster = loan.segment(geometry.clusterBytes());
+            int entriesPerCluster = geometry.clusterBytes() / Long.BYTES;
+            for (int first = 0; first < l2Tables; first += entriesPerCluster) {
+                fillL1(cluster, first);
+                file.write(l1TableOffset() + (long) first * Long.BYTES, cluster);
+            }
+            for (int table = 0; table < l2Tables; table++) {
+                fillL2(cluster, table);
+                file.write(l2TableOffset(table), cluster);
+            }
+        }
+    }
+
+    private void fillL1(MemorySegment cluster, int firstTable) {
+        cluster.fill((byte) 0);
+        int end = Math.min(l2Tables, firstTable + geometry.clusterBytes() / Long.BYTES);
+        for (int table = firstTable; table < end; table++) {
+            cluster.set(
+                    BigEndian.LONG,
+                    (long) (table - firstTable) * Long.BYTES,
+                    L1Entry.ofCopiedTable(l2TableOffset(table)));
+        }
+    }
+
+    private void fillL2(MemorySegment cluster, int table) {
+        cluster.fill((byte) 0);
+        long first = (long) table << geometry.l2EntriesPerTableBits();
+        long end = Math.min(geometry.guestClusters(), first + (1L << geometry.l2EntriesPerTableBits()));
+        for (long guestCluster = first; guestCluster < end; guestCluster++) {
+            cluster.set(
+                    BigEndian.LONG,
+                    (guestCluster - first) * geometry.l2EntryBytes(),
+                    L2Entry.ofCopiedData(guestCluster << geometry.clusterBits()));
+        }
     }
 
     /** Writes the refcount table and its blocks into a file that reads as zeros. */

@@ -16,9 +16,11 @@ import io.cowslip.engine.codec.ClusterCodec;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.ImageLock;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /** An open qcow2 file: map, then act. Reading is here; what changes metadata is in {@link Qcow2Writing}. */
@@ -38,10 +40,12 @@ final class Qcow2Layer implements ImageLayer {
     /**
      * An image whose header was read and found supported; {@code file} is locked already.
      *
+     * @param dataFile where the header says that the guest's bytes are, locked like {@code file}; null: in that
      * @param requests the requests that may be using this layer
      */
     Qcow2Layer(
             HostFile file,
+            @Nullable HostFile dataFile,
             ImageHeader header,
             @Nullable ImageLayer backing,
             boolean writable,
@@ -50,14 +54,14 @@ final class Qcow2Layer implements ImageLayer {
             InFlightRequests requests)
             throws IOException {
         this.file = file;
-        this.data = new DataStore(file);
+        this.data = DataStore.of(file, dataFile, header.features().rawExternalData());
         this.geometry = header.geometry();
         this.backing = backing;
         this.caches = caches;
         this.budget = CacheBudget.of(cacheOptions, geometry);
-        ActiveL1 l1 =
-                new ActiveL1(ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries()));
-        this.map = new ClusterMap(file, geometry, header.version(), l1, source -> newL2Cache(budget, source));
+        ActiveL1 l1 = new ActiveL1(ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries()));
+        this.map = new ClusterMap(
+                file, geometry, header.version(), data.isExternal(), l1, source -> newL2Cache(budget, source));
         this.codec = ClusterCodec.of(header.compressionType());
         try {
             this.writing = writable
@@ -81,6 +85,11 @@ final class Qcow2Layer implements ImageLayer {
     @Override
     public HostFile file() {
         return file;
+    }
+
+    @Override
+    public HostFile dataFile() {
+        return data.file();
     }
 
     /** Where the guest's bytes are. */
@@ -148,9 +157,29 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
+    public long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        return switch (map.extentAt(guestOffset, maxLengthBytes)) {
+            case Extent.Data run -> data.transferTo(run.hostOffset(), minLengthBytes, run.lengthBytes(), target);
+            case Extent.Hole hole -> transferBelow(guestOffset, minLengthBytes, hole.lengthBytes(), target);
+            case Extent.Zero zero -> HostFile.NOT_TRANSFERABLE;
+            case Extent.Compressed compressed -> HostFile.NOT_TRANSFERABLE;
+        };
+    }
+
+    private long transferBelow(long guestOffset, long minLengthBytes, long lengthBytes, WritableByteChannel target)
+            throws IOException {
+        if (backing == null || guestOffset >= backing.virtualSizeBytes()) {
+            return HostFile.NOT_TRANSFERABLE;
+        }
+        long within = Math.min(lengthBytes, backing.virtualSizeBytes() - guestOffset);
+        return backing.transferTo(guestOffset, minLengthBytes, within, target);
+    }
+
+    @Override
     public GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException {
         return switch (map.extentAt(guestOffset, maxLengthBytes)) {
-            case Extent.Data data -> new GuestExtent(guestOffset, data.lengthBytes(), false, false);
+            case Extent.Data run -> data.extentAt(run.hostOffset(), guestOffset, run.lengthBytes());
             case Extent.Compressed compressed -> new GuestExtent(guestOffset, compressed.lengthBytes(), false, false);
             case Extent.Zero zero -> new GuestExtent(guestOffset, zero.lengthBytes(), true, false);
             case Extent.Hole hole -> extentBelow(guestOffset, hole.lengthBytes());
@@ -275,6 +304,40 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
+    public void lock(ImageLock lock) throws IOException {
+        file.lock(lock);
+        if (data.isExternal()) {
+            boolean locked = false;
+            try {
+                data.file().lock(lock.ofDataFile());
+                locked = true;
+            } finally {
+                if (!locked) {
+                    file.lock(lock == ImageLock.WRITER ? ImageLock.READER : ImageLock.WRITER);
+                }
+            }
+        }
+    }
+
+    @Override
+    public void unlock() throws IOException {
+        file.unlock();
+        if (data.isExternal()) {
+            data.file().unlock();
+        }
+    }
+
+    private void closeFiles() throws IOException {
+        try {
+            if (data.isExternal()) {
+                data.file().close();
+            }
+        } finally {
+            file.close();
+        }
+    }
+
+    @Override
     public void close() throws IOException {
         try {
             if (writing != null) {
@@ -286,7 +349,7 @@ final class Qcow2Layer implements ImageLayer {
             }
             caches.destroy(map.slices());
             codec.close();
-            file.close();
+            closeFiles();
         }
     }
 }

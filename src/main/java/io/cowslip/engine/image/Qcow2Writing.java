@@ -5,8 +5,8 @@ import io.cowslip.engine.alloc.ClusterAllocator;
 import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.alloc.Quarantine;
 import io.cowslip.engine.alloc.Refcounts;
-import io.cowslip.engine.cache.RefcountBlockCache;
 import io.cowslip.engine.cache.ActiveL1;
+import io.cowslip.engine.cache.RefcountBlockCache;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.ImageGeometry;
@@ -56,12 +56,14 @@ final class Qcow2Writing {
                 file,
                 header.refcountTableOffset(),
                 (header.refcountTableClusters() << header.clusterBits()) / Long.BYTES);
-        this.barrier = new WriteBarrier(file, geometry, l1, map, quarantine);
+        this.barrier = new WriteBarrier(file, layer.data().file(), geometry, l1, map, quarantine);
         this.refcounts = new Refcounts(file, geometry, l1, refcountTable, quarantine, this::writeBackRefcounts);
         refcounts.requireSoundTable(file.sizeBytes());
         refcounts.useCache(caches.create(this::loadRefcountBlock));
         this.allocator = new ClusterAllocator(file, geometry, refcounts, quarantine);
-        DataClusters clusters = new DataClusters.Counted(allocator);
+        DataClusters clusters = layer.data().isExternal()
+                ? new DataClusters.Placed(layer.data(), geometry)
+                : new DataClusters.Counted(allocator, geometry);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
         ClusterReservations reservations = new ClusterReservations(metadataLock);
         this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations);
@@ -133,6 +135,10 @@ final class Qcow2Writing {
 
     void zero(long guestOffset, long lengthBytes) throws IOException {
         barrier.requireSound();
+        if (layer.data().isRaw()) {
+            changeRaw(() -> layer.data().zero(guestOffset, guestOffset, lengthBytes));
+            return;
+        }
         long end = guestOffset + lengthBytes;
         long firstWhole = eraser.firstErasable(geometry.roundUpToCluster(guestOffset));
         long endWhole = eraser.endOfWholeClusters(end);
@@ -147,10 +153,26 @@ final class Qcow2Writing {
 
     void discard(long guestOffset, long lengthBytes) throws IOException {
         barrier.requireSound();
-        inSteps(
-                geometry.roundUpToCluster(guestOffset),
-                eraser.endOfWholeClusters(guestOffset + lengthBytes),
-                eraser::discard);
+        long firstWhole = geometry.roundUpToCluster(guestOffset);
+        long endWhole = eraser.endOfWholeClusters(guestOffset + lengthBytes);
+        if (!layer.data().isRaw()) {
+            inSteps(firstWhole, endWhole, eraser::discard);
+        } else if (firstWhole < endWhole) {
+            long end = Math.min(endWhole, geometry.virtualSizeBytes());
+            changeRaw(() -> layer.data().discard(firstWhole, firstWhole, end - firstWhole));
+        }
+    }
+
+    /**
+     * Changes a data file that is to read as the disk at any moment, even after a crash: only there, and never also in
+     * the map, which could tell it differently. What the map has for zeros already is zeros in the file as well.
+     */
+    private void changeRaw(Change change) throws IOException {
+        try {
+            change.make();
+        } finally {
+            barrier.dataWritten();
+        }
     }
 
     /** Writes zeros as a guest would, except where the disk reads as zeros anyhow. */

@@ -4,6 +4,7 @@ import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.WritableByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /** A raw file: guest offset and host offset are the same. A part of a sector at its end counts, padded with zeros. */
@@ -48,6 +49,12 @@ final class RawLayer implements ImageLayer {
         if (count < into.byteSize()) {
             into.asSlice(count).fill((byte) 0);
         }
+    }
+
+    @Override
+    public long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
+            throws IOException {
+        return file.transferTo(guestOffset, minLengthBytes, maxLengthBytes, target);
     }
 
     @Override

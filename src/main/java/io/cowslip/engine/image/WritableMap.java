@@ -142,8 +142,8 @@ final class WritableMap {
                     L2Entry.compressedHostOffset(old, geometry.clusterBits()),
                     L2Entry.compressedPayloadBytes(old, geometry.clusterBits()),
                     false);
-        } else if (L2Entry.hostOffset(old) != 0 && L2Entry.hostOffset(old) != L2Entry.hostOffset(replacement)) {
-            clusters.free(L2Entry.hostOffset(old), geometry.clusterBytes(), punch);
+        } else {
+            clusters.release(old, replacement, punch);
         }
     }
 }

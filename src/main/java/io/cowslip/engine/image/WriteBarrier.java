@@ -51,23 +51,32 @@ final class WriteBarrier {
     private final ClusterMap map;
     private final Quarantine quarantine;
     private final UnsyncedData unsynced;
+    private final UnsyncedData unsyncedData;
     private final AtomicLong newBytes = new AtomicLong();
 
-    WriteBarrier(HostFile file, ImageGeometry geometry, ActiveL1 l1, ClusterMap map, Quarantine quarantine) {
+    /** @param dataFile where the guest's bytes are: {@code file} or another */
+    WriteBarrier(
+            HostFile file,
+            HostFile dataFile,
+            ImageGeometry geometry,
+            ActiveL1 l1,
+            ClusterMap map,
+            Quarantine quarantine) {
         this.file = file;
         this.geometry = geometry;
         this.l1 = l1;
         this.map = map;
         this.quarantine = quarantine;
         this.unsynced = new UnsyncedData(file);
+        this.unsyncedData = file == dataFile ? unsynced : new UnsyncedData(dataFile);
     }
 
     /**
-     * Notes that bytes were written which no sync covers yet. After the write, before anything points at them. Any
-     * thread.
+     * Notes that bytes of the guest were written which no sync covers yet. After the write, before anything points at
+     * them. Any thread.
      */
     void dataWritten() {
-        unsynced.written();
+        unsyncedData.written();
     }
 
     /** The same for a new L2 table. */
@@ -78,12 +87,13 @@ final class WriteBarrier {
     /** The same for the guest's bytes in new clusters. */
     void newDataWritten(long bytes) {
         newBytes.addAndGet(bytes);
-        unsynced.written();
+        unsyncedData.written();
     }
 
     /** Refuses to go on after a failed sync or with metadata known to be corrupt. Any thread. */
     void requireSound() throws ImageException {
         unsynced.requireSound();
+        unsyncedData.requireSound();
     }
 
     /** Takes no more writes, because of {@code cause}. */
@@ -104,7 +114,7 @@ final class WriteBarrier {
         writeBackRefcounts(refcounts);
         publishRefcountTable(refcounts);
         if (map.slices().hasDirty()) {
-            unsynced.sync();
+            syncFiles();
             int entriesPerSlice = map.slices().entriesPerSlice();
             map.slices().writeBack((slice, from) -> write(map.sliceOffset(slice * entriesPerSlice), from));
         }
@@ -119,7 +129,15 @@ final class WriteBarrier {
     /** Makes durable what was written. Any thread, without a lock. */
     void sync() throws IOException {
         newBytes.set(0);
-        unsynced.sync();
+        syncFiles();
+    }
+
+    /** The guest's bytes first, whichever file has them: what points at them is never there before them. */
+    private void syncFiles() throws IOException {
+        unsyncedData.sync();
+        if (unsynced != unsyncedData) {
+            unsynced.sync();
+        }
     }
 
     /** Syncs when that may take long, so that not much is left for a sync under the lock. Any thread, without it. */
@@ -168,7 +186,7 @@ final class WriteBarrier {
                 write(HeaderLayout.AUTOCLEAR_FEATURES, field);
             }
         }
-        unsynced.sync();
+        syncFiles();
     }
 
     private void markInUse(BitmapDirectory bitmaps) throws IOException {

@@ -275,7 +275,6 @@ class ImageHeaderTest {
         return Stream.of(
                 Arguments.of("corrupt", incompatible(Features.CORRUPT), true),
                 Arguments.of("dirty", incompatible(Features.DIRTY), true),
-                Arguments.of("external data file", incompatible(Features.EXTERNAL_DATA_FILE), false),
                 Arguments.of(
                         "extended L2",
                         (Consumer<MemorySegment>) header -> {

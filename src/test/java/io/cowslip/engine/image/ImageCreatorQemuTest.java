@@ -186,7 +186,8 @@ class ImageCreatorQemuTest {
                             data.path("corrupt").asBoolean(false),
                             data.path("extended-l2").asBoolean(false),
                             info.path("encrypted").asBoolean(false),
-                            info.path("snapshots").size()));
+                            info.path("snapshots").size(),
+                            null));
         });
     }
 

@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.testing.ImageAssertions;
-import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.TestImages;
@@ -27,14 +25,6 @@ final class RefusedImagesTest {
 
     @TempDir
     Path folder;
-
-    @Test
-    void refusesExternalDataFiles() throws IOException {
-        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "data_file=" + folder.resolve("data.raw"));
-
-        assertRefused(file, true, ImageException.Kind.UNSUPPORTED_FEATURE, "data file");
-        assertRefused(file, false, ImageException.Kind.UNSUPPORTED_FEATURE, "data file");
-    }
 
     @Test
     void refusesExtendedL2Entries() throws IOException {

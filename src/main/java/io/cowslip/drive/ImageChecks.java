@@ -1,0 +1,76 @@
+package io.cowslip.drive;
+
+import io.cowslip.drive.DriveException.Reason;
+import io.cowslip.engine.host.FileIdentity;
+import io.cowslip.engine.image.CheckObserver;
+import io.cowslip.engine.image.CheckReport;
+import io.cowslip.engine.image.ImageCheck;
+import io.cowslip.engine.image.ImageEnvironment;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Checks and repairs images. A volume is locked meanwhile as QEMU locks it, so that no drive and no other program writes
+ * it during a check, or opens it at all during a repair. The image of an open drive is checked through the drive.
+ */
+public final class ImageChecks {
+    private final ImageRoot root;
+    private final ImageEnvironment environment;
+    private final DriveClaims claims;
+    private final DriveRegistry registry;
+
+    ImageChecks(ImageRoot root, ImageEnvironment environment, DriveClaims claims, DriveRegistry registry) {
+        this.root = root;
+        this.environment = environment;
+        this.claims = claims;
+        this.registry = registry;
+    }
+
+    /**
+     * What a check found.
+     *
+     * @param name the image, relative to the image root
+     */
+    public record Checked(String name, CheckReport report) {}
+
+    /**
+     * Refuses a volume that is not there, or that a drive has in a way that stands against this: none may write it during
+     * a check, none may have it in its chain during a repair ({@code repair} not null).
+     */
+    public void requireFree(String name, ImageCheck.@Nullable Repair repair) throws IOException {
+        FileIdentity identity = ImageRoot.identity(root.existing(name));
+        Optional<DriveId> holder = repair == null ? claims.writer(identity) : claims.holder(identity);
+        holder.ifPresent(drive -> {
+            throw new DriveException(
+                    Reason.IN_USE,
+                    "\"" + name + "\" is in use by drive \"" + drive + "\"; "
+                            + (repair == null ? "check the drive instead" : "close it for the repair"));
+        });
+    }
+
+    /** Refuses a drive that is not open. */
+    public void requireOpen(DriveId id) {
+        registry.drive(id);
+    }
+
+    public Checked checkVolume(String name, CheckObserver observer) throws IOException {
+        requireFree(name, null);
+        Path file = root.existing(name);
+        return new Checked(name, ImageCheck.check(file, observer, environment));
+    }
+
+    public Checked repairVolume(String name, ImageCheck.Repair repair, CheckObserver observer) throws IOException {
+        requireFree(name, repair);
+        Path file = root.existing(name);
+        return new Checked(name, ImageCheck.repair(file, repair, observer, environment));
+    }
+
+    /** Checks an open drive's own image; see {@code DiskImage.check} for what its guests notice. */
+    public Checked checkDrive(DriveId id, CheckObserver observer) throws IOException {
+        try (DriveLease lease = registry.lease(id)) {
+            return new Checked(registry.drive(id).file(), lease.image().check(observer));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.host.HostFile;
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * Repairs an image that nobody else uses. Goes over the metadata several times, each time a little sounder, and in one
+ * order, so that an interruption leaves nothing worse than it was:
+ *
+ * <pre>
+ *   mark corrupt → sync → pointers that lead nowhere vanish → sync → COPIED flags too many vanish → sync
+ *                → counts become right, or new ones take the place of the old → sync → COPIED flags are set → sync
+ *                → marks vanish → sync
+ * </pre>
+ *
+ * <p>A count drops only when no pointer is left that is durable, and a cluster is said to be unshared only once its
+ * count is.
+ */
+final class ImageRepair {
+    private final RepairFile target;
+    private final CheckObserver observer;
+
+    private ImageRepair(HostFile file, CheckObserver observer) {
+        this.target = new RepairFile(file);
+        this.observer = observer;
+    }
+
+    /**
+     * Repairs {@code file}, open and locked for writing.
+     *
+     * @return what a check finds afterwards, and how much of what one found before is repaired
+     */
+    static CheckReport repair(HostFile file, ImageCheck.Repair repair, CheckObserver observer) throws IOException {
+        ImageRepair run = new ImageRepair(file, observer);
+        CheckReport before = run.check().report();
+        switch (repair) {
+            case LEAKS -> run.repairLeaks(before);
+            case ALL -> run.repairAll(before);
+        }
+        CheckReport after = run.check().report();
+        if (after.corruptions() == 0 && after.checkErrors() == 0) {
+            run.target.markSound();
+        }
+        return after.withFixed(
+                Math.max(0, before.corruptions() - after.corruptions()), Math.max(0, before.leaks() - after.leaks()));
+    }
+
+    private CheckRun check() throws IOException {
+        return CheckRun.over(target.file(), HeaderReader.read(target.file()), observer);
+    }
+
+    /** Where more is wrong than leaks, what looks leaked may be what a lost pointer led to. */
+    private void repairLeaks(CheckReport before) throws IOException {
+        if (before.corruptions() == 0 && before.checkErrors() == 0 && before.leaks() > 0) {
+            repairCounts();
+        }
+    }
+
+    private void repairAll(CheckReport before) throws IOException {
+        if (before.isClean()) {
+            return;
+        }
+        if (before.corruptions() > 0 || before.checkErrors() > 0) {
+            target.markCorrupt(HeaderReader.read(target.file()));
+            repairEntries();
+        }
+        repairCounts();
+    }
+
+    private void repairEntries() throws IOException {
+        CheckRun found = check();
+        ImageHeader header = HeaderReader.read(target.file());
+        List<L1Place> l1Tables = new SnapshotTableRepair(target, header, found).repair();
+        new BitmapRepair(target, header, found).repair();
+        new EntryRepair(target, found, new CheckThreads(observer)).repair(l1Tables);
+        target.sync();
+    }
+
+    private void repairCounts() throws IOException {
+        CheckRun found = check();
+        ImageHeader header = HeaderReader.read(target.file());
+        CountRepair counts = new CountRepair(target, header, found);
+        CopiedFlagRepair flags = new CopiedFlagRepair(target, header, found, new CheckThreads(observer));
+        flags.clear();
+        target.sync();
+        if (counts.isPossibleInPlace()) {
+            counts.repairInPlace();
+        } else {
+            counts.rebuild();
+        }
+        target.sync();
+        flags.set();
+        target.sync();
+    }
+}

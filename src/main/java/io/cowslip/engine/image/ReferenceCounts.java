@@ -1,0 +1,53 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.format.ImageGeometry;
+
+/**
+ * How often each cluster of a file is referred to, as far as the file reaches: found by going through all tables, and
+ * what the refcounts should be. Any thread may add.
+ */
+final class ReferenceCounts {
+    private final int clusterBits;
+    private final long fileClusters;
+    private final ClusterCounters counters;
+
+    ReferenceCounts(ImageGeometry geometry, long fileSizeBytes) throws ImageException {
+        clusterBits = geometry.clusterBits();
+        fileClusters = geometry.roundUpToCluster(fileSizeBytes) >>> clusterBits;
+        counters = new ClusterCounters(clusters());
+    }
+
+    /**
+     * Clusters of the file, and one more: what is referred to may reach past the end of the file by less than a
+     * cluster.
+     */
+    long clusters() {
+        return fileClusters + 1;
+    }
+
+    /** Clusters of the file; with the one past its end if anything refers to that. */
+    long clustersInUse() {
+        return counters.get(fileClusters) > 0 ? fileClusters + 1 : fileClusters;
+    }
+
+    ClusterCounters counters() {
+        return counters;
+    }
+
+    int get(long cluster) {
+        return counters.get(cluster);
+    }
+
+    /** Adds {@code times} references to whole clusters. */
+    void addClusters(long first, long length, int times) {
+        counters.add(first, length, times);
+    }
+
+    /** Adds {@code times} references to each cluster that the bytes touch. */
+    void addBytes(long hostOffset, long lengthBytes, int times) {
+        long first = hostOffset >>> clusterBits;
+        long last = (hostOffset + lengthBytes - 1) >>> clusterBits;
+        counters.add(first, last - first + 1, times);
+    }
+}

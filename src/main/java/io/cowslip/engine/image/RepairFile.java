@@ -1,0 +1,100 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.format.BigEndian;
+import io.cowslip.engine.format.Features;
+import io.cowslip.engine.format.HeaderLayout;
+import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.IoBuffers;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The file of an image under repair: what is written, and when it is durable. The caller has the image for itself. Any
+ * thread may write.
+ */
+final class RepairFile {
+    private final HostFile file;
+    private final UnsyncedData unsynced;
+
+    RepairFile(HostFile file) {
+        this.file = file;
+        this.unsynced = new UnsyncedData(file);
+    }
+
+    HostFile file() {
+        return file;
+    }
+
+    void write(long hostOffset, MemorySegment from) throws IOException {
+        unsynced.requireSound();
+        unsynced.written();
+        file.write(hostOffset, from);
+    }
+
+    void writeLong(long hostOffset, long value) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(Long.BYTES)) {
+            MemorySegment bytes = loan.segment(Long.BYTES);
+            bytes.set(BigEndian.LONG, 0, value);
+            write(hostOffset, bytes);
+        }
+    }
+
+    /** Writes a count and an offset that belong together, in one write within one sector. */
+    void writeCountAndOffset(long hostOffset, int count, long offset) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(Integer.BYTES + Long.BYTES)) {
+            MemorySegment bytes = loan.segment(Integer.BYTES + Long.BYTES);
+            bytes.set(BigEndian.INT, 0, count);
+            bytes.set(BigEndian.LONG, Integer.BYTES, offset);
+            write(hostOffset, bytes);
+        }
+    }
+
+    /** The same the other way round. */
+    void writeOffsetAndCount(long hostOffset, long offset, int count) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(Long.BYTES + Integer.BYTES)) {
+            MemorySegment bytes = loan.segment(Long.BYTES + Integer.BYTES);
+            bytes.set(BigEndian.LONG, 0, offset);
+            bytes.set(BigEndian.INT, Long.BYTES, count);
+            write(hostOffset, bytes);
+        }
+    }
+
+    /** Where the next cluster begins that neither lies in the file nor is referred to by anything found. */
+    long end(CheckRun found) throws IOException {
+        ImageGeometry geometry = found.rules().geometry();
+        return Math.max(
+                geometry.roundUpToCluster(file.sizeBytes()),
+                found.references().clustersInUse() << geometry.clusterBits());
+    }
+
+    /** Returns after everything written so far is on stable storage. */
+    void sync() throws IOException {
+        unsynced.sync();
+    }
+
+    /**
+     * Marks the image as corrupt before more than one step is taken, so that nobody writes to it when the repair is
+     * interrupted. Images of version 2 have no such mark.
+     */
+    void markCorrupt(ImageHeader header) throws IOException {
+        Features features = header.features();
+        if (header.version() >= 3 && !features.dirty() && !features.corrupt()) {
+            writeLong(HeaderLayout.INCOMPATIBLE_FEATURES, features.incompatible() | Features.CORRUPT);
+            sync();
+        }
+    }
+
+    /** Takes the marks of a dirty and of a corrupt image away, once everything else is durable. */
+    void markSound() throws IOException {
+        ImageHeader header = HeaderReader.read(file);
+        Features features = header.features();
+        if (features.dirty() || features.corrupt()) {
+            sync();
+            writeLong(
+                    HeaderLayout.INCOMPATIBLE_FEATURES, features.incompatible() & ~(Features.DIRTY | Features.CORRUPT));
+            sync();
+        }
+    }
+}

@@ -1,0 +1,24 @@
+package io.cowslip.job;
+
+import io.cowslip.drive.ImageChecks;
+import java.security.SecureRandom;
+import java.time.InstantSource;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+
+/** Wires jobs. */
+@Configuration(proxyBeanMethods = false)
+@EnableConfigurationProperties(JobProperties.class)
+class JobConfiguration {
+
+    @Bean
+    JobService jobService(ImageChecks checks, JobProperties properties) {
+        return new JobService(new RequestedWork(checks), properties, InstantSource.system(), new SecureRandom());
+    }
+
+    @Bean
+    JobLifecycle jobLifecycle(JobService jobs) {
+        return new JobLifecycle(jobs);
+    }
+}

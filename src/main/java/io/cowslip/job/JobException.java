@@ -1,0 +1,30 @@
+package io.cowslip.job;
+
+/** A request about jobs that cannot be met, by {@link Reason}. */
+public final class JobException extends RuntimeException {
+
+    /** Why. */
+    public enum Reason {
+        /** No job is known under the id. */
+        NO_SUCH_JOB,
+        /** The id is taken by a job that is known. */
+        ID_TAKEN,
+        /** As many jobs wait as may. */
+        LIMIT_REACHED,
+        /** The service is on its way out. */
+        UNAVAILABLE
+    }
+
+    private static final long serialVersionUID = 1;
+
+    private final Reason reason;
+
+    public JobException(Reason reason, String message) {
+        super(message);
+        this.reason = reason;
+    }
+
+    public Reason reason() {
+        return reason;
+    }
+}

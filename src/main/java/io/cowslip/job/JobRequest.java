@@ -1,0 +1,31 @@
+package io.cowslip.job;
+
+import io.cowslip.drive.DriveId;
+import io.cowslip.engine.image.ImageCheck;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a job is to do. A new type of job is a new record here, its result in {@link JobResult}, and its line in
+ * {@link RequestedWork}.
+ */
+public sealed interface JobRequest {
+
+    /** The name of the type, as callers write it. */
+    String type();
+
+    /** Checks a volume that no drive writes, and repairs it if asked to. */
+    record CheckVolume(String file, ImageCheck.@Nullable Repair repair) implements JobRequest {
+        @Override
+        public String type() {
+            return "check";
+        }
+    }
+
+    /** Checks the image of an open drive. */
+    record CheckDrive(DriveId drive) implements JobRequest {
+        @Override
+        public String type() {
+            return "check";
+        }
+    }
+}

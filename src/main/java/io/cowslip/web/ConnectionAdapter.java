@@ -1,0 +1,57 @@
+package io.cowslip.web;
+
+import jakarta.servlet.ServletRequest;
+import org.apache.coyote.Adapter;
+import org.apache.coyote.Request;
+import org.apache.coyote.Response;
+import org.apache.tomcat.util.net.SocketEvent;
+import org.jspecify.annotations.Nullable;
+
+/** Tells each request which connection it came over; else the container's own adapter. */
+final class ConnectionAdapter implements Adapter {
+    private static final String CONNECTION = ConnectionAdapter.class.getName() + ".connection";
+
+    private final Adapter containers;
+    private final DataProtocol.Connection connection;
+
+    ConnectionAdapter(Adapter containers, DataProtocol.Connection connection) {
+        this.containers = containers;
+        this.connection = connection;
+    }
+
+    /** The connection of a request that came without TLS; null for others. */
+    static @Nullable PatientChannel plainConnection(ServletRequest request) {
+        return request.getAttribute(CONNECTION) instanceof PatientChannel plain ? plain : null;
+    }
+
+    @Override
+    public void service(Request request, Response response) throws Exception {
+        request.setAttribute(CONNECTION, connection.channel());
+        containers.service(request, response);
+    }
+
+    @Override
+    public boolean prepare(Request request, Response response) throws Exception {
+        return containers.prepare(request, response);
+    }
+
+    @Override
+    public boolean asyncDispatch(Request request, Response response, SocketEvent event) throws Exception {
+        return containers.asyncDispatch(request, response, event);
+    }
+
+    @Override
+    public void log(Request request, Response response, long time) {
+        containers.log(request, response, time);
+    }
+
+    @Override
+    public void checkRecycled(Request request, Response response) {
+        containers.checkRecycled(request, response);
+    }
+
+    @Override
+    public String getDomain() {
+        return containers.getDomain();
+    }
+}

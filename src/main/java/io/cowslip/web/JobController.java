@@ -1,0 +1,166 @@
+package io.cowslip.web;
+
+import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
+import static io.cowslip.web.ProblemType.ID_TAKEN;
+import static io.cowslip.web.ProblemType.INVALID_OPTION;
+import static io.cowslip.web.ProblemType.IN_USE;
+import static io.cowslip.web.ProblemType.LIMIT_REACHED;
+import static io.cowslip.web.ProblemType.NOT_FOUND;
+import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
+import static io.cowslip.web.ProblemType.NO_SUCH_JOB;
+import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
+import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
+import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
+
+import io.cowslip.drive.Volumes;
+import io.cowslip.job.JobId;
+import io.cowslip.job.JobService;
+import io.cowslip.job.JobView;
+import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.media.Content;
+import io.swagger.v3.oas.annotations.media.ExampleObject;
+import io.swagger.v3.oas.annotations.media.Schema;
+import io.swagger.v3.oas.annotations.responses.ApiResponse;
+import io.swagger.v3.oas.annotations.tags.Tag;
+import java.io.IOException;
+import java.net.URI;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.springframework.http.MediaType;
+import org.springframework.http.ResponseEntity;
+import org.springframework.web.bind.annotation.DeleteMapping;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RequestMapping;
+import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Jobs: what takes long. */
+@RestController
+@RequestMapping("/jobs")
+@Tag(name = "jobs", description = "Work in the background")
+class JobController {
+    private static final String EXAMPLE_ID = "nightly";
+
+    private final JobService jobs;
+    private final JobEvents events;
+    private final Volumes volumes;
+    private final JsonMapper json;
+
+    JobController(JobService jobs, Volumes volumes, JsonMapper json) {
+        this.jobs = jobs;
+        this.events = new JobEvents(jobs, volumes);
+        this.volumes = volumes;
+        this.json = json;
+    }
+
+    @Operation(operationId = "startJob", summary = "Start a job")
+    @io.swagger.v3.oas.annotations.parameters.RequestBody(
+            content =
+                    @Content(
+                            schema = @Schema(oneOf = NewCheck.class),
+                            examples = {
+                                @ExampleObject(name = "check-volume", value = """
+                                        {"type": "check", "file": "vm1/base.qcow2"}"""),
+                                @ExampleObject(name = "check-drive", value = """
+                                        {"type": "check", "drive": "root"}"""),
+                                @ExampleObject(name = "repair", value = """
+                                        {"type": "check", "file": "spare.qcow2", "repair": "all"}""")
+                            }))
+    @ApiResponse(responseCode = "202", description = "The job, and its place in Location")
+    @Fails({
+        UNREADABLE_JSON,
+        UNKNOWN_KEY,
+        INVALID_OPTION,
+        FORBIDDEN_PATH,
+        NOT_FOUND,
+        NO_SUCH_DRIVE,
+        ID_TAKEN,
+        IN_USE,
+        UNSUPPORTED_MEDIA_TYPE,
+        LIMIT_REACHED
+    })
+    @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
+    ResponseEntity<JobBody> start(@RequestBody ObjectNode request) throws IOException {
+        JsonNode type = request.path("type");
+        if (!type.isString() || !type.asString().equals(NewCheck.TYPE)) {
+            throw Refusal.ofOption("type", "type is " + type + "; it may be \"" + NewCheck.TYPE + "\"");
+        }
+        NewCheck check = json.treeToValue(request, NewCheck.class);
+        JobView job = jobs.submit(id(check.id()), check.request());
+        return ResponseEntity.accepted()
+                .location(URI.create("/jobs/" + job.id()))
+                .body(shown(job));
+    }
+
+    private static @Nullable JobId id(@Nullable String text) {
+        try {
+            return text == null ? null : new JobId(text);
+        } catch (IllegalArgumentException refused) {
+            Refusal refusal = Refusal.ofOption("id", String.valueOf(refused.getMessage()));
+            refusal.initCause(refused);
+            throw refusal;
+        }
+    }
+
+    @Operation(
+            operationId = "listJobs",
+            summary = "List jobs in the order in which they came",
+            description = "Of those that have ended, the last 100 (cowslip.jobs.retained) are remembered.")
+    @ApiResponse(responseCode = "200", description = "All jobs that are known")
+    @Fails({})
+    @GetMapping(produces = MediaType.APPLICATION_JSON_VALUE)
+    List<JobBody> list() {
+        return jobs.jobs().stream().map(this::shown).toList();
+    }
+
+    @Operation(operationId = "getJob", summary = "Show a job")
+    @ApiResponse(responseCode = "200", description = "The job, with its result or its problem once it has ended")
+    @Fails({NO_SUCH_JOB})
+    @GetMapping(path = "/{id}", produces = MediaType.APPLICATION_JSON_VALUE)
+    JobBody get(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) {
+        return shown(jobs.job(id));
+    }
+
+    @Operation(
+            operationId = "followJob",
+            summary = "Follow a job by server-sent events",
+            description = "Events named progress, four times per second at most, then one named completed, failed or"
+                    + " cancelled, which ends the stream. The data of each is the job as GET shows it.")
+    @ApiResponse(
+            responseCode = "200",
+            description = "The stream",
+            content = @Content(mediaType = MediaType.TEXT_EVENT_STREAM_VALUE, schema = @Schema(type = "string")))
+    @Fails({NO_SUCH_JOB})
+    @GetMapping(path = "/{id}/events", produces = MediaType.TEXT_EVENT_STREAM_VALUE)
+    SseEmitter events(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) {
+        return events.of(id);
+    }
+
+    @Operation(
+            operationId = "cancelJob",
+            summary = "Cancel a job, or forget one that has ended",
+            description = "A job that waits ends at once, one that runs within moments; it stays to be shown as"
+                    + " cancelled. A repair stops between two writes: the image is no worse than before, and marked as"
+                    + " corrupt where it is not sound. A job that has ended is forgotten: 204.")
+    @ApiResponse(responseCode = "202", description = "The job, which is told to stop")
+    @ApiResponse(responseCode = "204", description = "The job had ended, and is forgotten", content = @Content)
+    @Fails({NO_SUCH_JOB})
+    @DeleteMapping(path = "/{id}", produces = MediaType.APPLICATION_JSON_VALUE)
+    ResponseEntity<JobBody> cancel(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) {
+        JobView job = jobs.cancel(id);
+        return job == null
+                ? ResponseEntity.noContent().build()
+                : ResponseEntity.accepted().body(shown(job));
+    }
+
+    private JobBody shown(JobView job) {
+        return JobBody.of(job, volumes);
+    }
+}

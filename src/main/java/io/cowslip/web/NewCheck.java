@@ -1,0 +1,65 @@
+package io.cowslip.web;
+
+import io.cowslip.drive.DriveId;
+import io.cowslip.engine.image.ImageCheck.Repair;
+import io.cowslip.job.JobRequest;
+import io.swagger.v3.oas.annotations.media.Schema;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A check to be done, of a volume or of a drive.
+ *
+ * @param type {@code check}
+ * @param id the job's name; made up where not given
+ * @param file the volume, relative to the image root
+ * @param drive the open drive
+ * @param repair {@code leaks} or {@code all}; only of a volume that no drive has
+ */
+@Schema(
+        name = "NewCheck",
+        description = "Checks a volume (file) or the image of an open drive (drive) as qemu-img check does, and repairs"
+                + " a volume that no drive has open (repair: leaks or all)")
+record NewCheck(
+        @Schema(
+                requiredMode = Schema.RequiredMode.REQUIRED,
+                allowableValues = {NewCheck.TYPE})
+        String type,
+
+        @Nullable String id,
+        @Nullable String file,
+        @Nullable String drive,
+
+        @Schema(allowableValues = {"leaks", "all"}) @Nullable
+        String repair) {
+
+    static final String TYPE = "check";
+
+    JobRequest request() {
+        if ((file == null) == (drive == null)) {
+            throw Refusal.ofOption("file", "a check takes either file, a volume, or drive, an open drive");
+        }
+        if (drive == null) {
+            return new JobRequest.CheckVolume(String.valueOf(file), repairWanted());
+        }
+        if (repair != null) {
+            throw Refusal.ofOption("repair", "an open drive cannot be repaired; close it and give its file");
+        }
+        return new JobRequest.CheckDrive(driveId(drive));
+    }
+
+    private @Nullable Repair repairWanted() {
+        return switch (repair) {
+            case null -> null;
+            case "leaks" -> Repair.LEAKS;
+            case "all" -> Repair.ALL;
+            default -> throw Refusal.ofOption("repair", "repair is \"" + repair + "\"; it may be \"leaks\" or \"all\"");
+        };
+    }
+
+    private static DriveId driveId(String text) {
+        if (!DriveId.isPossible(text)) {
+            throw Refusal.of(ProblemType.NO_SUCH_DRIVE, "no drive can have the id \"" + text + "\"");
+        }
+        return new DriveId(text);
+    }
+}
