@@ -161,14 +161,20 @@ final class ClusterMap {
 
     /** Host offset of a piece of an L2 table that begins with the entry of {@code guestCluster}. */
     long sliceOffset(long guestCluster) throws ImageException {
-        long l1Entry = l1.entry(l1Index(guestCluster));
-        long table = L1Entry.tableOffset(l1Entry);
-        if (table == 0 || geometry.offsetInCluster(table) != 0 || !L1Entry.reservedBitsAreClear(l1Entry)) {
-            throw corrupt("entry " + l1Index(guestCluster) + " of the L1 table is 0x" + Long.toHexString(l1Entry)
-                    + ", which names no cluster of the file");
-        }
+        int l1Index = l1Index(guestCluster);
+        long table = tableOffset(l1Index, l1.entry(l1Index));
         long index = guestCluster & (1L << geometry.l2EntriesPerTableBits()) - 1;
         return table + index * geometry.l2EntryBytes();
+    }
+
+    /** Where the L2 table lies that the entry {@code l1Entry} at {@code index} of an L1 table leads to. */
+    long tableOffset(int index, long l1Entry) throws ImageException {
+        long table = L1Entry.tableOffset(l1Entry);
+        if (table == 0 || geometry.offsetInCluster(table) != 0 || !L1Entry.reservedBitsAreClear(l1Entry)) {
+            throw corrupt("entry " + index + " of an L1 table is 0x" + Long.toHexString(l1Entry)
+                    + ", which names no cluster of the file");
+        }
+        return table;
     }
 
     private void loadSlices(long guestSlice, int count, MemorySegment into) throws IOException {

@@ -276,6 +276,22 @@ final class Qcow2Layer implements ImageLayer {
         return new Qcow2CacheChange(wanted, newL2Cache(wanted, map.source()));
     }
 
+    /** As {@link Qcow2Writing#changeSnapshots}, with other, empty slices afterwards. */
+    void changeSnapshots(Qcow2Writing.SnapshotAction action) throws IOException {
+        if (data.isExternal()) {
+            throw ImageException.of(
+                    ImageException.Kind.UNSUPPORTED_FEATURE,
+                    file.path(),
+                    "an image with an external data file cannot have snapshots");
+        }
+        L2SliceCache fresh = newL2Cache(budget, map.source());
+        try {
+            writable().changeSnapshots(action);
+        } finally {
+            caches.destroy(map.replaceSlices(fresh));
+        }
+    }
+
     private final class Qcow2CacheChange implements CacheChange {
         private final CacheBudget wanted;
         private final L2SliceCache prepared;

@@ -36,6 +36,7 @@ final class Qcow2Writing {
     private final WriteBarrier barrier;
     private final ClusterWriter writer;
     private final ClusterEraser eraser;
+    private final Snapshots snapshots;
 
     Qcow2Writing(
             Qcow2Layer layer,
@@ -69,6 +70,7 @@ final class Qcow2Writing {
         this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations);
         this.eraser =
                 new ClusterEraser(geometry, header.version(), layer.backing(), writableMap, reservations, barrier);
+        this.snapshots = new Snapshots(file, geometry, l1, map, refcounts, allocator, barrier);
         try {
             barrier.beginWriting(header);
         } catch (IOException | RuntimeException | Error refused) {
@@ -232,6 +234,23 @@ final class Qcow2Writing {
         changing(() -> {
             barrier.commit(refcounts);
             action.run();
+        });
+    }
+
+    /** What is done with snapshots. */
+    @FunctionalInterface
+    interface SnapshotAction {
+        void take(Snapshots snapshots) throws IOException;
+    }
+
+    /**
+     * Changes snapshots, with everything else committed. No request is in flight, and none begins meanwhile; the cached
+     * slices mean nothing afterwards.
+     */
+    void changeSnapshots(SnapshotAction action) throws IOException {
+        changing(() -> {
+            barrier.settle(refcounts, allocator);
+            action.take(snapshots);
         });
     }
 

@@ -223,6 +223,42 @@ final class WriteBarrier {
         }
     }
 
+    /** Writes a table to clusters that nothing points at yet, and zeros behind it up to {@code wholeBytes}. */
+    void writeTable(long hostOffset, MemorySegment table, long wholeBytes) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(wholeBytes)) {
+            MemorySegment whole = loan.segment(wholeBytes);
+            whole.asSlice(table.byteSize()).fill((byte) 0);
+            write(hostOffset, whole.copyFrom(table));
+        }
+    }
+
+    /**
+     * Makes the header name another snapshot table (bytes 60 to 71), durably, after everything before is durable. A
+     * failure leaves it open which one it names, so that the image takes no more writes.
+     */
+    void publishSnapshotTable(int snapshots, long tableOffset) throws IOException {
+        publishTable(HeaderLayout.SNAPSHOT_COUNT, snapshots, tableOffset);
+    }
+
+    /** The same for the L1 table (bytes 36 to 47). */
+    void publishL1Table(int entries, long tableOffset) throws IOException {
+        publishTable(HeaderLayout.L1_ENTRIES, entries, tableOffset);
+    }
+
+    private void publishTable(int field, int count, long tableOffset) throws IOException {
+        unsynced.sync();
+        try (IoBuffers.Loan loan = IoBuffers.borrow(Integer.BYTES + Long.BYTES)) {
+            MemorySegment fields = loan.segment(Integer.BYTES + Long.BYTES);
+            fields.set(BigEndian.INT, 0, count);
+            fields.set(BigEndian.LONG, Integer.BYTES, tableOffset);
+            write(field, fields);
+        } catch (ImageException refused) {
+            fail(refused);
+            throw refused;
+        }
+        unsynced.sync();
+    }
+
     private void write(long hostOffset, MemorySegment from) throws IOException {
         unsynced.written();
         file.write(hostOffset, from);
