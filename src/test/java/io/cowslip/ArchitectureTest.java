@@ -112,12 +112,12 @@ final class ArchitectureTest {
             .resideInAnyPackage("java..", "org.jspecify..", ENGINE + "..");
 
     @ArchTest
-    static final ArchRule CODEC_HAS_ZSTD_BESIDES = classes()
+    static final ArchRule CODEC_HAS_ZSTD_AND_THE_JDKS_CIPHERS_BESIDES = classes()
             .that()
             .resideInAPackage(ENGINE + ".codec")
             .should()
             .onlyDependOnClassesThat()
-            .resideInAnyPackage("java..", "org.jspecify..", ENGINE + "..", "com.github.luben.zstd..")
+            .resideInAnyPackage("java..", "javax.crypto..", "org.jspecify..", ENGINE + "..", "com.github.luben.zstd..")
             .allowEmptyShould(true);
 
     @ArchTest

@@ -69,6 +69,11 @@ class DriveConfiguration {
     }
 
     @Bean
+    SecretFolder secretFolder(DriveProperties properties) {
+        return new SecretFolder(properties.secretsFolder());
+    }
+
+    @Bean
     BadProperty badProperty(Environment environment) {
         return new BadProperty(environment);
     }
@@ -109,11 +114,16 @@ class DriveConfiguration {
             ImageRoot root,
             ImageEnvironment environment,
             DriveDefaults defaults,
+            SecretFolder secrets,
             DriveClaims claims,
             CacheCleaner cleaner,
             ObjectProvider<DriveObserver> observers) {
         return new DriveRegistry(
-                new DriveOpener(root, environment, defaults), claims, cleaner, observer(observers), new SecureRandom());
+                new DriveOpener(root, environment, defaults, secrets),
+                claims,
+                cleaner,
+                observer(observers),
+                new SecureRandom());
     }
 
     private static DriveObserver observer(ObjectProvider<DriveObserver> observers) {
@@ -121,8 +131,8 @@ class DriveConfiguration {
     }
 
     @Bean
-    Volumes volumes(ImageRoot root, ImageEnvironment environment, DriveClaims claims) {
-        return new Volumes(root, environment, claims);
+    Volumes volumes(ImageRoot root, ImageEnvironment environment, DriveClaims claims, SecretFolder secrets) {
+        return new Volumes(root, environment, claims, secrets);
     }
 
     @Bean

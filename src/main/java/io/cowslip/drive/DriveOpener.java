@@ -15,7 +15,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Opens images below the root, in two steps: the chain is known, and can be claimed, before anything is opened. */
-record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults defaults) {
+record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults defaults, SecretFolder secrets) {
     private static final DriveDefaults.Layer RAW = new DriveDefaults.Layer(ImageFormat.RAW, 0);
 
     /**
@@ -84,8 +84,14 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         return new Claim(ImageRoot.identity(file), root.relativeName(file), own && !asked.readOnly(), own);
     }
 
+    /** Passphrases are gone afterwards: those from files, and those that {@code asked} holds. */
     DiskImage open(Chain chain, ImageOptions asked) throws IOException {
-        return DiskImage.open(chain.top(), defaults.fill(asked, chain.layers()), environment);
+        ImageOptions filled = secrets.fill(defaults.fill(asked, chain.layers()));
+        try {
+            return DiskImage.open(chain.top(), filled, environment);
+        } finally {
+            filled.wipeSecrets();
+        }
     }
 
     /** Options for an image that is open, made complete with the defaults. */

@@ -1,6 +1,7 @@
 package io.cowslip.drive;
 
 import io.cowslip.engine.cache.CacheOptions;
+import io.cowslip.engine.image.EncryptOptions;
 import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.ImageOptions.DiscardMode;
@@ -24,6 +25,8 @@ import org.springframework.validation.annotation.Validated;
  * The service's configuration.
  *
  * @param imageRoot Folder that holds the volumes. Made when it is missing.
+ * @param secretsFolder Folder of files that hold passphrases of encrypted images, for requests and drives to name. None
+ *     where not given.
  * @param demoImage Whether an empty image root gets a small image to try things with.
  * @param maxDrives How many drives may be open at once.
  * @param driveDefaults What drives get where a request says nothing.
@@ -33,6 +36,7 @@ import org.springframework.validation.annotation.Validated;
 @ConfigurationProperties("cowslip")
 public record DriveProperties(
         @DefaultValue("images") Path imageRoot,
+        @Nullable Path secretsFolder,
         @DefaultValue("true") boolean demoImage,
         @DefaultValue("1024") @Min(1) int maxDrives,
         @DefaultValue @Valid Options driveDefaults,
@@ -124,6 +128,9 @@ public record DriveProperties(
      * @param lazyRefcounts Whether refcounts may reach the file late, while it is marked as dirty. As the image says where
      *     not given.
      * @param overlapCheck Which metadata is looked out for before anything is written: none, constant, cached or all.
+     * @param dataFile The external data file, relative to the image's folder, where it is not the one that the image
+     *     names.
+     * @param keySecretFile The file in the secrets folder that holds the passphrase of an encrypted image.
      */
     public record StartDrive(
             @NotBlank String file,
@@ -144,7 +151,9 @@ public record DriveProperties(
             @Nullable DiscardMode discard,
             @Nullable Boolean readOnly,
             @Nullable Boolean lazyRefcounts,
-            @Nullable OverlapCheckProperties overlapCheck) {
+            @Nullable OverlapCheckProperties overlapCheck,
+            @Nullable String dataFile,
+            @Nullable String keySecretFile) {
 
         ImageOptions over(ImageOptions otherwise) {
             Options options = new Options(
@@ -159,7 +168,9 @@ public record DriveProperties(
                     readOnly,
                     lazyRefcounts,
                     overlapCheck);
-            return options.over(otherwise, format);
+            return options.over(otherwise, format)
+                    .withDataFile(dataFile)
+                    .withEncrypt(keySecretFile == null ? null : new EncryptOptions(null, null, keySecretFile));
         }
     }
 }

@@ -2,8 +2,10 @@ package io.cowslip.drive;
 
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.drive.DriveOpener.Chain;
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.Secret;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -55,13 +57,17 @@ public final class DriveRegistry {
         return opener.defaults().start();
     }
 
-    /** Opens an image below the image root; {@code id} null: one is made up. */
+    /** Opens an image below the image root, and wipes the passphrases in {@code options}; {@code id} null: one is made up. */
     public DriveView open(@Nullable DriveId id, String file, ImageOptions options) throws IOException {
         DriveId taken = id == null ? new DriveId("d" + tag().substring(0, 10)) : id;
-        Chain chain = claim(taken, file, options);
-        DiskImage image = openClaimed(taken, chain, options);
-        String name = opener.root().relativeName(chain.top());
-        return admit(new Drive(taken, name, image, options, opener.root(), tag()));
+        try {
+            Chain chain = claim(taken, file, options);
+            DiskImage image = openClaimed(taken, chain, options);
+            String name = opener.root().relativeName(chain.top());
+            return admit(new Drive(taken, name, image, options.withoutSecrets(), opener.root(), tag()));
+        } finally {
+            options.wipeSecrets();
+        }
     }
 
     private Chain claim(DriveId id, String file, ImageOptions options) throws IOException {
@@ -142,6 +148,19 @@ public final class DriveRegistry {
 
     private static DriveException closing(DriveId id) {
         return new DriveException(Reason.CLOSING, "drive \"" + id + "\" is closing");
+    }
+
+    /**
+     * The passphrase of a request, for the caller to wipe.
+     *
+     * @param given the passphrase itself, or null
+     * @param file the file in the secrets folder that holds it, or null
+     */
+    public Secret secret(@Nullable Secret given, @Nullable String file) throws ImageException {
+        if (given != null) {
+            return given;
+        }
+        return file == null ? Secret.of("") : opener.secrets().read(file);
     }
 
     private Drive require(DriveId id) {

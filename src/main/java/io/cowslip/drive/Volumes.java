@@ -9,6 +9,7 @@ import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.ImageCreator;
 import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.NewEncryption;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,8 +32,10 @@ public final class Volumes {
     private final ImageEnvironment environment;
     private final DriveClaims claims;
     private final VolumeListing listing;
+    private final SecretFolder secrets;
 
-    Volumes(ImageRoot root, ImageEnvironment environment, DriveClaims claims) {
+    Volumes(ImageRoot root, ImageEnvironment environment, DriveClaims claims, SecretFolder secrets) {
+        this.secrets = secrets;
         this.root = root;
         this.environment = environment;
         this.claims = claims;
@@ -60,6 +63,29 @@ public final class Volumes {
     /** A host file as callers may see it: relative to the root. */
     public String relativeName(Path file) {
         return root.relativeName(file);
+    }
+
+    /**
+     * Creates an encrypted volume, and wipes its passphrase.
+     *
+     * @param keySecretFile the file in the secrets folder that holds the passphrase; null: it is in {@code encryption}
+     * @param iterTimeMillis how long a passphrase may take to be tried
+     */
+    public List<ImageInfo> create(
+            String name,
+            CreateOptions options,
+            NewEncryption encryption,
+            @Nullable String keySecretFile,
+            long iterTimeMillis)
+            throws IOException {
+        NewEncryption keyed =
+                keySecretFile == null ? encryption : encryption.withKeySecret(secrets.read(keySecretFile));
+        try {
+            int iterations = keyed.iterationsIn(iterTimeMillis, System::nanoTime);
+            return create(name, options.withEncrypt(keyed.withIterations(iterations)));
+        } finally {
+            keyed.keySecret().close();
+        }
     }
 
     /** Creates a volume, and the folders that its name takes. */

@@ -35,7 +35,9 @@ public final class ImageException extends IOException {
         /** There is such a file already. */
         ALREADY_EXISTS,
         /** The file may not be reached from here. */
-        FORBIDDEN
+        FORBIDDEN,
+        /** The passphrase given is not one of the image's. */
+        KEY_REFUSED
     }
 
     private static final long serialVersionUID = 1;

@@ -96,6 +96,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case NOT_FOUND -> ProblemType.NOT_FOUND;
             case ALREADY_EXISTS -> ProblemType.ALREADY_EXISTS;
             case FORBIDDEN -> ProblemType.FORBIDDEN_PATH;
+            case KEY_REFUSED -> ProblemType.KEY_REFUSED;
         };
     }
 

@@ -6,6 +6,7 @@ import static io.cowslip.web.ProblemType.ID_TAKEN;
 import static io.cowslip.web.ProblemType.INVALID_IMAGE;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.ProblemType.IN_USE;
+import static io.cowslip.web.ProblemType.KEY_REFUSED;
 import static io.cowslip.web.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.ProblemType.NOT_FOUND;
 import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
@@ -83,6 +84,7 @@ class DriveController {
         ID_TAKEN,
         IN_USE,
         BUSY,
+        KEY_REFUSED,
         UNSUPPORTED_MEDIA_TYPE,
         INVALID_IMAGE,
         UNSUPPORTED_FEATURE,

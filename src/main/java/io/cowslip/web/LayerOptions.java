@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param lazyRefcounts {@code lazy-refcounts}: whether refcounts may reach the file late
  * @param overlapCheck {@code overlap-check} and its parts
  * @param dataFile {@code data-file}: the external data file, relative to the image's folder
+ * @param encrypt how the layer is read where it is encrypted
  * @param snapshot the internal snapshot, by id or name, that is read in the place of the active disk
  * @param backing the options of the layer below
  */
@@ -55,6 +56,8 @@ record LayerOptions(
         @JsonUnwrapped @Nullable OverlapCheckOptions overlapCheck,
 
         @Schema(description = ABOUT_DATA_FILE) @Nullable String dataFile,
+
+        @Nullable Encryption encrypt,
 
         @Schema(description = ABOUT_SNAPSHOT) @Nullable String snapshot,
 
@@ -100,6 +103,7 @@ record LayerOptions(
                 options.lazyRefcounts(),
                 OverlapCheckOptions.of(options.overlapCheck()),
                 options.dataFile(),
+                Encryption.of(options.encrypt()),
                 options.snapshot(),
                 options.backing() == null ? null : of(options.backing()));
     }
@@ -130,6 +134,7 @@ record LayerOptions(
                                 ? defaults.overlapCheck()
                                 : overlapCheck.over(defaults.overlapCheck(), prefix))
                 .withDataFile(dataFile)
+                .withEncrypt(encrypt == null ? null : encrypt.options(prefix + "encrypt."))
                 .withSnapshot(snapshot == null ? defaults.snapshot() : snapshot);
     }
 

@@ -43,6 +43,8 @@ record OpenRequest(
         @Schema(description = LayerOptions.ABOUT_DATA_FILE) @Nullable
         String dataFile,
 
+        @Nullable Encryption encrypt,
+
         @Schema(description = LayerOptions.ABOUT_SNAPSHOT) @Nullable
         String snapshot,
 
@@ -63,6 +65,7 @@ record OpenRequest(
                 lazyRefcounts,
                 overlapCheck,
                 dataFile,
+                encrypt,
                 snapshot,
                 backing);
     }

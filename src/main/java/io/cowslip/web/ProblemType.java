@@ -50,6 +50,10 @@ enum ProblemType {
             HttpStatus.FORBIDDEN,
             "The drive is read-only",
             "The drive was opened with \"read-only\": true. PATCH the drive to make it writable."),
+    KEY_REFUSED(
+            HttpStatus.FORBIDDEN,
+            "The passphrase is not one of the image's",
+            "No key slot of the encrypted image opens with the passphrase given."),
     NO_SUCH_DRIVE(
             HttpStatus.NOT_FOUND, "No such drive", "No drive is open under this id. GET /drives lists those that are."),
     NO_SUCH_JOB(

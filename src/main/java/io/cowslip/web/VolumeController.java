@@ -126,6 +126,12 @@ class VolumeController {
                                         {"virtual-size": "8G"}"""),
                                 @ExampleObject(name = "overlay", value = """
                                         {"format": "qcow2", "backing-file": "root.qcow2", "backing-format": "qcow2"}"""),
+                                @ExampleObject(name = "with-data-file", value = """
+                                        {"virtual-size": "1G", "data-file": "new.data", "data-file-raw": true}"""),
+                                @ExampleObject(name = "encrypted", value = """
+                                        {"virtual-size": "1G",
+                                         "encrypt": {"format": "luks", "key-secret": "correct horse",
+                                                     "cipher-alg": "aes-256", "iter-time": 500}}"""),
                                 @ExampleObject(name = "in-full", value = """
                                         {"format": "qcow2", "virtual-size": 1073741824, "cluster-size": "128K",
                                          "refcount-bits": 8, "compression-type": "zstd", "compat": "1.1",
@@ -152,7 +158,15 @@ class VolumeController {
             @PathVariable @Parameter(description = VOLUME, example = "vm1/new.qcow2") String path,
             @RequestBody VolumeRequest request)
             throws IOException {
-        List<ImageInfo> chain = volumes.create(name(path), request.options());
+        VolumeEncryption encryption = request.encrypt();
+        List<ImageInfo> chain = encryption == null
+                ? volumes.create(name(path), request.options())
+                : volumes.create(
+                        name(path),
+                        request.options(),
+                        encryption.options(),
+                        encryption.keySecretFile(),
+                        encryption.iterTimeMillis());
         return ResponseEntity.created(UriComponentsBuilder.fromPath("/volumes" + path)
                         .build()
                         .encode()
@@ -163,7 +177,8 @@ class VolumeController {
     @Operation(
             operationId = "deleteVolume",
             summary = "Delete a volume",
-            description = "Refused while the volume is open as a drive or another volume backs on it.")
+            description =
+                    "Refused while the volume is open as a drive, another volume backs on it or has its data in it.")
     @ApiResponse(responseCode = "204", description = "The file is gone")
     @Fails({FORBIDDEN_PATH, NOT_FOUND, IN_USE, BUSY})
     @DeleteMapping("/{*path}")

@@ -31,6 +31,10 @@ record VolumeFacts(
     @Schema(name = "VolumeFormat")
     record FormatSpecific(String type, Data data) {}
 
+    /** What encrypts the disk. */
+    @Schema(name = "VolumeEncryption")
+    record Encrypt(String format) {}
+
     /** What only qcow2 has. */
     @Schema(name = "Qcow2Facts")
     record Data(
@@ -40,6 +44,7 @@ record VolumeFacts(
             int refcountBits,
             boolean corrupt,
             boolean extendedL2,
+            @Nullable Encrypt encrypt,
             @Nullable String dataFile,
             @Nullable Boolean dataFileRaw) {
 
@@ -51,6 +56,9 @@ record VolumeFacts(
                     facts.refcountBits(),
                     facts.corrupt(),
                     facts.extendedL2(),
+                    facts.encryption() == null
+                            ? null
+                            : new Encrypt(facts.encryption().wireName()),
                     shownName(dataFileName),
                     facts.dataFileRaw());
         }
@@ -65,7 +73,7 @@ record VolumeFacts(
                 image.actualSizeBytes(),
                 qcow2 == null ? null : qcow2.clusterSizeBytes(),
                 qcow2 == null ? null : qcow2.dirty(),
-                (qcow2 != null && qcow2.encrypted()) ? true : null,
+                (qcow2 != null && qcow2.encryption() != null) ? true : null,
                 shownName(image.backingName()),
                 image.backingFile() == null ? null : volumes.relativeName(image.backingFile()),
                 image.backingFormat(),

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param compat {@code 0.10} (version 2) or {@code 1.1} (version 3)
  * @param preallocation only {@code off} yet
  * @param dataFile a file to make for the disk's data, relative to the new volume's folder
+ * @param encrypt how the disk is encrypted
  * @param dataFileRaw whether that file is to read as the disk by itself
  */
 @Schema(name = "NewVolume", description = "A new image file, with the names of qemu-img create")
@@ -33,7 +34,8 @@ record VolumeRequest(
         @Nullable String preallocation,
         @Nullable Boolean extendedL2,
         @Nullable String dataFile,
-        @Nullable Boolean dataFileRaw) {
+        @Nullable Boolean dataFileRaw,
+        @Nullable VolumeEncryption encrypt) {
 
     private static final int DEFAULT_CLUSTER_BYTES = 65536;
     private static final int DEFAULT_REFCOUNT_BITS = 16;

@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DriveObserver;
+import io.cowslip.engine.image.Secret;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.core.StandardHost;
 import org.springframework.beans.factory.ObjectProvider;
@@ -39,7 +40,9 @@ class WebConfiguration implements WebMvcConfigurer {
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
                 .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-                .addModule(new SimpleModule().addDeserializer(ByteSize.class, new ByteSizeReader()));
+                .addModule(new SimpleModule()
+                        .addDeserializer(ByteSize.class, new ByteSizeReader())
+                        .addDeserializer(Secret.class, new SecretReader()));
     }
 
     /** The version travels in a header, so that paths stay what they are. */

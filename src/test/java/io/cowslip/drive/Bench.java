@@ -38,8 +38,8 @@ final class Bench implements AutoCloseable {
         environment = new ImageEnvironment(HostFiles.posix(), root, CacheFactory.plain());
         cleaner = new CacheCleaner(scheduler, () -> Instant.EPOCH, observer);
         DriveClaims claims = new DriveClaims(8);
-        volumes = new Volumes(root, environment, claims);
-        DriveOpener opener = new DriveOpener(root, environment, new DriveDefaults(defaults));
+        volumes = new Volumes(root, environment, claims, new SecretFolder(null));
+        DriveOpener opener = new DriveOpener(root, environment, new DriveDefaults(defaults), new SecretFolder(null));
         registry = new DriveRegistry(opener, claims, cleaner, observer, new Random(1));
     }
 

@@ -60,6 +60,11 @@ public final class QemuTools {
         return run("qemu-io", arguments);
     }
 
+    /** Runs {@code qemu-io} with these arguments. */
+    public static Processes.Output io(List<String> arguments) {
+        return run("qemu-io", arguments);
+    }
+
     /** Writes and the like on a qcow2 image; each must succeed. qemu-io reports a failed command on its output only. */
     public static void edit(Path image, String... commands) {
         Processes.Output output = io("qcow2", image, commands).succeeded();

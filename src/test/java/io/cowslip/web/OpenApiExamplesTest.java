@@ -74,6 +74,7 @@ class OpenApiExamplesTest extends RunningService {
     /** The volumes that the examples speak of, and the drive {@code root}, unless the example opens one itself. */
     private static void prepare(DocumentedOperation operation) throws IOException {
         file("vm1/new.qcow2");
+        file("vm1/new.data");
         Files.write(file("plain.raw"), new byte[MIB]);
         Files.write(file("spare.qcow2"), new byte[MIB]);
         file("vm1/base.qcow2");
@@ -90,6 +91,26 @@ class OpenApiExamplesTest extends RunningService {
         if (operation.path().startsWith("/jobs")) {
             prepareJobs();
         }
+        if (operation.path().contains("/key-slots")) {
+            prepareKeySlots();
+        }
+    }
+
+    /** An encrypted drive with two passphrases. */
+    private static void prepareKeySlots() {
+        file("vm1/secret.qcow2");
+        json("{\"virtual-size\": \"1M\", \"encrypt\": {\"key-secret\": \"correct horse\", \"iter-time\": 1}}")
+                .put("/volumes/vm1/secret.qcow2")
+                .then()
+                .statusCode(201);
+        json("{\"id\": \"secret\", \"file\": \"vm1/secret.qcow2\", \"encrypt\": {\"key-secret\": \"correct horse\"}}")
+                .post("/drives")
+                .then()
+                .statusCode(201);
+        json("{\"key-secret\": \"correct horse\", \"new-secret\": \"x\", \"keyslot\": 1, \"iter-time\": 1}")
+                .post("/drives/secret/key-slots")
+                .then()
+                .statusCode(201);
     }
 
     /** A volume to repair, and the job that the examples name, which has ended or not. */

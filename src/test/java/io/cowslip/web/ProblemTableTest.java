@@ -32,7 +32,8 @@ class ProblemTableTest {
         "BUSY,409,busy",
         "NOT_FOUND,404,not-found",
         "ALREADY_EXISTS,409,already-exists",
-        "FORBIDDEN,403,forbidden-path"
+        "FORBIDDEN,403,forbidden-path",
+        "KEY_REFUSED,403,key-refused"
     })
     void kindsOfTheEngine(Kind kind, int status, String type) {
         Refusal problem = ApiProblems.problem(ImageException.of(kind, "what it was"), String::valueOf);

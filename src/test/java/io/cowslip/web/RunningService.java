@@ -34,6 +34,9 @@ abstract class RunningService {
 
     private static final Path ROOT = newRoot();
 
+    /** Where files with passphrases are. */
+    static final Path SECRETS = newRoot();
+
     @LocalServerPort
     private int port;
 
@@ -48,6 +51,7 @@ abstract class RunningService {
     @DynamicPropertySource
     static void imageRoot(DynamicPropertyRegistry registry) {
         registry.add("cowslip.image-root", ROOT::toString);
+        registry.add("cowslip.secrets-folder", SECRETS::toString);
     }
 
     @BeforeEach

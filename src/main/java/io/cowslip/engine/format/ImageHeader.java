@@ -48,6 +48,13 @@ public record ImageHeader(
         List<HeaderExtension> extensions,
         @Nullable String backingName) {
 
+    public static final int CRYPT_NONE = 0;
+
+    /** AES-128-CBC under the bare passphrase. */
+    public static final int CRYPT_AES = 1;
+
+    public static final int CRYPT_LUKS = 2;
+
     /** Raw deflate, without a zlib header. */
     public static final int COMPRESSION_ZLIB = 0;
 
@@ -118,6 +125,20 @@ public record ImageHeader(
         return null;
     }
 
+    /**
+     * Where the LUKS header is, or null where the image has none.
+     *
+     * @throws ImageException INVALID_FORMAT when it cannot lie where the extension says
+     */
+    public @Nullable EncryptionArea encryptionArea(long fileSizeBytes) throws ImageException {
+        for (HeaderExtension extension : extensions) {
+            if (extension.type() == HeaderExtension.ENCRYPTION_HEADER) {
+                return EncryptionArea.parse(extension.data(), geometry(), fileSizeBytes);
+            }
+        }
+        return null;
+    }
+
     /** The external data file's name as it stands in the file, or null. */
     public @Nullable String dataFileName() {
         if (!features.externalDataFile()) {
@@ -153,10 +174,12 @@ public record ImageHeader(
      * What the header must say before the first write: the bits of autoclear features that this engine does not keep
      * true are cleared. The bit of the bitmaps stays: before the first write the bitmaps are marked as in use
      * ({@link BitmapDirectory#markInUse}), so what the bit vouches for remains true. So does that of a raw data file,
-     * which holds what the guest reads at every moment.
+     * which holds what the guest reads at every moment, unless that is encrypted.
      */
     public ImageHeader forWriting() {
-        long kept = features.rawExternalData() ? Features.BITMAPS | Features.RAW_EXTERNAL_DATA : Features.BITMAPS;
+        long kept = features.rawExternalData() && cryptMethod == CRYPT_NONE
+                ? Features.BITMAPS | Features.RAW_EXTERNAL_DATA
+                : Features.BITMAPS;
         return withFeatures(features.withAutoclear(features.autoclear() & kept));
     }
 

@@ -24,15 +24,16 @@ final class SupportedFeatures {
         if (header.features().extendedL2()) {
             throw unsupported("extended L2 entries (subclusters)");
         }
-        if (header.cryptMethod() != 0) {
-            throw unsupported("encryption (crypt method " + header.cryptMethod() + ")");
-        }
         if (writable) {
             requireWritable(header);
         }
     }
 
     private static void requireWritable(ImageHeader header) throws ImageException {
+        if (header.cryptMethod() == ImageHeader.CRYPT_AES) {
+            throw refusedForWriting("has the format's first encryption, AES under the bare passphrase, which protects"
+                    + " too little; \"qemu-img convert\" makes it a LUKS one");
+        }
         if (header.features().corrupt()) {
             throw refusedForWriting("is marked corrupt" + REPAIR);
         }

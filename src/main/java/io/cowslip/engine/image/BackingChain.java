@@ -3,6 +3,7 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.alloc.InFlightRequests;
+import io.cowslip.engine.codec.ClusterCipher;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
@@ -63,7 +64,7 @@ final class BackingChain {
                 throw ImageException.of(
                         Kind.BUSY, data.path(), "the data file was replaced since the image was opened; open it anew");
             }
-            return chain.newLayer(opened, old.backing());
+            return chain.newLayer(opened, old.backing(), cipherOf(old));
         } catch (IOException | RuntimeException | Error failure) {
             if (opened.dataFile != null) {
                 close(opened.dataFile::close, failure);
@@ -72,12 +73,19 @@ final class BackingChain {
         }
     }
 
+    /** What an open image was unlocked with: its passphrase is not kept. */
+    private static @Nullable ClusterCipher cipherOf(ImageLayer layer) {
+        EncryptedData encrypted =
+                layer instanceof Qcow2Layer qcow2 ? qcow2.data().encrypted() : null;
+        return encrypted == null ? null : encrypted.copyOfCipher();
+    }
+
     private ImageLayer openAll(Path file, ImageOptions options) throws IOException {
         ImageLayer layer = null;
         try {
             openFiles(file, options);
             for (OpenedFile next : opened.reversed()) {
-                layer = newLayer(next, layer);
+                layer = newLayer(next, layer, cipher(next));
             }
             return java.util.Objects.requireNonNull(layer);
         } catch (IOException | RuntimeException | Error failure) {
@@ -219,21 +227,48 @@ final class BackingChain {
         }
     }
 
-    private ImageLayer newLayer(OpenedFile next, @Nullable ImageLayer backing) throws IOException {
+    private static @Nullable ClusterCipher cipher(OpenedFile next) throws IOException {
+        if (next.header == null) {
+            Encryption.refuse(next.file, next.options.encrypt());
+            return null;
+        }
+        return Encryption.unlock(next.file, next.header, next.options);
+    }
+
+    /** @param cipher the new layer's own; ended here where there comes to be none */
+    private ImageLayer newLayer(OpenedFile next, @Nullable ImageLayer backing, @Nullable ClusterCipher cipher)
+            throws IOException {
         boolean top = opened.isEmpty() || next == opened.getFirst();
         boolean writable = top && !next.options.readOnly();
         if (next.header == null) {
             return new RawLayer(next.file, writable);
         }
-        return new Qcow2Layer(
-                next.file,
-                next.dataFile,
-                next.header,
-                backing,
-                writable,
-                next.options.caches(),
-                environment.caches(),
-                requests);
+        try {
+            return new Qcow2Layer(
+                    next.file,
+                    data(next, next.header, cipher),
+                    next.header,
+                    backing,
+                    writable,
+                    next.options.caches(),
+                    environment.caches(),
+                    requests);
+        } catch (IOException | RuntimeException | Error refused) {
+            if (cipher != null) {
+                cipher.close();
+            }
+            throw refused;
+        }
+    }
+
+    private static DataStore data(OpenedFile opened, ImageHeader header, @Nullable ClusterCipher cipher) {
+        HostFile file = opened.dataFile == null ? opened.file : opened.dataFile;
+        boolean legacy = header.cryptMethod() == ImageHeader.CRYPT_AES;
+        return DataStore.of(
+                opened.file,
+                opened.dataFile,
+                header.features().rawExternalData(),
+                cipher == null ? null : new EncryptedData(file, cipher, legacy));
     }
 
     /** Closes the layers made so far, and the files that no layer has taken over yet. */

@@ -120,6 +120,14 @@ final class ChainFacts {
         }
     }
 
+    private static EncryptOptions.@Nullable Format encryption(ImageHeader header) {
+        return switch (header.cryptMethod()) {
+            case ImageHeader.CRYPT_AES -> EncryptOptions.Format.AES;
+            case ImageHeader.CRYPT_LUKS -> EncryptOptions.Format.LUKS;
+            default -> null;
+        };
+    }
+
     private static ImageInfo.Qcow2Facts facts(ImageHeader header) {
         return new ImageInfo.Qcow2Facts(
                 header.version() == 2 ? "0.10" : "1.1",
@@ -132,7 +140,7 @@ final class ChainFacts {
                 header.features().dirty(),
                 header.features().corrupt(),
                 header.features().extendedL2(),
-                header.cryptMethod() != 0,
+                encryption(header),
                 header.snapshotCount(),
                 header.features().externalDataFile() ? header.features().rawExternalData() : null);
     }

@@ -1,6 +1,7 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.format.BigEndian;
+import io.cowslip.engine.format.Features;
 import io.cowslip.engine.format.HeaderExtension;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
@@ -100,6 +101,11 @@ final class CheckRun {
     }
 
     private void countReferences() throws IOException {
+        if (saysRawWithoutDataFile(header)) {
+            Place place = new Place(Table.HEADER, null, -1, -1);
+            tally.corruption(
+                    Kind.RESERVED_BITS, place, 0, 1, "autoclear bit 1 speaks of a data file, and there is none");
+        }
         refer(Table.HEADER, null, 0, geometry.clusterBytes());
         l1Tables.add(new L1Place(null, header.l1TableOffset(), header.l1Entries()));
         readSnapshotTable();
@@ -112,6 +118,12 @@ final class CheckRun {
                 header.refcountTableOffset(),
                 (long) header.refcountTableClusters() << header.clusterBits());
         referToRefcountBlocks();
+    }
+
+    /** QEMU opens no such image. */
+    static boolean saysRawWithoutDataFile(ImageHeader header) {
+        return (header.features().autoclear() & Features.RAW_EXTERNAL_DATA) != 0
+                && !header.features().externalDataFile();
     }
 
     /** Counts a table's clusters; false where it lies past the end of the file. */

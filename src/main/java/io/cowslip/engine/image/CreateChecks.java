@@ -15,6 +15,7 @@ final class CreateChecks {
     static void check(CreateOptions options) throws ImageException {
         checkBacking(options);
         checkDataFile(options);
+        checkEncryption(options);
         if (options.format() == ImageFormat.RAW) {
             return;
         }
@@ -79,6 +80,23 @@ final class CreateChecks {
             throw ImageException.invalidOption(
                     "data-file-raw", "data-file-raw is given with backing-file; it must be one of them");
         }
+    }
+
+    private static void checkEncryption(CreateOptions options) throws ImageException {
+        NewEncryption encryption = options.encrypt();
+        if (encryption == null) {
+            return;
+        }
+        if (options.format() == ImageFormat.RAW) {
+            throw ImageException.invalidOption(
+                    "encrypt", "encrypt is given for a raw image; only a qcow2 image may be encrypted");
+        }
+        if (options.dataFileRaw()) {
+            throw ImageException.invalidOption(
+                    "data-file-raw",
+                    "data-file-raw is given with encrypt, but an encrypted file does not read as the disk");
+        }
+        encryption.check();
     }
 
     private static void checkClusterSize(int clusterBytes) throws ImageException {

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param dataFile the name of an external data file to make and to store, relative to the new image's folder; null: none
  * @param dataFileRaw whether the data file is to read as the disk by itself: then its L2 tables are made at once, and
  *     there is no backing file
+ * @param encrypt how the disk is encrypted; null: not at all
  */
 public record CreateOptions(
         ImageFormat format,
@@ -27,7 +28,8 @@ public record CreateOptions(
         CompressionType compressionType,
         int version,
         @Nullable String dataFile,
-        boolean dataFileRaw) {
+        boolean dataFileRaw,
+        @Nullable NewEncryption encrypt) {
 
     /** The header's {@code compression_type}. */
     public enum CompressionType {
@@ -55,7 +57,8 @@ public record CreateOptions(
                 compressionType,
                 version,
                 null,
-                false);
+                false,
+                null);
     }
 
     /** The same with its data in a file of its own. */
@@ -70,7 +73,24 @@ public record CreateOptions(
                 compressionType,
                 version,
                 name,
-                raw);
+                raw,
+                encrypt);
+    }
+
+    /** The same, encrypted. */
+    public CreateOptions withEncrypt(@Nullable NewEncryption other) {
+        return new CreateOptions(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                dataFile,
+                dataFileRaw,
+                other);
     }
 
     /** What {@code qemu-img create -f qcow2} makes. */

@@ -50,7 +50,7 @@ sealed interface DataClusters {
     /**
      * Clusters of an external data file, each where it lies on the disk (qcow2 specification, "Incompatible features",
      * bit 2), without counts. Nobody else ever gets such a place, so it needs no quarantine: what a crash brings back of
-     * an old entry then leads to old bytes, or to zeros that a request asked for.
+     * an old entry then leads to old bytes, or to zeros that a request asked for. Encrypted ones keep their space.
      */
     record Placed(DataStore data, ImageGeometry geometry) implements DataClusters {
         @Override
@@ -65,7 +65,9 @@ sealed interface DataClusters {
 
         @Override
         public void release(long old, long replacement, boolean punch) {
-            if (punch && (L2Entry.isCopied(old) || L2Entry.hostOffset(old) != 0)) {
+            // A crash may bring the old entry back, and a hole does not decrypt to zeros.
+            boolean reads = data.encrypted() == null;
+            if (punch && reads && (L2Entry.isCopied(old) || L2Entry.hostOffset(old) != 0)) {
                 data.punchWherePossible(L2Entry.hostOffset(old), geometry.clusterBytes());
             }
         }

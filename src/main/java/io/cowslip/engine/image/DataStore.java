@@ -15,11 +15,13 @@ final class DataStore {
     private final HostFile file;
     private final boolean external;
     private final boolean raw;
+    private final @Nullable EncryptedData encrypted;
 
-    private DataStore(HostFile file, boolean external, boolean raw) {
+    private DataStore(HostFile file, boolean external, boolean raw, @Nullable EncryptedData encrypted) {
         this.file = file;
         this.external = external;
         this.raw = raw;
+        this.encrypted = encrypted;
     }
 
     /**
@@ -27,9 +29,13 @@ final class DataStore {
      *
      * @param dataFile its external data file, or null
      * @param raw whether that must read as the disk when it is taken for a raw image
+     * @param encrypted what stands between the disk and the file; null: nothing
      */
-    static DataStore of(HostFile imageFile, @Nullable HostFile dataFile, boolean raw) {
-        return dataFile == null ? new DataStore(imageFile, false, false) : new DataStore(dataFile, true, raw);
+    static DataStore of(
+            HostFile imageFile, @Nullable HostFile dataFile, boolean raw, @Nullable EncryptedData encrypted) {
+        return dataFile == null
+                ? new DataStore(imageFile, false, false, encrypted)
+                : new DataStore(dataFile, true, raw && encrypted == null, encrypted);
     }
 
     /** The file that the bytes are in. */
@@ -47,8 +53,25 @@ final class DataStore {
         return raw;
     }
 
+    /** What stands between the disk and the file, or null. */
+    @Nullable
+    EncryptedData encrypted() {
+        return encrypted;
+    }
+
+    /** Wipes the key that the bytes are read with, if they are encrypted. No other call is under way. */
+    void forgetKey() {
+        if (encrypted != null) {
+            encrypted.close();
+        }
+    }
+
     /** Fills {@code into}. A file may end before its last data cluster does: what is missing reads as zeros. */
     void read(long hostOffset, long guestOffset, MemorySegment into) throws IOException {
+        if (encrypted != null) {
+            encrypted.read(hostOffset, guestOffset, into);
+            return;
+        }
         long count = file.read(hostOffset, into);
         if (count < into.byteSize()) {
             into.asSlice(count).fill((byte) 0);
@@ -58,16 +81,26 @@ final class DataStore {
     /** {@link ImageLayer#transferTo} of a run in the file. Only of bytes that are in the file as the guest has them. */
     long transferTo(long hostOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException {
-        return file.transferTo(hostOffset, minLengthBytes, maxLengthBytes, target);
+        return encrypted == null
+                ? file.transferTo(hostOffset, minLengthBytes, maxLengthBytes, target)
+                : HostFile.NOT_TRANSFERABLE;
     }
 
     /** Writes all of {@code from}. */
     void write(long hostOffset, long guestOffset, MemorySegment from) throws IOException {
-        file.write(hostOffset, from);
+        if (encrypted != null) {
+            encrypted.write(hostOffset, guestOffset, from);
+        } else {
+            file.write(hostOffset, from);
+        }
     }
 
     /** Makes the range read as zeros. */
     void zero(long hostOffset, long guestOffset, long lengthBytes) throws IOException {
+        if (encrypted != null) {
+            encrypted.zero(hostOffset, guestOffset, lengthBytes);
+            return;
+        }
         // Past its end the file reads as zeros once it has grown, so they need not be written there.
         if (hostOffset < file.sizeBytes()) {
             file.zero(hostOffset, lengthBytes);
@@ -91,17 +124,17 @@ final class DataStore {
 
     /**
      * How far a cluster is filled that the disk's end, {@code diskEnd}, may cut. In a file of their own the guest's bytes
-     * end where the disk does.
+     * end where the disk does; encrypted ones do not, since what is not written would not read as zeros.
      */
     long endOfFill(long clusterEnd, long diskEnd) {
-        return external ? Math.min(clusterEnd, diskEnd) : clusterEnd;
+        return external && encrypted == null ? Math.min(clusterEnd, diskEnd) : clusterEnd;
     }
 
     /**
      * How the file holds bytes of the guest: an external data file may have holes, which read as zeros without a look.
      */
     GuestExtent extentAt(long hostOffset, long guestOffset, long lengthBytes) throws IOException {
-        if (!external) {
+        if (!external || encrypted != null) {
             return new GuestExtent(guestOffset, lengthBytes, false, false);
         }
         long end = hostOffset + lengthBytes;

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,7 +67,7 @@ public final class DiskImage implements AutoCloseable {
     public static DiskImage open(Path file, ImageOptions options, ImageEnvironment environment) throws IOException {
         InFlightRequests requests = new InFlightRequests();
         ImageLayer top = BackingChain.open(file, options, environment, requests);
-        return new DiskImage(file, environment, requests, top, options);
+        return new DiskImage(file, environment, requests, top, options.withoutSecrets());
     }
 
     public long virtualSizeBytes() {
@@ -249,10 +250,27 @@ public final class DiskImage implements AutoCloseable {
             requireSame(prefix + "cache.direct", now.direct(), then.direct());
             requireSame(prefix + "data-file", now.dataFile(), then.dataFile());
             requireSame(prefix + "snapshot", now.snapshot(), then.snapshot());
+            requireSameEncryption(prefix, now.encrypt(), then.encrypt());
             now = now.below();
             then = then.below();
             prefix += "backing.";
         }
+    }
+
+    private static void requireSameEncryption(
+            String prefix, @Nullable EncryptOptions now, @Nullable EncryptOptions then) throws ImageException {
+        if (then != null && (then.keySecret() != null || then.keySecretFile() != null)) {
+            throw ImageException.invalidOption(
+                    prefix + "encrypt.key-secret",
+                    prefix + "encrypt.key-secret is given, but the image is open and needs no passphrase any more");
+        }
+        requireSame(prefix + "encrypt.format", formatOf(now), formatOf(then));
+    }
+
+    private static @Nullable String formatOf(@Nullable EncryptOptions options) {
+        return options == null || options.format() == null
+                ? null
+                : options.format().wireName();
     }
 
     private static void requireSame(String option, @Nullable Object now, @Nullable Object then) throws ImageException {
@@ -451,9 +469,7 @@ public final class DiskImage implements AutoCloseable {
     }
 
     private void changeSnapshots(Qcow2Writing.SnapshotAction action) throws IOException {
-        if (options.readOnly()) {
-            throw ImageException.of(Kind.READ_ONLY, path, "the image is open read-only");
-        }
+        requireWritable();
         if (!(top instanceof Qcow2Layer layer)) {
             throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image cannot have snapshots");
         }
@@ -466,6 +482,55 @@ public final class DiskImage implements AutoCloseable {
         } finally {
             reads.release();
             changes.release();
+        }
+    }
+
+    /**
+     * The places for passphrases of an image that is encrypted with LUKS.
+     *
+     * @throws ImageException UNSUPPORTED_FEATURE when it is not
+     */
+    public synchronized List<KeySlotInfo> keySlots() throws IOException {
+        return slots().list();
+    }
+
+    /**
+     * Lets another passphrase open the image as well, from when this returns.
+     *
+     * @param current one that opens it now
+     * @param slot where it goes; null: into the first free slot
+     * @param iterTimeMillis how long a try of it may take, by {@code ticker}'s nanoseconds
+     * @return the slot
+     * @throws ImageException KEY_REFUSED when {@code current} is none; INVALID_OPTION when there is no such free slot
+     */
+    public synchronized int addKeySlot(
+            Secret current, Secret added, @Nullable Integer slot, long iterTimeMillis, LongSupplier ticker)
+            throws IOException {
+        requireWritable();
+        return slots().add(current, added, slot, iterTimeMillis, ticker);
+    }
+
+    /**
+     * Lets a passphrase open the image no longer.
+     *
+     * @throws ImageException NOT_FOUND when the slot is not active; BUSY when it is the last one
+     */
+    public synchronized void eraseKeySlot(int slot) throws IOException {
+        requireWritable();
+        slots().erase(slot);
+    }
+
+    private KeySlots slots() throws IOException {
+        if (top instanceof Qcow2Layer qcow2) {
+            return qcow2.keySlots();
+        }
+        throw ImageException.of(
+                Kind.UNSUPPORTED_FEATURE, path, "the image has no key slots: it is not encrypted with LUKS");
+    }
+
+    private void requireWritable() throws ImageException {
+        if (options.readOnly()) {
+            throw ImageException.of(Kind.READ_ONLY, path, "the image is open read-only");
         }
     }
 

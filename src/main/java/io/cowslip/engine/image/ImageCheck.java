@@ -55,8 +55,8 @@ public final class ImageCheck {
 
     /**
      * Repairs {@code file}, which is locked for writing meanwhile, and checks it again. Snapshots and bitmaps are kept,
-     * except those whose own tables are lost. May be interrupted at any point: the image is then no worse than it was,
-     * and marked as corrupt where it is not sound.
+     * except those whose own tables are lost. May be interrupted at any point: the image is then as it was, or
+     * marked as corrupt (in version 3), or has at worst leaks and COPIED flags too few.
      *
      * @throws ImageException as {@link #check}, and BUSY when somebody reads the file; NO_SPACE when there is none for new
      *     refcounts

@@ -2,6 +2,7 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.format.EncryptionArea;
 import io.cowslip.engine.format.FeatureNames;
 import io.cowslip.engine.format.Features;
 import io.cowslip.engine.format.HeaderExtension;
@@ -16,6 +17,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -83,7 +85,7 @@ public final class ImageCreator {
     }
 
     /** All that a qcow2 file will hold. */
-    private record Qcow2Plan(InitialLayout layout, byte[] header) {}
+    private record Qcow2Plan(InitialLayout layout, byte[] header, NewEncryption.@Nullable Area encryption) {}
 
     private static void fill(HostFile target, long sizeBytes, @Nullable Qcow2Plan plan) throws IOException {
         if (plan == null) {
@@ -92,14 +94,20 @@ public final class ImageCreator {
             target.truncate(plan.layout().fileBytes());
             plan.layout().writeRefcounts(target);
             plan.layout().writeTables(target);
-            writeHeader(target, plan.header());
+            NewEncryption.Area encryption = plan.encryption();
+            if (encryption != null) {
+                long offset = plan.layout().encryptionOffset();
+                write(target, offset, encryption.header());
+                write(target, offset + encryption.materialOffset(), encryption.material());
+            }
+            write(target, 0, plan.header());
         }
         target.sync();
     }
 
-    private static void writeHeader(HostFile target, byte[] header) throws IOException {
-        try (IoBuffers.Loan loan = IoBuffers.borrow(header.length)) {
-            target.write(0, loan.segment(header.length).copyFrom(MemorySegment.ofArray(header)));
+    private static void write(HostFile target, long hostOffset, byte[] bytes) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(bytes.length)) {
+            target.write(hostOffset, loan.segment(bytes.length).copyFrom(MemorySegment.ofArray(bytes)));
         }
     }
 
@@ -117,13 +125,19 @@ public final class ImageCreator {
                 sizeBytes,
                 Integer.numberOfTrailingZeros(options.refcountBits()),
                 false);
-        InitialLayout layout = InitialLayout.of(geometry, options.dataFileRaw());
-        return new Qcow2Plan(layout, fittingHeader(layout).toBytes());
+        NewEncryption encryption = options.encrypt();
+        NewEncryption.Area area = encryption == null ? null : encryption.makeArea(new SecureRandom());
+        InitialLayout layout = InitialLayout.of(geometry, options.dataFileRaw(), area == null ? 0 : area.lengthBytes());
+        return new Qcow2Plan(layout, fittingHeader(layout, area).toBytes(), area);
     }
 
     /** The header with the feature name table, unless that takes the place of the backing file's name. */
-    private ImageHeader fittingHeader(InitialLayout layout) throws ImageException {
+    private ImageHeader fittingHeader(InitialLayout layout, NewEncryption.@Nullable Area encryption)
+            throws ImageException {
         List<HeaderExtension> extensions = new ArrayList<>();
+        if (encryption != null) {
+            extensions.add(new EncryptionArea(layout.encryptionOffset(), encryption.lengthBytes()).toExtension());
+        }
         ImageFormat backingFormat = options.backingFormat();
         if (backingFormat != null) {
             extensions.add(HeaderExtension.backingFormat(backingFormat.wireName()));
@@ -174,7 +188,7 @@ public final class ImageCreator {
                 options.version(),
                 geometry.clusterBits(),
                 geometry.virtualSizeBytes(),
-                0,
+                options.encrypt() == null ? ImageHeader.CRYPT_NONE : ImageHeader.CRYPT_LUKS,
                 geometry.l1EntriesNeeded(),
                 layout.l1TableOffset(),
                 layout.refcountTableOffset(),

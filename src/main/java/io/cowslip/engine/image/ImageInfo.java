@@ -36,6 +36,7 @@ public record ImageInfo(
      * What the qcow2 header says besides.
      *
      * @param compat {@code 0.10} or {@code 1.1}
+     * @param encryption what encrypts the disk; null: nothing
      * @param dataFileRaw whether the data is in another file, which reads as the disk by itself; null: in its own file
      */
     public record Qcow2Facts(
@@ -47,7 +48,7 @@ public record ImageInfo(
             boolean dirty,
             boolean corrupt,
             boolean extendedL2,
-            boolean encrypted,
+            EncryptOptions.@Nullable Format encryption,
             int snapshots,
             @Nullable Boolean dataFileRaw) {}
 

@@ -256,6 +256,16 @@ public record ImageOptions(
                 other);
     }
 
+    /** Wipes every passphrase, here and below. */
+    public void wipeSecrets() {
+        if (encrypt != null && encrypt.keySecret() != null) {
+            encrypt.keySecret().close();
+        }
+        if (backing != null) {
+            backing.wipeSecrets();
+        }
+    }
+
     /** The same without any passphrase, here and below. */
     public ImageOptions withoutSecrets() {
         ImageOptions own = encrypt == null ? this : withEncrypt(new EncryptOptions(encrypt.format(), null, null));

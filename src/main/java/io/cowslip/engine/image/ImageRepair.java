@@ -1,5 +1,7 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.format.Features;
+import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
@@ -70,12 +72,20 @@ final class ImageRepair {
     }
 
     private void repairEntries() throws IOException {
+        repairFeatures(HeaderReader.read(target.file()));
         CheckRun found = check();
         ImageHeader header = HeaderReader.read(target.file());
         List<L1Place> l1Tables = new SnapshotTableRepair(target, header, found).repair();
         new BitmapRepair(target, header, found).repair();
         new EntryRepair(target, found, new CheckThreads(observer)).repair(l1Tables);
         target.sync();
+    }
+
+    private void repairFeatures(ImageHeader header) throws IOException {
+        if (CheckRun.saysRawWithoutDataFile(header)) {
+            long autoclear = header.features().autoclear() & ~Features.RAW_EXTERNAL_DATA;
+            target.writeLong(HeaderLayout.AUTOCLEAR_FEATURES, autoclear);
+        }
     }
 
     private void repairCounts() throws IOException {

@@ -20,25 +20,33 @@ import java.lang.foreign.MemorySegment;
  * @param refcountBlocks refcount blocks, a cluster each
  * @param l1Clusters clusters of the L1 table
  * @param l2Tables L2 tables, a cluster each
+ * @param encryptionClusters clusters of the LUKS header and its key material, behind all else
  */
 record InitialLayout(
-        ImageGeometry geometry, int refcountTableClusters, int refcountBlocks, int l1Clusters, int l2Tables) {
+        ImageGeometry geometry,
+        int refcountTableClusters,
+        int refcountBlocks,
+        int l1Clusters,
+        int l2Tables,
+        int encryptionClusters) {
 
     /**
      * Finds the least table and blocks that have a count for every cluster, their own included.
      *
      * @param placed whether every cluster of the guest has its place, the one that it has in an external data file
+     * @param encryptionBytes what the LUKS header and its key material take
      */
-    static InitialLayout of(ImageGeometry geometry, boolean placed) {
+    static InitialLayout of(ImageGeometry geometry, boolean placed, long encryptionBytes) {
         int clusterBits = geometry.clusterBits();
         int l1Clusters =
                 (int) (geometry.roundUpToCluster((long) geometry.l1EntriesNeeded() * Long.BYTES) >>> clusterBits);
+        int encryptionClusters = (int) (geometry.roundUpToCluster(encryptionBytes) >>> clusterBits);
         int l2Tables = placed ? geometry.l1EntriesNeeded() : 0;
-        InitialLayout layout = new InitialLayout(geometry, 1, 1, l1Clusters, l2Tables);
+        InitialLayout layout = new InitialLayout(geometry, 1, 1, l1Clusters, l2Tables, encryptionClusters);
         while (!layout.countsAllClusters()) {
             int blocks = layout.blocksNeeded();
             int tableClusters = (int) (geometry.roundUpToCluster((long) blocks * Long.BYTES) >>> clusterBits);
-            layout = new InitialLayout(geometry, tableClusters, blocks, l1Clusters, l2Tables);
+            layout = new InitialLayout(geometry, tableClusters, blocks, l1Clusters, l2Tables, encryptionClusters);
         }
         return layout;
     }
@@ -53,7 +61,7 @@ record InitialLayout(
     }
 
     int clusters() {
-        return 1 + refcountTableClusters + refcountBlocks + l1Clusters + l2Tables;
+        return 1 + refcountTableClusters + refcountBlocks + l1Clusters + l2Tables + encryptionClusters;
     }
 
     long fileBytes() {
@@ -75,6 +83,11 @@ record InitialLayout(
 
     private long l2TableOffset(int index) {
         return refcountBlockOffset(refcountBlocks + l1Clusters + index);
+    }
+
+    /** Where the LUKS header goes. */
+    long encryptionOffset() {
+        return l2TableOffset(l2Tables);
     }
 
     /** Writes the L1 table and the L2 tables, if there are any, into a file that reads as zeros. */

@@ -40,12 +40,12 @@ final class Qcow2Layer implements ImageLayer {
     /**
      * An image whose header was read and found supported; {@code file} is locked already.
      *
-     * @param dataFile where the header says that the guest's bytes are, locked like {@code file}; null: in that
+     * @param data where the header says that the guest's bytes are
      * @param requests the requests that may be using this layer
      */
     Qcow2Layer(
             HostFile file,
-            @Nullable HostFile dataFile,
+            DataStore data,
             ImageHeader header,
             @Nullable ImageLayer backing,
             boolean writable,
@@ -54,7 +54,7 @@ final class Qcow2Layer implements ImageLayer {
             InFlightRequests requests)
             throws IOException {
         this.file = file;
-        this.data = DataStore.of(file, dataFile, header.features().rawExternalData());
+        this.data = data;
         this.geometry = header.geometry();
         this.backing = backing;
         this.caches = caches;
@@ -237,6 +237,11 @@ final class Qcow2Layer implements ImageLayer {
         writable().settle();
     }
 
+    /** The image's key slots as the file has them now. */
+    KeySlots keySlots() throws IOException {
+        return new KeySlots(file, (hostOffset, bytes) -> writable().writeDurably(hostOffset, bytes));
+    }
+
     private Qcow2Writing writable() {
         if (writing == null) {
             throw new IllegalStateException("a layer opened read-only was asked to write");
@@ -365,6 +370,7 @@ final class Qcow2Layer implements ImageLayer {
             }
             caches.destroy(map.slices());
             codec.close();
+            data.forgetKey();
             closeFiles();
         }
     }

@@ -209,6 +209,14 @@ final class Qcow2Writing {
         });
     }
 
+    /** Writes to the image file what is no part of its map, durable on return. */
+    void writeDurably(long hostOffset, byte[] bytes) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(bytes.length)) {
+            MemorySegment from = loan.segment(bytes.length).copyFrom(MemorySegment.ofArray(bytes));
+            changing(() -> barrier.writeDurably(hostOffset, from));
+        }
+    }
+
     /** Writes everything, counts of freed clusters included. No request is in flight. */
     void settle() throws IOException {
         changing(() -> barrier.settle(refcounts, allocator));

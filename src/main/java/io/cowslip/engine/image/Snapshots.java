@@ -98,8 +98,7 @@ final class Snapshots {
                     "name", "name must have 1 to " + MAX_NAME_BYTES + " bytes without control characters");
         }
         if (before.has(name)) {
-            throw ImageException.of(
-                    Kind.ALREADY_EXISTS, file.path(), "there is a snapshot \"" + name + "\" already");
+            throw ImageException.of(Kind.ALREADY_EXISTS, file.path(), "there is a snapshot \"" + name + "\" already");
         }
     }
 

@@ -140,6 +140,13 @@ final class WriteBarrier {
         }
     }
 
+    /** Writes something that nothing else depends on, durable on return. Under the metadata lock. */
+    void writeDurably(long hostOffset, MemorySegment from) throws IOException {
+        requireSound();
+        write(hostOffset, from);
+        unsynced.sync();
+    }
+
     /** Syncs when that may take long, so that not much is left for a sync under the lock. Any thread, without it. */
     void syncMuchData() throws IOException {
         if (newBytes.get() >= MUCH_BYTES) {

@@ -283,9 +283,9 @@ class ImageHeaderTest {
                         },
                         false),
                 Arguments.of(
-                        "encryption",
-                        (Consumer<MemorySegment>) header -> header.set(BigEndian.INT, HeaderLayout.CRYPT_METHOD, 2),
-                        false));
+                        "first encryption",
+                        (Consumer<MemorySegment>) header -> header.set(BigEndian.INT, HeaderLayout.CRYPT_METHOD, 1),
+                        true));
     }
 
     @Test

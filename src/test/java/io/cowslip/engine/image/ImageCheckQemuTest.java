@@ -79,11 +79,12 @@ final class ImageCheckQemuTest {
 
     /**
      * QEMU gives up, or does not open the image at all, where the directory or a table of bitmaps is damaged, where the
-     * length of a snapshot's record is, or where the record points past all that a file can have.
+     * length of a snapshot's record is, where the record points past all that a file can have, or where the header speaks
+     * of a data file that is not there.
      */
     private static boolean isWhereQemuGivesUp(CheckFinding finding) {
         return switch (finding.table()) {
-            case SNAPSHOT_TABLE, BITMAP_DIRECTORY, BITMAP_TABLE -> true;
+            case HEADER, SNAPSHOT_TABLE, BITMAP_DIRECTORY, BITMAP_TABLE -> true;
             default -> false;
         };
     }

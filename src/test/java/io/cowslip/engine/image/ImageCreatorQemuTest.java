@@ -185,7 +185,7 @@ class ImageCreatorQemuTest {
                             info.path("dirty-flag").asBoolean(),
                             data.path("corrupt").asBoolean(false),
                             data.path("extended-l2").asBoolean(false),
-                            info.path("encrypted").asBoolean(false),
+                            null,
                             info.path("snapshots").size(),
                             null));
         });

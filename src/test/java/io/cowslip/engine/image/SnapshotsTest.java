@@ -66,8 +66,8 @@ final class SnapshotsTest {
             DiskRecipe.Made made = recipe.make(folder, random);
             Path file = made.disk().file();
             ImageEnvironment environment = TestImages.environment(HostFiles.posix());
-            try (GuestSession guest = GuestSession.open(
-                    made.disk(), TestImages.smallestCaches(512), environment, made.model())) {
+            try (GuestSession guest =
+                    GuestSession.open(made.disk(), TestImages.smallestCaches(512), environment, made.model())) {
                 work(guest, random, 12);
             }
             ImageAssertions.assertThat(file).passesQemuCheck().passesAudit().holdsForQemu(made.model());
@@ -127,8 +127,7 @@ final class SnapshotsTest {
     @MethodSource("crashSeeds")
     void aCrashLosesNoSnapshot(long seed) throws IOException {
         SplittableRandom random = new SplittableRandom(seed);
-        DiskRecipe recipe =
-                DiskRecipe.plain(512 << random.nextInt(3), 512 * random.nextInt(20, 300), 12);
+        DiskRecipe recipe = DiskRecipe.plain(512 << random.nextInt(3), 512 * random.nextInt(20, 300), 12);
         try {
             DiskRecipe.Made made = recipe.make(folder, random);
             CrashingHostFiles files = new CrashingHostFiles();
@@ -239,7 +238,11 @@ final class SnapshotsTest {
             image.createSnapshot("ours", 1_700_000_000, 7);
         }
         assertThat(record(file)).isEqualTo(theirs);
-        assertThat(QemuTools.info(file).path("snapshots").get(1).path("date-sec").asLong())
+        assertThat(QemuTools.info(file)
+                        .path("snapshots")
+                        .get(1)
+                        .path("date-sec")
+                        .asLong())
                 .isEqualTo(1_700_000_000);
         assertThat(QemuTools.info(file).path("snapshots").get(1).path("id").asString())
                 .isEqualTo("2");

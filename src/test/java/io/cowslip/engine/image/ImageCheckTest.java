@@ -1,0 +1,276 @@
+package io.cowslip.engine.image;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.CheckFinding.Kind;
+import io.cowslip.engine.image.CheckFinding.Table;
+import io.cowslip.testing.ImageAssertions;
+import io.cowslip.testing.MetadataSites;
+import io.cowslip.testing.NeedsQemu;
+import io.cowslip.testing.Processes;
+import io.cowslip.testing.QemuTools;
+import io.cowslip.testing.TestImages;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.function.IntUnaryOperator;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a check says of single faults, and what a repair does about them. */
+@NeedsQemu
+final class ImageCheckTest {
+    private static final int KIB = 1024;
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void aFindingTellsWhereAndWhat() throws IOException {
+        Path file = made("");
+        changeLong(file, site(file, MetadataSites.Kind.L2_ENTRY, 1), 1L << 40 | 1L << 63);
+
+        CheckReport report = check(file);
+
+        assertThat(report.findings())
+                .filteredOn(found -> found.kind() == Kind.OUTSIDE_FILE)
+                .singleElement()
+                .satisfies(found -> {
+                    assertThat(found.table()).isEqualTo(Table.L2);
+                    assertThat(found.name()).isNull();
+                    assertThat(found.index()).isEqualTo(1);
+                    assertThat(found.guestOffset()).isEqualTo(64 * KIB);
+                    assertThat(found.hostOffset()).isEqualTo(1L << 40);
+                    assertThat(found.detail()).contains("0x8000010000000000");
+                });
+    }
+
+    @Test
+    void aFindingOfASnapshotNamesIt() throws IOException {
+        Path file = made("");
+        QemuTools.img("snapshot", "-c", "before", file.toString()).succeeded();
+        QemuTools.edit(file, "write 0 64k");
+        changeLong(file, site(file, MetadataSites.Kind.SNAPSHOT_L2_ENTRY, 0), 513);
+
+        assertThat(check(file).findings())
+                .filteredOn(found -> found.kind() == Kind.NOT_ALIGNED)
+                .extracting(CheckFinding::name)
+                .containsExactly("before");
+    }
+
+    @Test
+    void leaksAloneAreRepairedAlone() throws IOException {
+        Path file = made("");
+        changeLong(file, site(file, MetadataSites.Kind.L2_ENTRY, 1), 0);
+        assertThat(check(file).leaks()).isEqualTo(1);
+
+        CheckReport repaired = repair(file, ImageCheck.Repair.LEAKS);
+
+        assertThat(repaired.isClean()).isTrue();
+        assertThat(repaired.leaksFixed()).isEqualTo(1);
+        ImageAssertions.assertThat(file).passesQemuCheck();
+    }
+
+    /** What seems leaked may be what a lost pointer led to: QEMU gives it away, and then it is gone for good. */
+    @Test
+    void leaksBesideCorruptionsAreLeftAlone() throws IOException {
+        Path file = made("");
+        changeLong(file, site(file, MetadataSites.Kind.L1_ENTRY, 0), 1L << 40 | 1L << 63);
+        byte[] before = Files.readAllBytes(file);
+
+        CheckReport report = repair(file, ImageCheck.Repair.LEAKS);
+
+        assertThat(report.leaks()).isPositive();
+        assertThat(report.corruptions()).isPositive();
+        assertThat(report.leaksFixed()).isZero();
+        assertThat(Files.readAllBytes(file)).isEqualTo(before);
+    }
+
+    @Test
+    void dirtyImagesAreMadeCleanAndKeepTheirData() throws IOException {
+        Path file = made("lazy_refcounts=on");
+        dropCounts(file);
+        changeByte(file, 79, before -> before | 1);
+
+        CheckReport report = repair(file, ImageCheck.Repair.ALL);
+
+        assertThat(report.isClean()).isTrue();
+        assertThat(report.corruptionsFixed()).isPositive();
+        assertThat(QemuTools.info(file).get("dirty-flag").asBoolean()).isFalse();
+        ImageAssertions.assertThat(file).passesQemuCheck();
+        assertThat(read(file, 0, 1)).containsExactly(7);
+    }
+
+    @Test
+    void corruptImagesThatAreSoundLoseTheMark() throws IOException {
+        Path file = made("");
+        changeByte(file, 79, before -> before | 2);
+
+        assertThat(check(file).isClean()).isTrue();
+        repair(file, ImageCheck.Repair.ALL);
+
+        assertThat(Files.readAllBytes(file)[79]).isZero();
+    }
+
+    /** qemu-img check -r loses the snapshots of this image (QEMU 7.2). */
+    @Test
+    void snapshotsBesideBitmapsSurvive() throws IOException {
+        Path file = made("");
+        QemuTools.img("snapshot", "-c", "kept", file.toString()).succeeded();
+        QemuTools.edit(file, "write -P 9 0 256k");
+        QemuTools.img("bitmap", "--add", file.toString(), "changes").succeeded();
+        dropCounts(file);
+
+        assertThat(repair(file, ImageCheck.Repair.ALL).isClean()).isTrue();
+
+        ImageAssertions.assertThat(file).passesQemuCheck();
+        assertThat(QemuTools.info(file).findValues("name"))
+                .extracting(name -> name.asString())
+                .containsExactly("kept", "changes");
+        assertThat(read(file, 0, 1)).containsExactly(9);
+        Path kept = folder.resolve("kept.raw");
+        QemuTools.convert(file, "qcow2", kept, "raw", "-l", "kept");
+        assertThat(Files.readAllBytes(kept)).startsWith(7);
+    }
+
+    /** The header of an encrypted image takes clusters that no table leads to. */
+    @Test
+    void encryptedImagesAreUnderstood() throws IOException {
+        Path file = folder.resolve("secret.qcow2");
+        String secret = "secret,id=s,data=abc";
+        QemuTools.img(
+                        "create",
+                        "-q",
+                        "-f",
+                        "qcow2",
+                        "--object",
+                        secret,
+                        "-o",
+                        "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10",
+                        file.toString(),
+                        "1M")
+                .succeeded();
+        Processes.Output check = QemuTools.img(
+                "check", "--object", secret, "--image-opts", "driver=qcow2,encrypt.key-secret=s,file.filename=" + file);
+        assertThat(check.exitCode()).as(check.err()).isZero();
+
+        assertThat(check(file).isClean()).isTrue();
+
+        dropCounts(file);
+        assertThat(repair(file, ImageCheck.Repair.ALL).isClean()).isTrue();
+        assertThat(QemuTools.img(
+                                "check",
+                                "--object",
+                                secret,
+                                "--image-opts",
+                                "driver=qcow2,encrypt.key-secret=s,file.filename=" + file)
+                        .exitCode())
+                .isZero();
+    }
+
+    @Test
+    void whoeverWritesStandsInTheWay() throws IOException {
+        Path file = made("");
+        try (DiskImage image = TestImages.open(file)) {
+            assertThat(image.readOnly()).isFalse();
+            assertBusy(() -> check(file));
+            assertBusy(() -> repair(file, ImageCheck.Repair.ALL));
+        }
+        try (DiskImage image = TestImages.openReadOnly(file)) {
+            assertThat(image.readOnly()).isTrue();
+            assertThat(check(file).isClean()).isTrue();
+            assertBusy(() -> repair(file, ImageCheck.Repair.ALL));
+        }
+    }
+
+    @Test
+    void aRepairKeepsQemuOut() throws IOException {
+        Path file = made("");
+        boolean[] refused = new boolean[1];
+        ImageCheck.repair(
+                file,
+                ImageCheck.Repair.ALL,
+                (done, total) ->
+                        refused[0] |= QemuTools.io("qcow2", file, "write 0 512").exitCode() != 0,
+                TestEnvironments.plain());
+        assertThat(refused[0]).isTrue();
+    }
+
+    @Test
+    void aCheckStopsWhenItIsTold() throws IOException {
+        Path file = made("");
+        assertThatThrownBy(() -> ImageCheck.check(
+                        file,
+                        (done, total) -> {
+                            throw new CancellationException("enough");
+                        },
+                        TestEnvironments.plain()))
+                .isInstanceOf(CancellationException.class);
+    }
+
+    @Test
+    void rawImagesHaveNothingToCheck() throws IOException {
+        Path file = Files.write(folder.resolve("plain.raw"), new byte[4096]);
+        assertThatExceptionOfType(ImageException.class)
+                .isThrownBy(() -> check(file))
+                .satisfies(refusal -> assertThat(refusal.kind()).isEqualTo(ImageException.Kind.INVALID_FORMAT));
+    }
+
+    private Path made(String options) {
+        Path file = QemuTools.create(folder.resolve("image.qcow2"), 1024 * KIB, options);
+        QemuTools.edit(file, "write -P 7 0 256k");
+        return file;
+    }
+
+    private static void assertBusy(ThrowingCallable call) {
+        assertThatExceptionOfType(ImageException.class)
+                .isThrownBy(call)
+                .satisfies(refusal -> assertThat(refusal.kind()).isEqualTo(ImageException.Kind.BUSY));
+    }
+
+    private static CheckReport check(Path file) throws IOException {
+        return ImageCheck.check(file, CheckObserver.NONE, TestEnvironments.plain());
+    }
+
+    private static CheckReport repair(Path file, ImageCheck.Repair repair) throws IOException {
+        return ImageCheck.repair(file, repair, CheckObserver.NONE, TestEnvironments.plain());
+    }
+
+    private static byte[] read(Path file, long offset, int length) throws IOException {
+        try (DiskImage image = TestImages.openReadOnly(file)) {
+            return TestImages.read(image, offset, length);
+        }
+    }
+
+    private static int site(Path file, MetadataSites.Kind kind, int number) throws IOException {
+        return MetadataSites.of(Files.readAllBytes(file))
+                .getOrDefault(kind, List.of())
+                .get(number)
+                .offset();
+    }
+
+    /** The first entry of the refcount table leads nowhere. */
+    private static void dropCounts(Path file) throws IOException {
+        changeLong(file, site(file, MetadataSites.Kind.REFCOUNT_TABLE_ENTRY, 0), 0);
+    }
+
+    private static void changeByte(Path file, int offset, IntUnaryOperator change) throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[offset] = (byte) change.applyAsInt(bytes[offset]);
+        Files.write(file, bytes, StandardOpenOption.WRITE);
+    }
+
+    private static void changeLong(Path file, int offset, long value) throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        ByteBuffer.wrap(bytes).putLong(offset, value);
+        Files.write(file, bytes, StandardOpenOption.WRITE);
+    }
+}
