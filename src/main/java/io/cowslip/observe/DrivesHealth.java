@@ -5,6 +5,7 @@ import io.cowslip.drive.DriveView;
 import io.cowslip.drive.Volumes;
 import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.LayerStats;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,7 +13,7 @@ import org.springframework.boot.health.contributor.AbstractHealthIndicator;
 import org.springframework.boot.health.contributor.Health;
 
 /**
- * Names the drives whose image is marked as corrupt, or cannot be looked at any more. Always up: one damaged image is a
+ * Names the drives whose image, or one below it, is marked or was found as corrupt, or cannot be looked at any more. Always up: one damaged image is a
  * matter for whoever owns it, and no reason to send all others' requests elsewhere.
  */
 final class DrivesHealth extends AbstractHealthIndicator {
@@ -46,6 +47,9 @@ final class DrivesHealth extends AbstractHealthIndicator {
     }
 
     private boolean isCorrupt(DriveView drive) throws IOException {
+        if (drive.layers().stream().anyMatch(LayerStats::corrupt)) {
+            return true;
+        }
         if (drive.layers().getFirst().format() == ImageFormat.RAW) {
             // Its content is the guest's, and may look like anything.
             return false;

@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A drive as it is shown: the values in effect, and the options that led to them.
  *
+ * @param readOnly whether writes are refused: as asked for, or since the image is corrupt
+ * @param corrupt whether the image's metadata contradicts itself
  * @param options the options in force, as a request would give them
  * @param backing the layer below, and so on down
  */
@@ -28,6 +30,7 @@ record DriveBody(
         long cacheCleanInterval,
         @JsonProperty(LayerOptions.CACHE_DIRECT) boolean cacheDirect,
         String discard,
+        boolean corrupt,
         @Nullable Layer backing,
         LayerOptions options) {
 
@@ -61,6 +64,7 @@ record DriveBody(
             @Nullable Cache l2Cache,
             @Nullable Cache refcountCache,
             @JsonProperty(LayerOptions.CACHE_DIRECT) boolean cacheDirect,
+            boolean corrupt,
             @Nullable Layer backing) {
 
         /** The layers from {@code index} down, or null where there are none. */
@@ -77,6 +81,7 @@ record DriveBody(
                     Cache.of(stats.l2()),
                     Cache.of(stats.refcounts()),
                     options.direct(),
+                    stats.corrupt(),
                     chain(drive, index + 1, options.below()));
         }
     }
@@ -87,7 +92,7 @@ record DriveBody(
                 drive.id().value(),
                 drive.file(),
                 top.format().wireName(),
-                drive.options().readOnly(),
+                drive.options().readOnly() || top.corrupt(),
                 drive.virtualSizeBytes(),
                 clusterBytes(top),
                 Cache.of(top.l2()),
@@ -95,6 +100,7 @@ record DriveBody(
                 drive.options().cacheCleanIntervalSeconds(),
                 drive.options().direct(),
                 drive.options().discard().name().toLowerCase(Locale.ROOT),
+                top.corrupt(),
                 Layer.chain(drive, 1, drive.options().below()),
                 LayerOptions.of(drive.options()));
     }

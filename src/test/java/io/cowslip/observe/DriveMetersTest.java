@@ -152,10 +152,10 @@ class DriveMetersTest {
                 14 * unit,
                 15L * unit,
                 0.5);
-        return new LayerStats(Path.of("x"), ImageFormat.QCOW2, 1 << 20, 65536, stats, stats);
+        return new LayerStats(Path.of("x"), ImageFormat.QCOW2, 1 << 20, 65536, stats, stats, false);
     }
 
     private static LayerStats raw() {
-        return new LayerStats(Path.of("y"), ImageFormat.RAW, 1 << 20, 0, null, null);
+        return new LayerStats(Path.of("y"), ImageFormat.RAW, 1 << 20, 0, null, null, false);
     }
 }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * which must come to the same verdict and read the same disk; in some a guest goes on working.
  */
 public final class CrashVerifier {
+    private static final int DIRTY_BYTE = 79;
     private static final String CRASH = "cowslip.crash";
     private static final GuestOperations.Mix SECOND_LIFE = new GuestOperations.Mix(8, 8, 2, 2, 1, 1);
 
@@ -29,6 +31,7 @@ public final class CrashVerifier {
     private final int qemuEvery;
     private final SplittableRandom random;
     private @Nullable Path rawFile;
+    private int dirtyStates;
 
     /** {@code options} are those that the image is opened with again; each {@code qemuEvery}th state goes to QEMU. */
     public CrashVerifier(
@@ -69,8 +72,16 @@ public final class CrashVerifier {
         return chosen.size();
     }
 
-    private void verifyState(CrashState state, Map<Path, byte[]> files, boolean askQemu, Path scratch)
+    private void verifyState(CrashState state, Map<Path, byte[]> left, boolean askQemu, Path scratch)
             throws IOException {
+        Map<Path, byte[]> files = left;
+        if (isDirty(image(left))) {
+            dirtyStates++;
+            files = repaired(left);
+            if (askQemu) {
+                requireRepairByQemu(left, readAll(files), scratch);
+            }
+        }
         RefcountAudit.Report audit = RefcountAudit.of(image(files));
         if (askQemu) {
             compareVerdicts(audit, write(files, scratch));
@@ -95,6 +106,57 @@ public final class CrashVerifier {
         if (random.nextInt(8) == 0) {
             liveOn(files, found);
         }
+    }
+
+    /** How many of the states so far were marked as dirty. */
+    public int dirtyStates() {
+        return dirtyStates;
+    }
+
+    private static boolean isDirty(byte[] image) {
+        return image.length > DIRTY_BYTE && image[7] > 2 && (image[DIRTY_BYTE] & 1) != 0;
+    }
+
+    /** What opening for writing makes of a dirty image: one without any fault, also if the power goes meanwhile. */
+    private Map<Path, byte[]> repaired(Map<Path, byte[]> left) throws IOException {
+        CrashingHostFiles opened = new CrashingHostFiles(left);
+        ImageEnvironment environment = TestImages.environment(opened);
+        DiskImage.open(disk.file(), options.withReadOnly(false), environment).close();
+        RefcountAudit.Report audit = RefcountAudit.of(opened.contentOf(disk.file()));
+        if (!audit.clean()) {
+            throw new AssertionError("not repaired: " + audit);
+        }
+        if (random.nextInt(2) == 0) {
+            CrashStates during = new CrashStates(opened);
+            CrashState second = during.choose(1, random).getFirst();
+            Map<Path, byte[]> files = during.files(second);
+            try {
+                if (isDirty(image(files))) {
+                    opened = new CrashingHostFiles(files);
+                    DiskImage.open(disk.file(), options.withReadOnly(false), TestImages.environment(opened))
+                            .close();
+                }
+                audit = RefcountAudit.of(opened.contentOf(disk.file()));
+                if (!audit.clean()) {
+                    throw new AssertionError("not repaired: " + audit);
+                }
+            } catch (IOException | AssertionError e) {
+                throw new AssertionError(
+                        "second crash at " + second + during.around(second.point()) + ": " + e.getMessage(), e);
+            }
+        }
+        Map<Path, byte[]> files = new HashMap<>(left);
+        files.put(disk.file(), opened.contentOf(disk.file()));
+        return files;
+    }
+
+    private void requireRepairByQemu(Map<Path, byte[]> left, byte[] disk, Path scratch) throws IOException {
+        Path file = write(left, scratch).resolve(this.disk.file().getFileName());
+        QemuTools.edit(file, "read 0 512");
+        if (!QemuTools.check(file).clean()) {
+            throw new AssertionError("QEMU does not repair what was left: " + QemuTools.check(file));
+        }
+        ImageAssertions.assertThat(file).holdsForQemu(ModelDisk.of(disk));
     }
 
     private byte[] image(Map<Path, byte[]> files) {

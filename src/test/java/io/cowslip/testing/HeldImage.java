@@ -58,6 +58,19 @@ public final class HeldImage implements AutoCloseable {
         return said.substring(0, said.length() - PROMPT.length());
     }
 
+    /** Kills qemu-io, as when its host process dies: what it has not written is lost. */
+    public void kill() {
+        try {
+            process.destroyForcibly();
+            if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+                throw new AssertionError("qemu-io cannot be killed");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        }
+    }
+
     /** Lets qemu-io flush and end, as at the end of a guest. */
     @Override
     public void close() {

@@ -100,7 +100,7 @@ public final class ClusterAllocator {
         boolean counted = false;
         try {
             while (clusters < atMost && isFreeWithBlock(first + clusters)) {
-                refcounts.requireNoTableIn(first + clusters);
+                refcounts.requireNoMetadataIn(first + clusters);
                 refcounts.raise(first + clusters);
                 clusters++;
             }

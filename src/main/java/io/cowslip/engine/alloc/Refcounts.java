@@ -1,14 +1,16 @@
 package io.cowslip.engine.alloc;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.RefcountBlockCache;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.format.RefcountBits;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -25,29 +27,32 @@ public final class Refcounts {
 
     private final HostFile file;
     private final ImageGeometry geometry;
-    private final ActiveL1 l1;
+    private final MetadataOverlap overlap;
     private final Quarantine quarantine;
     private final RefcountWriteBack writeBack;
     private final long countsPerBlock;
     private ResidentTable table;
     private volatile @Nullable RefcountBlockCache blocks;
+    private final List<ResidentTable> replaced = new ArrayList<>();
     private boolean tableMoved;
 
     /** The refcounts of an open image, usable once {@link #useCache} gave them a cache. */
     public Refcounts(
             HostFile file,
             ImageGeometry geometry,
-            ActiveL1 l1,
+            MetadataOverlap overlap,
             ResidentTable table,
             Quarantine quarantine,
             RefcountWriteBack writeBack) {
         this.file = file;
         this.geometry = geometry;
-        this.l1 = l1;
+        this.overlap = overlap;
         this.table = table;
         this.quarantine = quarantine;
         this.writeBack = writeBack;
         this.countsPerBlock = 1L << geometry.refcountsPerBlockBits();
+        overlap.add(MetadataKind.REFCOUNT_TABLE, table.hostOffset(), table.lengthBytes());
+        overlap.follow(table, MetadataKind.REFCOUNT_BLOCK);
     }
 
     /** Uses {@code cache}, which loads from {@link #blockOffset}, in the place of one that has nothing dirty. */
@@ -63,6 +68,11 @@ public final class Refcounts {
         return table;
     }
 
+    /** Whether any count, block or table is newer than the file. */
+    public boolean isDirty() {
+        return tableMoved || table.isDirty() || cache().hasDirty();
+    }
+
     /** Whether the header does not name the table's place yet. */
     public boolean tableMoved() {
         return tableMoved;
@@ -71,6 +81,10 @@ public final class Refcounts {
     /** The header names the table's place. */
     public void tablePublished() {
         tableMoved = false;
+        for (ResidentTable old : replaced) {
+            overlap.remove(MetadataKind.REFCOUNT_TABLE, old.hostOffset(), old.lengthBytes());
+        }
+        replaced.clear();
     }
 
     /**
@@ -123,7 +137,7 @@ public final class Refcounts {
                             + "; \"qemu-img check -r all\" repairs that");
         }
         if (count == 1) {
-            requireNoTableIn(cluster);
+            requireNoMetadataIn(cluster);
         }
         set(cluster, count - 1);
         return count - 1;
@@ -178,31 +192,16 @@ public final class Refcounts {
     }
 
     /**
-     * Refuses to give out clusters that hold the header or a table that is always there, whatever their counts say.
+     * Refuses to give out or take back a cluster that holds metadata, whatever its count says.
      *
      * @throws ImageException CORRUPT: the counts are wrong
      */
-    void requireNoTableIn(long cluster) throws ImageException {
-        String holder = cluster == 0
-                ? "header"
-                : holds(l1.table(), cluster) ? "L1 table" : holds(table, cluster) ? "refcount table" : "";
-        if (!holder.isEmpty()) {
-            throw ImageException.of(
-                    ImageException.Kind.CORRUPT,
-                    file.path(),
-                    "cluster " + cluster + " holds the " + holder
-                            + " but its refcount calls it free; \"qemu-img check -r all\" repairs that");
-        }
-    }
-
-    private boolean holds(ResidentTable resident, long cluster) {
-        long start = cluster << geometry.clusterBits();
-        return start < resident.hostOffset() + resident.lengthBytes()
-                && resident.hostOffset() < start + geometry.clusterBytes();
+    void requireNoMetadataIn(long cluster) throws ImageException {
+        overlap.requireNoneIn(cluster);
     }
 
     private void makeBlockAt(long blockIndex, long cluster) throws IOException {
-        requireNoTableIn(cluster);
+        requireNoMetadataIn(cluster);
         long hostOffset = cluster << geometry.clusterBits();
         file.zero(hostOffset, geometry.clusterBytes());
         table.set((int) blockIndex, hostOffset);
@@ -240,6 +239,7 @@ public final class Refcounts {
         ResidentTable old = table;
         long tableCluster = firstCluster + newBlocks;
         table = old.movedTo(tableCluster << geometry.clusterBits(), (int) newEntries);
+        overlap.followChanges(table, MetadataKind.REFCOUNT_BLOCK);
         boolean grown = false;
         try {
             for (long block = 0; block < newBlocks; block++) {
@@ -251,13 +251,22 @@ public final class Refcounts {
             grown = true;
         } finally {
             if (!grown) {
+                forgetBlocksFrom(oldEntries);
                 table = old;
                 cache().forgetFrom(oldEntries, newBlocks);
             }
         }
         tableMoved = true;
+        replaced.add(old);
+        overlap.add(MetadataKind.REFCOUNT_TABLE, table.hostOffset(), table.lengthBytes());
         quarantine.add(
                 old.hostOffset() >>> geometry.clusterBits(), old.lengthBytes() >>> geometry.clusterBits(), false);
+    }
+
+    private void forgetBlocksFrom(int firstEntry) {
+        for (int index = firstEntry; index < table.entryCount(); index++) {
+            table.set(index, 0);
+        }
     }
 
     /** Blocks that count themselves and a table of {@code tableClusters} behind them. */

@@ -24,6 +24,13 @@ public final class ResidentTable {
     private final long hostOffset;
     private final long[] entries;
     private final BitSet dirtySectors = new BitSet();
+    private Observer observer = (old, entry) -> {};
+
+    /** Is told of an entry that changes. */
+    @FunctionalInterface
+    public interface Observer {
+        void changes(long old, long entry);
+    }
 
     private ResidentTable(String name, long hostOffset, long[] entries) {
         this.name = name;
@@ -85,8 +92,14 @@ public final class ResidentTable {
         return (long) ENTRIES.getAcquire(entries, index);
     }
 
+    /** Tells {@code other} of every change from now on, before others see it. Under the metadata lock. */
+    public void observe(Observer other) {
+        observer = other;
+    }
+
     /** Sets an entry. It reaches the file with the next {@link #writeBack}. */
     public void set(int index, long entry) {
+        observer.changes(entries[index], entry);
         ENTRIES.setRelease(entries, index, entry);
         dirtySectors.set(index / SECTOR_ENTRIES);
     }

@@ -35,6 +35,7 @@ public record SnapshotTable(List<SnapshotRecord> snapshots) {
             MemorySegment start, int count, ImageGeometry geometry, long fileSizeBytes) throws ImageException {
         List<SnapshotRecord> snapshots = new ArrayList<>();
         long offset = 0;
+        long l1Bytes = 0;
         for (int index = 0; index < count; index++) {
             int sizeBytes = SnapshotRecord.sizeAt(start, offset);
             if (sizeBytes >= 0 && offset + sizeBytes > MAX_BYTES) {
@@ -45,6 +46,10 @@ public record SnapshotTable(List<SnapshotRecord> snapshots) {
             }
             SnapshotRecord snapshot = SnapshotRecord.parse(start, offset);
             requireSound(snapshot, geometry, fileSizeBytes);
+            l1Bytes += (long) snapshot.l1Entries() * Long.BYTES;
+            if (l1Bytes > fileSizeBytes) {
+                throw invalid("table has L1 tables of " + l1Bytes + " bytes, and the file has only " + fileSizeBytes);
+            }
             snapshots.add(snapshot);
             offset += sizeBytes;
         }

@@ -4,7 +4,8 @@ import io.cowslip.engine.ImageException;
 
 /** Refuses images that are sound but use what this engine does not do, each by its name. */
 final class SupportedFeatures {
-    private static final String REPAIR = "; \"qemu-img check -r all\" repairs it";
+    private static final String REPAIR =
+            "; a job {\"type\": \"check\", \"repair\": \"all\"} or \"qemu-img check -r all\" repairs it";
 
     private SupportedFeatures() {}
 
@@ -37,8 +38,9 @@ final class SupportedFeatures {
         if (header.features().corrupt()) {
             throw refusedForWriting("is marked corrupt" + REPAIR);
         }
-        if (header.features().dirty()) {
-            throw refusedForWriting("was not closed cleanly, so its refcounts may be wrong (dirty bit)" + REPAIR);
+        if (header.snapshotCount() > 0 && header.features().externalDataFile()) {
+            throw refusedForWriting("has internal snapshots (" + header.snapshotCount()
+                    + ") and its data in another file, so that a write would change the snapshots too");
         }
     }
 

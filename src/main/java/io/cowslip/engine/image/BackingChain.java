@@ -143,6 +143,13 @@ final class BackingChain {
         }
         ImageHeader header = HeaderReader.read(file);
         header.requireSupported(writable);
+        if (writable && header.features().dirty()) {
+            header = repaired(file);
+        }
+        if (snapshot != null && header.features().externalDataFile()) {
+            throw ImageException.invalidOption(
+                    "snapshot", "snapshot is given, but an image whose data is in another file has no snapshots of it");
+        }
         ImageHeader wanted = snapshot == null ? header : SnapshotReader.headerOf(snapshot, file, header);
         return new OpenedFile(file, wanted, dataFile(file, header, options, writable), options);
     }
@@ -152,6 +159,24 @@ final class BackingChain {
             throw ImageException.invalidOption(
                     "snapshot", "snapshot is given for a raw image; only qcow2 has snapshots");
         }
+    }
+
+    /**
+     * The header of an image whose refcounts may be wrong, because whoever wrote it last did not close it, once they are
+     * right again. The dirty bit goes last, so a repair that is interrupted is done again.
+     */
+    private static ImageHeader repaired(HostFile file) throws IOException {
+        CheckReport report = ImageRepair.repair(file, ImageCheck.Repair.ALL, CheckObserver.NONE);
+        ImageHeader header = HeaderReader.read(file);
+        if (header.features().dirty()) {
+            throw ImageException.of(
+                    Kind.CORRUPT,
+                    file.path(),
+                    "the image was not closed cleanly, and its repair left " + report.corruptions()
+                            + " corruptions and " + report.checkErrors() + " tables that cannot be read; it can be"
+                            + " opened read-only");
+        }
+        return header;
     }
 
     /** The file that has the image's data, opened and locked as QEMU does; null where the image has it itself. */
@@ -250,7 +275,7 @@ final class BackingChain {
                     next.header,
                     backing,
                     writable,
-                    next.options.caches(),
+                    next.options,
                     environment.caches(),
                     requests);
         } catch (IOException | RuntimeException | Error refused) {

@@ -6,6 +6,7 @@ import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L1Entry;
 import io.cowslip.engine.format.L2Entry;
+import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
@@ -89,8 +90,7 @@ final class CopiedFlags {
                 table.set(BigEndian.LONG, at, entry);
             }
             if (changed) {
-                barrier.tableWritten();
-                file.write(hostOffset, table);
+                barrier.writeTable(MetadataKind.ACTIVE_L2, hostOffset, table, table.byteSize());
             }
         }
     }

@@ -197,9 +197,9 @@ public final class DiskImage implements AutoCloseable {
     }
 
     /**
-     * Puts other cache sizes, another discard mode, another clean interval or read-only in force while requests go on.
-     * All or nothing: refused options leave everything as it was. The format, the data file, the snapshot and
-     * {@code cache.direct} cannot change.
+     * Puts other cache sizes, overlap checks or lazy refcounts, another discard mode, another clean interval or read-only
+     * in force while requests go on. All or nothing: refused options leave everything as it was. The format, the data
+     * file, the snapshot and {@code cache.direct} cannot change.
      * Waits for the requests that are under way, and where it becomes writable for {@link PageTransfer}s, a few seconds.
      *
      * @throws ImageException INVALID_OPTION naming what cannot be; BUSY when somebody else, or a client that takes
@@ -213,6 +213,7 @@ public final class DiskImage implements AutoCloseable {
         if (options.snapshot() != null && !wanted.readOnly()) {
             throw ImageException.invalidOption("read-only", "read-only must be true while snapshot is given");
         }
+        top.requireGuardsPossible(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
             endTransfersAndReopen(wanted);
@@ -225,6 +226,7 @@ public final class DiskImage implements AutoCloseable {
             for (CacheChange change : prepared) {
                 change.putInForce();
             }
+            top.guard(wanted);
             options = wanted;
         } finally {
             awaitAllBegun();

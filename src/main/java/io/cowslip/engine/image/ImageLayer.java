@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFile;
@@ -95,6 +96,12 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     /** Gets other cache sizes ready, refusing what the options do not allow. */
     CacheChange prepareCaches(CacheOptions options) throws IOException;
+
+    /** Refuses {@code lazy-refcounts} where the image cannot have them. */
+    void requireGuardsPossible(ImageOptions options) throws ImageException;
+
+    /** Puts {@code lazy-refcounts} and {@code overlap-check} in force, for a layer that is written. */
+    void guard(ImageOptions options) throws IOException;
 
     LayerStats stats() throws IOException;
 

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param clusterSizeBytes its cluster size; 0 for raw
  * @param l2 its L2 cache; null for raw
  * @param refcounts its refcount cache; null for raw
+ * @param corrupt whether its metadata is known to contradict itself: it is marked so, or was found so since
  */
 public record LayerStats(
         Path file,
@@ -20,4 +21,5 @@ public record LayerStats(
         long virtualSizeBytes,
         int clusterSizeBytes,
         @Nullable CacheStats l2,
-        @Nullable CacheStats refcounts) {}
+        @Nullable CacheStats refcounts,
+        boolean corrupt) {}

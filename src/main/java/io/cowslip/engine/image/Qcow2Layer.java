@@ -35,7 +35,9 @@ final class Qcow2Layer implements ImageLayer {
     private final CacheCounters l2Counters = new CacheCounters();
     private final CacheCounters refcountCounters = new CacheCounters();
     private final @Nullable Qcow2Writing writing;
+    private final int version;
     private volatile CacheBudget budget;
+    private volatile boolean corrupt;
 
     /**
      * An image whose header was read and found supported; {@code file} is locked already.
@@ -49,7 +51,7 @@ final class Qcow2Layer implements ImageLayer {
             ImageHeader header,
             @Nullable ImageLayer backing,
             boolean writable,
-            CacheOptions cacheOptions,
+            ImageOptions options,
             CacheFactory caches,
             InFlightRequests requests)
             throws IOException {
@@ -58,14 +60,17 @@ final class Qcow2Layer implements ImageLayer {
         this.geometry = header.geometry();
         this.backing = backing;
         this.caches = caches;
-        this.budget = CacheBudget.of(cacheOptions, geometry);
+        this.version = header.version();
+        this.corrupt = header.features().corrupt();
+        this.budget = CacheBudget.of(options.caches(), geometry);
         ActiveL1 l1 = new ActiveL1(ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries()));
         this.map = new ClusterMap(
                 file, geometry, header.version(), data.isExternal(), l1, source -> newL2Cache(budget, source));
         this.codec = ClusterCodec.of(header.compressionType());
         try {
             this.writing = writable
-                    ? new Qcow2Writing(this, header, l1, map, requests, source -> newRefcountCache(budget, source))
+                    ? new Qcow2Writing(
+                            this, header, l1, map, requests, options, source -> newRefcountCache(budget, source))
                     : null;
         } catch (IOException | RuntimeException | Error refused) {
             caches.destroy(map.slices());
@@ -121,10 +126,28 @@ final class Qcow2Layer implements ImageLayer {
     public void read(long guestOffset, MemorySegment into) throws IOException {
         long done = 0;
         while (done < into.byteSize()) {
-            Extent extent = map.extentAt(guestOffset + done, into.byteSize() - done);
+            Extent extent = mapped(guestOffset + done, into.byteSize() - done);
             readExtent(extent, guestOffset + done, into.asSlice(done, extent.lengthBytes()));
             done += extent.lengthBytes();
         }
+    }
+
+    /** What the map says; where it contradicts itself the image is corrupt from now on, and marked so if it is written. */
+    private Extent mapped(long guestOffset, long maxLengthBytes) throws IOException {
+        try {
+            return map.extentAt(guestOffset, maxLengthBytes);
+        } catch (ImageException failure) {
+            throw noticingCorruption(failure);
+        }
+    }
+
+    private ImageException noticingCorruption(ImageException failure) {
+        if (writing != null) {
+            writing.stoppingIfCorrupt(failure);
+        } else if (failure.kind() == ImageException.Kind.CORRUPT) {
+            corrupt = true;
+        }
+        return failure;
     }
 
     private void readExtent(Extent extent, long guestOffset, MemorySegment into) throws IOException {
@@ -178,7 +201,7 @@ final class Qcow2Layer implements ImageLayer {
 
     @Override
     public GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException {
-        return switch (map.extentAt(guestOffset, maxLengthBytes)) {
+        return switch (mapped(guestOffset, maxLengthBytes)) {
             case Extent.Data run -> data.extentAt(run.hostOffset(), guestOffset, run.lengthBytes());
             case Extent.Compressed compressed -> new GuestExtent(guestOffset, compressed.lengthBytes(), false, false);
             case Extent.Zero zero -> new GuestExtent(guestOffset, zero.lengthBytes(), true, false);
@@ -199,8 +222,9 @@ final class Qcow2Layer implements ImageLayer {
         barrier.requireSound();
         long done = 0;
         while (done < from.byteSize()
-                && map.extentAt(guestOffset + done, from.byteSize() - done) instanceof Extent.Data run
+                && mapped(guestOffset + done, from.byteSize() - done) instanceof Extent.Data run
                 && run.copied()) {
+            requireNoMetadataIn(run);
             try {
                 data.write(run.hostOffset(), guestOffset + done, from.asSlice(done, run.lengthBytes()));
             } finally {
@@ -210,6 +234,16 @@ final class Qcow2Layer implements ImageLayer {
             done += run.lengthBytes();
         }
         return done;
+    }
+
+    private void requireNoMetadataIn(Extent.Data run) throws ImageException {
+        if (!data.isExternal()) {
+            try {
+                writable().requireNoMetadataIn(run.hostOffset(), run.lengthBytes());
+            } catch (ImageException hit) {
+                throw noticingCorruption(hit);
+            }
+        }
     }
 
     @Override
@@ -249,6 +283,24 @@ final class Qcow2Layer implements ImageLayer {
         return writing;
     }
 
+    private boolean isCorrupt() {
+        return corrupt || writing != null && writing.barrier().isCorrupt();
+    }
+
+    @Override
+    public void requireGuardsPossible(ImageOptions options) throws ImageException {
+        if (!options.readOnly()) {
+            Qcow2Writing.requireLazyRefcountsPossible(version, options);
+        }
+    }
+
+    @Override
+    public void guard(ImageOptions options) throws IOException {
+        if (writing != null) {
+            writing.guard(options);
+        }
+    }
+
     @Override
     public LayerStats stats() throws IOException {
         CacheBudget inForce = budget;
@@ -261,7 +313,8 @@ final class Qcow2Layer implements ImageLayer {
                 geometry.virtualSizeBytes(),
                 geometry.clusterBytes(),
                 map.slices().stats(),
-                refcounts);
+                refcounts,
+                isCorrupt());
     }
 
     @Override
@@ -289,11 +342,11 @@ final class Qcow2Layer implements ImageLayer {
                     file.path(),
                     "an image with an external data file cannot have snapshots");
         }
-        L2SliceCache fresh = newL2Cache(budget, map.source());
+        Qcow2CacheChange change = new Qcow2CacheChange(budget, newL2Cache(budget, map.source()));
         try {
-            writable().changeSnapshots(action);
+            writable().changeSnapshots(action, change::replaceSlices);
         } finally {
-            caches.destroy(map.replaceSlices(fresh));
+            change.finish();
         }
     }
 
@@ -310,12 +363,16 @@ final class Qcow2Layer implements ImageLayer {
         @Override
         public void putInForce() throws IOException {
             if (writing == null) {
-                replaced = map.replaceSlices(prepared);
+                replaceSlices();
             } else {
                 writing.replaceRefcountCache(source -> newRefcountCache(wanted, source));
-                writing.whileClean(() -> replaced = map.replaceSlices(prepared));
+                writing.whileClean(this::replaceSlices);
             }
             budget = wanted;
+        }
+
+        void replaceSlices() {
+            replaced = map.replaceSlices(prepared);
         }
 
         @Override

@@ -3,14 +3,17 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.alloc.ClusterAllocator;
 import io.cowslip.engine.alloc.InFlightRequests;
+import io.cowslip.engine.alloc.MetadataOverlap;
 import io.cowslip.engine.alloc.Quarantine;
 import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.RefcountBlockCache;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.cache.TableSource;
+import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
@@ -31,6 +34,9 @@ final class Qcow2Writing {
     private final InFlightRequests requests;
     private final GroupCommit commits;
     private final ReentrantLock metadataLock = new ReentrantLock();
+    private final MetadataOverlap overlap;
+    private final SnapshotPlaces snapshotPlaces;
+    private final boolean lazyInHeader;
     private final Refcounts refcounts;
     private final ClusterAllocator allocator;
     private final WriteBarrier barrier;
@@ -44,8 +50,10 @@ final class Qcow2Writing {
             ActiveL1 l1,
             ClusterMap map,
             InFlightRequests requests,
+            ImageOptions options,
             RefcountCaches caches)
             throws IOException {
+        requireLazyRefcountsPossible(header.version(), options);
         this.file = layer.file();
         this.geometry = header.geometry();
         this.layer = layer;
@@ -57,8 +65,14 @@ final class Qcow2Writing {
                 file,
                 header.refcountTableOffset(),
                 (header.refcountTableClusters() << header.clusterBits()) / Long.BYTES);
-        this.barrier = new WriteBarrier(file, layer.data().file(), geometry, l1, map, quarantine);
-        this.refcounts = new Refcounts(file, geometry, l1, refcountTable, quarantine, this::writeBackRefcounts);
+        this.overlap = overlap(header, l1.table(), options);
+        this.snapshotPlaces = new SnapshotPlaces(file, overlap);
+        snapshotPlaces.addAll(header);
+        snapshotPlaces.require(options.overlapCheck().kinds());
+        this.lazyInHeader = header.features().lazyRefcounts();
+        this.barrier = new WriteBarrier(
+                file, layer.data().file(), header, l1, map, quarantine, overlap, lazyRefcounts(options));
+        this.refcounts = new Refcounts(file, geometry, overlap, refcountTable, quarantine, this::writeBackRefcounts);
         refcounts.requireSoundTable(file.sizeBytes());
         refcounts.useCache(caches.create(this::loadRefcountBlock));
         this.allocator = new ClusterAllocator(file, geometry, refcounts, quarantine);
@@ -70,13 +84,55 @@ final class Qcow2Writing {
         this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations);
         this.eraser =
                 new ClusterEraser(geometry, header.version(), layer.backing(), writableMap, reservations, barrier);
-        this.snapshots = new Snapshots(file, geometry, l1, map, refcounts, allocator, barrier);
+        this.snapshots = new Snapshots(file, geometry, l1, map, refcounts, allocator, barrier, overlap, snapshotPlaces);
         try {
             barrier.beginWriting(header);
         } catch (IOException | RuntimeException | Error refused) {
             refcounts.cache().close();
             throw refused;
         }
+    }
+
+    private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {
+        MetadataOverlap known = new MetadataOverlap(file.path(), geometry);
+        known.add(MetadataKind.MAIN_HEADER, 0, geometry.clusterBytes());
+        known.add(MetadataKind.ACTIVE_L1, l1.hostOffset(), l1.lengthBytes());
+        known.follow(l1, MetadataKind.ACTIVE_L2);
+        BitmapDirectory bitmaps = header.bitmapDirectory(file.sizeBytes());
+        if (bitmaps != null) {
+            known.add(MetadataKind.BITMAP_DIRECTORY, bitmaps.hostOffset(), bitmaps.sizeBytes());
+        }
+        known.lookOutFor(options.overlapCheck().kinds());
+        return known;
+    }
+
+    private boolean lazyRefcounts(ImageOptions options) {
+        Boolean asked = options.lazyRefcounts();
+        return asked == null ? lazyInHeader : asked;
+    }
+
+    /** As QEMU: version 2 has no dirty bit. */
+    static void requireLazyRefcountsPossible(int version, ImageOptions options) throws ImageException {
+        if (version == 2 && Boolean.TRUE.equals(options.lazyRefcounts())) {
+            throw ImageException.invalidOption(
+                    "lazy-refcounts",
+                    "lazy-refcounts is on, but the image is of version 2, which cannot say that its refcounts are late;"
+                            + " version 3 can");
+        }
+    }
+
+    /** Puts other rules of what may be late and what is looked out for in force. */
+    void guard(ImageOptions options) throws IOException {
+        changing(() -> {
+            barrier.useLazyRefcounts(lazyRefcounts(options), refcounts);
+            snapshotPlaces.require(options.overlapCheck().kinds());
+            overlap.lookOutFor(options.overlapCheck().kinds());
+        });
+    }
+
+    /** Refuses to write the guest's bytes over metadata. Any thread. */
+    void requireNoMetadataIn(long hostOffset, long lengthBytes) throws ImageException {
+        overlap.requireNoneIn(hostOffset, lengthBytes, null);
     }
 
     /** Makes a refcount cache, given where it loads from. */
@@ -252,13 +308,18 @@ final class Qcow2Writing {
     }
 
     /**
-     * Changes snapshots, with everything else committed. No request is in flight, and none begins meanwhile; the cached
-     * slices mean nothing afterwards.
+     * Changes snapshots, with everything else committed. No request is in flight, and none begins meanwhile.
+     *
+     * @param forgetSlices puts other slices in the place of the cached ones, which mean nothing afterwards
      */
-    void changeSnapshots(SnapshotAction action) throws IOException {
+    void changeSnapshots(SnapshotAction action, Runnable forgetSlices) throws IOException {
         changing(() -> {
             barrier.settle(refcounts, allocator);
-            action.take(snapshots);
+            try {
+                action.take(snapshots);
+            } finally {
+                forgetSlices.run();
+            }
         });
     }
 
@@ -311,10 +372,11 @@ final class Qcow2Writing {
         }
     }
 
-    /** Metadata that contradicts itself must not be built upon: the image takes no more writes. */
-    private ImageException stoppingIfCorrupt(ImageException failure) {
-        if (failure.kind() == ImageException.Kind.CORRUPT) {
-            barrier.fail(failure);
+    /** Metadata that contradicts itself must not be built upon: the image takes no more writes. Any thread. */
+    ImageException stoppingIfCorrupt(ImageException failure) {
+        // What lies below may be corrupt as well, and compressed data, which is not metadata.
+        if (failure.kind() == ImageException.Kind.CORRUPT && file.path().equals(failure.path())) {
+            barrier.markCorrupt(failure);
         }
         return failure;
     }

@@ -122,6 +122,13 @@ final class RawLayer implements ImageLayer {
         return writable;
     }
 
+    /** A raw file has no metadata to guard. */
+    @Override
+    public void requireGuardsPossible(ImageOptions options) {}
+
+    @Override
+    public void guard(ImageOptions options) {}
+
     /** A raw file has no metadata, so no caches. */
     @Override
     public CacheChange prepareCaches(CacheOptions options) {
@@ -130,7 +137,7 @@ final class RawLayer implements ImageLayer {
 
     @Override
     public LayerStats stats() {
-        return new LayerStats(file.path(), ImageFormat.RAW, virtualSizeBytes, 0, null, null);
+        return new LayerStats(file.path(), ImageFormat.RAW, virtualSizeBytes, 0, null, null, false);
     }
 
     /** A raw file has no metadata, so no caches. */

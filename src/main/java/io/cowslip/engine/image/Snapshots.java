@@ -3,12 +3,14 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.alloc.ClusterAllocator;
+import io.cowslip.engine.alloc.MetadataOverlap;
 import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.format.SnapshotRecord;
 import io.cowslip.engine.format.SnapshotTable;
 import io.cowslip.engine.host.HostFile;
@@ -39,6 +41,8 @@ final class Snapshots {
     private final Refcounts refcounts;
     private final ClusterAllocator allocator;
     private final WriteBarrier barrier;
+    private final MetadataOverlap overlap;
+    private final SnapshotPlaces places;
     private final SharedClusters shared;
     private final CopiedFlags copied;
 
@@ -49,13 +53,17 @@ final class Snapshots {
             ClusterMap map,
             Refcounts refcounts,
             ClusterAllocator allocator,
-            WriteBarrier barrier) {
+            WriteBarrier barrier,
+            MetadataOverlap overlap,
+            SnapshotPlaces places) {
         this.file = file;
         this.geometry = geometry;
         this.l1 = l1;
         this.refcounts = refcounts;
         this.allocator = allocator;
         this.barrier = barrier;
+        this.overlap = overlap;
+        this.places = places;
         this.shared = new SharedClusters(file, geometry, map, allocator);
         this.copied = new CopiedFlags(file, geometry, l1, map, refcounts, barrier);
     }
@@ -72,13 +80,15 @@ final class Snapshots {
         try {
             shared.raise(active);
             counted = true;
-            long l1Offset = write(tableBytes(active), taken);
+            long l1Offset = write(MetadataKind.INACTIVE_L1, tableBytes(active), taken);
             SnapshotRecord snapshot = SnapshotRecord.of(
                     before.nextId(), name, l1Offset, active.length, dateSeconds, dateNanos, header.virtualSizeBytes());
             SnapshotTable after = before.with(snapshot);
-            long tableOffset = write(after.toBytes(), taken);
+            long tableOffset = write(MetadataKind.SNAPSHOT_TABLE, after.toBytes(), taken);
             copied.clear();
             barrier.commit(refcounts);
+            places.addTable(tableOffset, after);
+            places.add(snapshot, active);
             barrier.publishSnapshotTable(after.snapshots().size(), tableOffset);
             done = true;
             releaseTable(header, before);
@@ -120,13 +130,14 @@ final class Snapshots {
         ImageHeader header = HeaderReader.read(file);
         SnapshotTable before = SnapshotReader.read(file, header);
         SnapshotRecord snapshot = require(idOrName, before);
-        long[] reached = l1Of(snapshot);
+        long[] reached = places.l1Of(snapshot);
         SnapshotTable after = before.without(snapshot);
         List<ClusterAllocator.Run> taken = new ArrayList<>();
         boolean done = false;
         try {
-            long tableOffset = after.snapshots().isEmpty() ? 0 : write(after.toBytes(), taken);
+            long tableOffset = write(MetadataKind.SNAPSHOT_TABLE, after.toBytes(), taken);
             barrier.commit(refcounts);
+            places.addTable(tableOffset, after);
             barrier.publishSnapshotTable(after.snapshots().size(), tableOffset);
             done = true;
         } finally {
@@ -134,6 +145,7 @@ final class Snapshots {
                 takeBack(new long[0], taken);
             }
         }
+        places.remove(snapshot, reached);
         releaseTable(header, before);
         shared.lower(SharedClusters.withoutCopied(reached));
         release(snapshot.l1TableOffset(), (long) reached.length * Long.BYTES);
@@ -146,7 +158,7 @@ final class Snapshots {
         ImageHeader header = HeaderReader.read(file);
         SnapshotRecord snapshot = require(idOrName, SnapshotReader.read(file, header));
         requireSameSize(snapshot, header);
-        long[] wanted = SharedClusters.withoutCopied(l1Of(snapshot));
+        long[] wanted = SharedClusters.withoutCopied(places.l1Of(snapshot));
         ResidentTable old = l1.table();
         List<ClusterAllocator.Run> taken = new ArrayList<>();
         boolean counted = false;
@@ -154,12 +166,16 @@ final class Snapshots {
         try {
             shared.raise(wanted);
             counted = true;
-            long l1Offset = write(tableBytes(wanted), taken);
+            long l1Offset = write(MetadataKind.ACTIVE_L1, tableBytes(wanted), taken);
             barrier.commit(refcounts);
             ResidentTable next = ResidentTable.read("L1 table", file, l1Offset, wanted.length);
+            overlap.add(MetadataKind.ACTIVE_L1, l1Offset, next.lengthBytes());
             barrier.publishL1Table(wanted.length, l1Offset);
             done = true;
             l1.use(next);
+            overlap.remove(MetadataKind.ACTIVE_L1, old.hostOffset(), old.lengthBytes());
+            overlap.removeAll(MetadataKind.ACTIVE_L2);
+            overlap.follow(next, MetadataKind.ACTIVE_L2);
         } finally {
             if (!done) {
                 takeBack(counted ? wanted : new long[0], taken);
@@ -190,15 +206,9 @@ final class Snapshots {
         return table.require(idOrName);
     }
 
-    private long[] l1Of(SnapshotRecord snapshot) throws IOException {
-        return ResidentTable.read("snapshot's L1 table", file, snapshot.l1TableOffset(), snapshot.l1Entries())
-                .entries();
-    }
-
     private void releaseTable(ImageHeader header, SnapshotTable table) throws IOException {
-        if (!table.snapshots().isEmpty()) {
-            release(header.snapshotTableOffset(), table.sizeBytes());
-        }
+        places.removeTable(header.snapshotTableOffset(), table);
+        release(header.snapshotTableOffset(), table.sizeBytes());
     }
 
     private void release(long hostOffset, long lengthBytes) throws IOException {
@@ -214,14 +224,14 @@ final class Snapshots {
     }
 
     /** Writes {@code bytes} to clusters of their own, which join {@code taken}; returns where, 0 for nothing. */
-    private long write(MemorySegment bytes, List<ClusterAllocator.Run> taken) throws IOException {
+    private long write(MetadataKind kind, MemorySegment bytes, List<ClusterAllocator.Run> taken) throws IOException {
         if (bytes.byteSize() == 0) {
             return 0;
         }
         int clusters = (int) (geometry.roundUpToCluster(bytes.byteSize()) >>> geometry.clusterBits());
         ClusterAllocator.Run run = allocator.allocateAll(clusters);
         taken.add(run);
-        barrier.writeTable(run.hostOffset(), bytes, (long) clusters << geometry.clusterBits());
+        barrier.writeTable(kind, run.hostOffset(), bytes, (long) clusters << geometry.clusterBits());
         return run.hostOffset();
     }
 }

@@ -28,11 +28,13 @@ final class UnsyncedData {
         }
     }
 
-    /** Takes no more writes, because of {@code cause}. */
-    void fail(ImageException cause) {
-        if (failure == null) {
+    /** Takes no more writes, because of {@code cause}; false where there is a cause already. */
+    synchronized boolean fail(ImageException cause) {
+        boolean first = failure == null;
+        if (first) {
             failure = cause;
         }
+        return first;
     }
 
     /** Refuses when something failed before that leaves the file's state unknown. */
@@ -45,6 +47,11 @@ final class UnsyncedData {
                     "the image takes no writes since an earlier failure (" + earlier.getMessage()
                             + "); close it, check it and open it again");
         }
+    }
+
+    /** Makes durable what may still be said of the file after it failed: that it did. */
+    synchronized void syncAfterFailure() throws IOException {
+        file.sync();
     }
 
     /** Returns once everything noted before is on stable storage; at once when nothing is. */

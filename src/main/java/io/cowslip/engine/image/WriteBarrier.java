@@ -2,6 +2,7 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.alloc.ClusterAllocator;
+import io.cowslip.engine.alloc.MetadataOverlap;
 import io.cowslip.engine.alloc.Quarantine;
 import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.cache.ActiveL1;
@@ -11,12 +12,14 @@ import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The one order in which a qcow2 file's metadata reaches the disk.
@@ -30,6 +33,10 @@ import java.util.concurrent.atomic.AtomicLong;
  * counts are raised, an L1 entry at a whole L2 table, the refcount table at whole blocks. Counts drop, in memory and so
  * later in the file, when no durable pointer is left. There is one direction, hence no cycle of dependencies to detect,
  * and a crash between any two writes leaves at worst clusters that are counted and not used: leaks.
+ *
+ * <p>With lazy refcounts the first stage waits until the image is closed, or the refcount table moves: the file is marked
+ * as dirty instead, durably before anything else is written, and whoever opens it for writing after a crash makes the
+ * counts anew from the tables. All that follows is the same, so a crash loses nothing that was flushed.
  *
  * <p>A stage with nothing to write costs no sync. A flush after overwriting in place is one sync; after an allocation
  * in a known L2 table, two; with a new table, three.
@@ -50,24 +57,33 @@ final class WriteBarrier {
     private final ActiveL1 l1;
     private final ClusterMap map;
     private final Quarantine quarantine;
+    private final MetadataOverlap overlap;
     private final UnsyncedData unsynced;
+    private final IncompatibleBits bits;
     private final UnsyncedData unsyncedData;
     private final AtomicLong newBytes = new AtomicLong();
+    private boolean lazyRefcounts;
+    private volatile boolean corrupt;
 
     /** @param dataFile where the guest's bytes are: {@code file} or another */
     WriteBarrier(
             HostFile file,
             HostFile dataFile,
-            ImageGeometry geometry,
+            ImageHeader header,
             ActiveL1 l1,
             ClusterMap map,
-            Quarantine quarantine) {
+            Quarantine quarantine,
+            MetadataOverlap overlap,
+            boolean lazyRefcounts) {
         this.file = file;
-        this.geometry = geometry;
+        this.geometry = header.geometry();
         this.l1 = l1;
         this.map = map;
         this.quarantine = quarantine;
+        this.overlap = overlap;
+        this.lazyRefcounts = lazyRefcounts;
         this.unsynced = new UnsyncedData(file);
+        this.bits = new IncompatibleBits(file, header, unsynced);
         this.unsyncedData = file == dataFile ? unsynced : new UnsyncedData(dataFile);
     }
 
@@ -96,9 +112,33 @@ final class WriteBarrier {
         unsyncedData.requireSound();
     }
 
-    /** Takes no more writes, because of {@code cause}. */
-    void fail(ImageException cause) {
-        unsynced.fail(cause);
+    /**
+     * Takes no more writes, because {@code cause} found the metadata corrupt, and says so in the file (qcow2 specification,
+     * incompatible bit 1), so that nobody else writes either. Any thread.
+     */
+    void markCorrupt(ImageException cause) {
+        corrupt = true;
+        if (unsynced.fail(cause)) {
+            try {
+                bits.markCorrupt();
+            } catch (IOException refused) {
+                cause.addSuppressed(refused);
+            }
+        }
+    }
+
+    /** Whether metadata was found corrupt since the image was opened. Any thread. */
+    boolean isCorrupt() {
+        return corrupt;
+    }
+
+    /** From now on refcounts may be late in the file or not; if not, none is when this returns. */
+    void useLazyRefcounts(boolean lazy, Refcounts refcounts) throws IOException {
+        if (lazyRefcounts && !lazy) {
+            commitWithRefcounts(refcounts);
+            bits.markClean();
+        }
+        lazyRefcounts = lazy;
     }
 
     /** Makes everything that was written durable, in order. */
@@ -108,19 +148,38 @@ final class WriteBarrier {
         synced();
     }
 
+    private void commitWithRefcounts(Refcounts refcounts) throws IOException {
+        writeInOrder(refcounts, true);
+        sync();
+        synced();
+    }
+
     /** All of {@link #commit} but its last sync, which needs no lock. */
     void writeInOrder(Refcounts refcounts) throws IOException {
+        // A moved table must be published: its old place is about to be used again.
+        writeInOrder(refcounts, !lazyRefcounts || refcounts.tableMoved());
+    }
+
+    private void writeInOrder(Refcounts refcounts, boolean withRefcounts) throws IOException {
         requireSound();
-        writeBackRefcounts(refcounts);
-        publishRefcountTable(refcounts);
+        if (withRefcounts) {
+            writeBackRefcounts(refcounts);
+            publishRefcountTable(refcounts);
+        } else if (refcounts.isDirty() || map.slices().hasDirty() || l1.isDirty()) {
+            bits.markDirty();
+        }
         if (map.slices().hasDirty()) {
             syncFiles();
             int entriesPerSlice = map.slices().entriesPerSlice();
-            map.slices().writeBack((slice, from) -> write(map.sliceOffset(slice * entriesPerSlice), from));
+            map.slices()
+                    .writeBack((slice, from) ->
+                            write(MetadataKind.ACTIVE_L2, map.sliceOffset(slice * entriesPerSlice), from));
         }
         if (l1.isDirty()) {
             unsynced.sync();
             unsynced.written();
+            ResidentTable table = l1.table();
+            overlap.requireNoneIn(table.hostOffset(), table.lengthBytes(), MetadataKind.ACTIVE_L1);
             l1.writeBack(file);
         }
         quarantine.barrierWritten();
@@ -143,7 +202,7 @@ final class WriteBarrier {
     /** Writes something that nothing else depends on, durable on return. Under the metadata lock. */
     void writeDurably(long hostOffset, MemorySegment from) throws IOException {
         requireSound();
-        write(hostOffset, from);
+        write(null, hostOffset, from);
         unsynced.sync();
     }
 
@@ -161,18 +220,21 @@ final class WriteBarrier {
 
     /** Commits until nothing is left to do, counts of freed clusters included: for closing. */
     void settle(Refcounts refcounts, ClusterAllocator allocator) throws IOException {
-        commit(refcounts);
+        commitWithRefcounts(refcounts);
         while (!quarantine.isEmpty()) {
             allocator.reclaim();
-            commit(refcounts);
+            commitWithRefcounts(refcounts);
         }
-        commit(refcounts);
+        commitWithRefcounts(refcounts);
+        bits.markClean();
     }
 
     /** Writes the dirty refcount blocks, which may happen at any time: see {@link Refcounts}. */
     void writeBackRefcounts(Refcounts refcounts) throws IOException {
         if (refcounts.cache().hasDirty()) {
-            refcounts.cache().writeBack((block, from) -> write(refcounts.blockOffset(block), from));
+            refcounts
+                    .cache()
+                    .writeBack((block, from) -> write(MetadataKind.REFCOUNT_BLOCK, refcounts.blockOffset(block), from));
         }
     }
 
@@ -190,7 +252,7 @@ final class WriteBarrier {
             try (IoBuffers.Loan loan = IoBuffers.borrow(Long.BYTES)) {
                 MemorySegment field = loan.segment(Long.BYTES);
                 field.set(BigEndian.LONG, 0, autoclear);
-                write(HeaderLayout.AUTOCLEAR_FEATURES, field);
+                write(MetadataKind.MAIN_HEADER, HeaderLayout.AUTOCLEAR_FEATURES, field);
             }
         }
         syncFiles();
@@ -201,7 +263,7 @@ final class WriteBarrier {
             MemorySegment directory = arena.allocate(bitmaps.sizeBytes());
             file.read(bitmaps.hostOffset(), directory);
             bitmaps.markInUse(directory);
-            write(bitmaps.hostOffset(), directory);
+            write(MetadataKind.BITMAP_DIRECTORY, bitmaps.hostOffset(), directory);
         }
     }
 
@@ -211,7 +273,9 @@ final class WriteBarrier {
         }
         unsynced.sync();
         unsynced.written();
-        refcounts.table().writeBack(file);
+        ResidentTable table = refcounts.table();
+        overlap.requireNoneIn(table.hostOffset(), table.lengthBytes(), MetadataKind.REFCOUNT_TABLE);
+        table.writeBack(file);
         if (refcounts.tableMoved()) {
             unsynced.sync();
             writeRefcountTablePlace(refcounts.table());
@@ -226,16 +290,16 @@ final class WriteBarrier {
             MemorySegment fields = loan.segment(Long.BYTES + Integer.BYTES);
             fields.set(BigEndian.LONG, 0, table.hostOffset());
             fields.set(BigEndian.INT, Long.BYTES, (int) (table.lengthBytes() >>> geometry.clusterBits()));
-            write(HeaderLayout.REFCOUNT_TABLE_OFFSET, fields);
+            write(MetadataKind.MAIN_HEADER, HeaderLayout.REFCOUNT_TABLE_OFFSET, fields);
         }
     }
 
-    /** Writes a table to clusters that nothing points at yet, and zeros behind it up to {@code wholeBytes}. */
-    void writeTable(long hostOffset, MemorySegment table, long wholeBytes) throws IOException {
+    /** Writes a table to where it lies alone, and zeros behind it up to {@code wholeBytes}. */
+    void writeTable(MetadataKind kind, long hostOffset, MemorySegment table, long wholeBytes) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(wholeBytes)) {
             MemorySegment whole = loan.segment(wholeBytes);
             whole.asSlice(table.byteSize()).fill((byte) 0);
-            write(hostOffset, whole.copyFrom(table));
+            write(kind, hostOffset, whole.copyFrom(table));
         }
     }
 
@@ -258,15 +322,16 @@ final class WriteBarrier {
             MemorySegment fields = loan.segment(Integer.BYTES + Long.BYTES);
             fields.set(BigEndian.INT, 0, count);
             fields.set(BigEndian.LONG, Integer.BYTES, tableOffset);
-            write(field, fields);
+            write(MetadataKind.MAIN_HEADER, field, fields);
         } catch (ImageException refused) {
-            fail(refused);
+            unsynced.fail(refused);
             throw refused;
         }
         unsynced.sync();
     }
 
-    private void write(long hostOffset, MemorySegment from) throws IOException {
+    private void write(@Nullable MetadataKind kind, long hostOffset, MemorySegment from) throws IOException {
+        overlap.requireNoneIn(hostOffset, from.byteSize(), kind);
         unsynced.written();
         file.write(hostOffset, from);
     }

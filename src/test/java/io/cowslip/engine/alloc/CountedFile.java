@@ -2,12 +2,12 @@ package io.cowslip.engine.alloc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.CacheBudget;
 import io.cowslip.engine.cache.CacheCounters;
 import io.cowslip.engine.cache.RefcountBlockCache;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.format.RefcountBits;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
@@ -17,6 +17,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.BitSet;
+import java.util.EnumSet;
 
 /**
  * A file of clusters of 512 bytes of which only the refcounts matter: a header's cluster, a refcount table, a block, and
@@ -59,8 +60,10 @@ final class CountedFile implements AutoCloseable {
         ResidentTable table =
                 ResidentTable.read("refcount table", file, CLUSTER_BYTES, tableClusters * (CLUSTER_BYTES / 8));
         table.set(0, (long) blockCluster * CLUSTER_BYTES);
-        ResidentTable noL1 = ResidentTable.read("L1 table", file, 0, 0);
-        this.refcounts = new Refcounts(file, geometry, new ActiveL1(noL1), table, quarantine, this::writeBackBlocks);
+        MetadataOverlap overlap = new MetadataOverlap(path, geometry);
+        overlap.add(MetadataKind.MAIN_HEADER, 0, CLUSTER_BYTES);
+        overlap.lookOutFor(EnumSet.allOf(MetadataKind.class));
+        this.refcounts = new Refcounts(file, geometry, overlap, table, quarantine, this::writeBackBlocks);
         refcounts.useCache(new RefcountBlockCache(
                 new CacheBudget(512, 2, CLUSTER_BYTES, 4, false),
                 geometry,

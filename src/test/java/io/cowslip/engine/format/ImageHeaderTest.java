@@ -274,7 +274,6 @@ class ImageHeaderTest {
     static Stream<Arguments> unsupported() {
         return Stream.of(
                 Arguments.of("corrupt", incompatible(Features.CORRUPT), true),
-                Arguments.of("dirty", incompatible(Features.DIRTY), true),
                 Arguments.of(
                         "extended L2",
                         (Consumer<MemorySegment>) header -> {
@@ -285,6 +284,14 @@ class ImageHeaderTest {
                 Arguments.of(
                         "first encryption",
                         (Consumer<MemorySegment>) header -> header.set(BigEndian.INT, HeaderLayout.CRYPT_METHOD, 1),
+                        true),
+                Arguments.of(
+                        "internal snapshots (1) and its data in another file",
+                        (Consumer<MemorySegment>) header -> {
+                            header.set(BigEndian.LONG, HeaderLayout.INCOMPATIBLE_FEATURES, Features.EXTERNAL_DATA_FILE);
+                            header.set(BigEndian.INT, HeaderLayout.SNAPSHOT_COUNT, 1);
+                            header.set(BigEndian.LONG, HeaderLayout.SNAPSHOT_TABLE_OFFSET, 4 * 65536L);
+                        },
                         true));
     }
 

@@ -53,6 +53,8 @@ final class PowerCutTest {
             int states = verifier.verify(Seeds.longRun() ? 1000 : 200, Files.createDirectory(folder.resolve("state")));
             reporter.publishEntry("states", Integer.toString(states));
             assertThat(states).isPositive();
+            boolean lazy = Boolean.TRUE.equals(workload.options().lazyRefcounts());
+            assertThat(verifier.dirtyStates() > 0).isEqualTo(lazy);
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(
                     Seeds.replay(getClass(), seed) + " -D" + WORKLOAD + "=" + workload + ": " + e.getMessage(), e);

@@ -49,6 +49,46 @@ enum PowerCutWorkload {
             return TestImages.withCaches(CacheOptions.DEFAULTS, false);
         }
     },
+    /** Refcounts reach the file when it closes: a crash leaves it to be repaired. */
+    LAZY(DiskRecipe.plain(512, 100 << 10, 20), mix(0, 10, 3, 8, 3, 1), 90, 6) {
+        @Override
+        ImageOptions options() {
+            return super.options().withLazyRefcounts(true);
+        }
+    },
+    /** So many blocks are dirty that some are written early. */
+    LAZY_IN_A_SMALL_CACHE(DiskRecipe.plain(512, 256 << 10, 0).withRefcountBits(64), mix(0, 20, 0, 4, 3, 0), 70, 12) {
+        @Override
+        ImageOptions options() {
+            return super.options().withLazyRefcounts(true);
+        }
+    },
+    LAZY_FROM_RAW(
+            DiskRecipe.plain(2048, 128 << 10, 40).over(new DiskRecipe.Layer(0, 100 << 10, false)),
+            mix(1, 12, 2, 4, 2, 1),
+            60,
+            4) {
+        @Override
+        ImageOptions options() {
+            return TestImages.withCaches(CacheOptions.DEFAULTS, false).withLazyRefcounts(true);
+        }
+    },
+    LAZY_WITH_TABLE_GROWTH(DiskRecipe.plain(512, 3 << 20, 0).withRefcountBits(64), mix(0, 20, 0, 1, 2, 0), 40, 20) {
+        @Override
+        ImageOptions options() {
+            return super.options().withLazyRefcounts(true);
+        }
+
+        @Override
+        void prepare(DiskRecipe.Made made, SplittableRandom random) throws IOException {
+            REFCOUNT_TABLE_GROWTH.prepare(made, random);
+        }
+
+        @Override
+        boolean led(byte[] image) {
+            return REFCOUNT_TABLE_GROWTH.led(image);
+        }
+    },
     /** Fills the file up to where the refcount table of one cluster ends, and over it. */
     REFCOUNT_TABLE_GROWTH(DiskRecipe.plain(512, 3 << 20, 0).withRefcountBits(64), mix(0, 20, 0, 1, 2, 0), 40, 20) {
         @Override

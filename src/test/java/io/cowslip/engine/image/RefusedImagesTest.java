@@ -53,18 +53,6 @@ final class RefusedImagesTest {
     }
 
     @Test
-    void opensDirtyImagesForReadingOnly() throws IOException {
-        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "lazy_refcounts=on");
-        QemuTools.edit(file, "write -P 1 0 64k");
-        setIncompatible(file, 1);
-
-        assertRefusedForWriting(file, "dirty");
-        try (DiskImage image = TestImages.openReadOnly(file)) {
-            assertThat(TestImages.read(image, 0, 1)).containsExactly(1);
-        }
-    }
-
-    @Test
     void opensCorruptImagesForReadingOnly() throws IOException {
         Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "");
         QemuTools.edit(file, "write -P 1 0 64k");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.testing.CrashState;
 import io.cowslip.testing.CrashStates;
@@ -20,6 +21,7 @@ import io.cowslip.testing.RefcountAudit;
 import io.cowslip.testing.Seeds;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,6 +34,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Snapshots that the engine takes, goes back to and deletes, against a copy of the disk for each and against QEMU. */
@@ -39,6 +42,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Tag("long")
 final class SnapshotsTest {
     private static final GuestOperations.Mix MIX = new GuestOperations.Mix(5, 30, 8, 8, 4, 2);
+
+    private static final OverlapCheck ALL = new OverlapCheck(OverlapCheck.Template.ALL, Map.of());
+    private static final long COPIED = 1L << 63;
+    private static final int L1_TABLE = 40;
+    private static final int SNAPSHOT_TABLE = 64;
 
     @TempDir
     Path folder;
@@ -66,14 +74,17 @@ final class SnapshotsTest {
             DiskRecipe.Made made = recipe.make(folder, random);
             Path file = made.disk().file();
             ImageEnvironment environment = TestImages.environment(HostFiles.posix());
-            try (GuestSession guest =
-                    GuestSession.open(made.disk(), TestImages.smallestCaches(512), environment, made.model())) {
+            ImageOptions options = TestImages.smallestCaches(512).withOverlapCheck(ALL);
+            if (recipe.version() > 2) {
+                options = options.withLazyRefcounts(random.nextBoolean());
+            }
+            try (GuestSession guest = GuestSession.open(made.disk(), options, environment, made.model())) {
                 work(guest, random, 12);
             }
             ImageAssertions.assertThat(file).passesQemuCheck().passesAudit().holdsForQemu(made.model());
             for (Map.Entry<String, byte[]> snapshot : taken.entrySet()) {
-                ImageOptions options = TestImages.readOnly().withSnapshot(snapshot.getKey());
-                try (DiskImage image = DiskImage.open(file, options, environment)) {
+                ImageOptions reading = TestImages.readOnly().withSnapshot(snapshot.getKey());
+                try (DiskImage image = DiskImage.open(file, reading, environment)) {
                     ImageAssertions.assertThat(image).readsAs(ModelDisk.of(snapshot.getValue()));
                 }
             }
@@ -226,6 +237,73 @@ final class SnapshotsTest {
             TestImages.write(image, 0, new byte[] {2});
         }
         ImageAssertions.assertThat(file).passesQemuCheck();
+    }
+
+    /** Whether the tables are found as the image is opened or made since. */
+    @ParameterizedTest
+    @CsvSource({
+        "SNAPSHOT_TABLE, false",
+        "SNAPSHOT_TABLE, true",
+        "INACTIVE_L1, false",
+        "INACTIVE_L1, true",
+        "INACTIVE_L2, false",
+        "INACTIVE_L2, true"
+    })
+    void nothingIsWrittenOverTheirTables(MetadataKind kind, boolean madeSince) throws IOException {
+        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "");
+        QemuTools.edit(file, "write -P 1 0 128k");
+        ImageOptions options = ImageOptions.defaults().withOverlapCheck(ALL);
+        DiskImage image = DiskImage.open(file, options, TestImages.environment(HostFiles.posix()));
+        image.createSnapshot("first", 0, 0);
+        TestImages.write(image, 512 << 10, new byte[] {1});
+        // The first snapshot's L2 table is its own now, and the active one is not in the cache.
+        image.createSnapshot("second", 0, 0);
+        if (!madeSince) {
+            image.close();
+            image = DiskImage.open(file, options, TestImages.environment(HostFiles.posix()));
+        }
+        long firstL1 = number(file, number(file, SNAPSHOT_TABLE));
+        long target = switch (kind) {
+            case SNAPSHOT_TABLE -> number(file, SNAPSHOT_TABLE);
+            case INACTIVE_L1 -> firstL1;
+            default -> number(file, firstL1);
+        };
+        setNumber(file, number(file, number(file, L1_TABLE)) & ~COPIED, target | COPIED);
+        DiskImage damaged = image;
+        assertThatExceptionOfType(ImageException.class)
+                .isThrownBy(() -> TestImages.write(damaged, 0, new byte[] {2}))
+                .withMessageContaining("would hit " + kind.inWords());
+        assertThatExceptionOfType(ImageException.class).isThrownBy(damaged::close);
+    }
+
+    private static long number(Path file, long offset) throws IOException {
+        return java.nio.ByteBuffer.wrap(Files.readAllBytes(file)).getLong((int) offset);
+    }
+
+    private static void setNumber(Path file, long offset, long number) throws IOException {
+        try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
+            bytes.seek(offset);
+            bytes.writeLong(number);
+        }
+    }
+
+    /** As in QEMU. */
+    @Test
+    void dataInAnotherFileHasNoSnapshots() throws IOException {
+        Path file = QemuTools.create(
+                folder.resolve("image"), 1 << 20, "data_file=" + folder.resolve("data") + ",data_file_raw=off");
+        assertThat(QemuTools.img("snapshot", "-c", "one", file.toString()).exitCode())
+                .isNotZero();
+        try (DiskImage image = TestImages.open(file)) {
+            assertThatExceptionOfType(ImageException.class)
+                    .isThrownBy(() -> image.createSnapshot("one", 0, 0))
+                    .satisfies(
+                            refused -> assertThat(refused.kind()).isEqualTo(ImageException.Kind.UNSUPPORTED_FEATURE));
+        }
+        ImageOptions options = TestImages.readOnly().withSnapshot("one");
+        assertThatExceptionOfType(ImageException.class)
+                .isThrownBy(() -> DiskImage.open(file, options, TestImages.environment(HostFiles.posix())))
+                .satisfies(refused -> assertThat(refused.option()).isEqualTo("snapshot"));
     }
 
     @Test
