@@ -30,6 +30,8 @@ public final class ImageException extends IOException {
         READ_ONLY,
         /** Somebody else has the file. */
         BUSY,
+        /** A dirty bitmap that says nothing any more. */
+        INCONSISTENT_BITMAP,
         /** There is no such file. */
         NOT_FOUND,
         /** There is such a file already. */

@@ -93,6 +93,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case NO_SPACE -> ProblemType.INSUFFICIENT_STORAGE;
             case READ_ONLY -> ProblemType.READ_ONLY;
             case BUSY -> ProblemType.BUSY;
+            case INCONSISTENT_BITMAP -> ProblemType.INCONSISTENT_BITMAP;
             case NOT_FOUND -> ProblemType.NOT_FOUND;
             case ALREADY_EXISTS -> ProblemType.ALREADY_EXISTS;
             case FORBIDDEN -> ProblemType.FORBIDDEN_PATH;

@@ -2,10 +2,13 @@ package io.cowslip.web;
 
 import static io.cowslip.web.ProblemType.CORRUPT_IMAGE;
 import static io.cowslip.web.ProblemType.HOST_IO;
+import static io.cowslip.web.ProblemType.INCONSISTENT_BITMAP;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.ProblemType.NOT_ACCEPTABLE;
+import static io.cowslip.web.ProblemType.NOT_FOUND;
 import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.ProblemType.RANGE_NOT_SATISFIABLE;
+import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
 
 import io.cowslip.drive.DriveId;
@@ -24,9 +27,11 @@ import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.springframework.http.CacheControl;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.MediaType;
@@ -36,6 +41,7 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.util.UriUtils;
 
 /** What can be known of a drive's bytes without moving them: where the zeros are, and their checksum. */
 @RestController
@@ -82,8 +88,13 @@ class DriveMapController {
                 @Parameter(
                         in = ParameterIn.QUERY,
                         name = "context",
-                        description = "zero; dirty is not supported yet",
-                        schema = @Schema(type = "string", defaultValue = "zero"))
+                        description = "zero: where zeros and holes are; dirty: what a bitmap has marked",
+                        schema = @Schema(type = "string", defaultValue = "zero")),
+                @Parameter(
+                        in = ParameterIn.QUERY,
+                        name = "bitmap",
+                        description = "The bitmap's name, with context=dirty",
+                        schema = @Schema(type = "string"))
             })
     @ApiResponse(
             responseCode = "200",
@@ -91,17 +102,20 @@ class DriveMapController {
             content = {
                 @Content(
                         mediaType = MediaType.APPLICATION_JSON_VALUE,
-                        array = @ArraySchema(schema = @Schema(implementation = GuestExtent.class))),
+                        array = @ArraySchema(schema = @Schema(anyOf = {GuestExtent.class, DirtyExtent.class}))),
                 @Content(
                         mediaType = MediaType.APPLICATION_NDJSON_VALUE,
-                        schema = @Schema(implementation = GuestExtent.class))
+                        schema = @Schema(anyOf = {GuestExtent.class, DirtyExtent.class}))
             })
     @Fails({
         INVALID_OPTION,
         UNSUPPORTED_OPTION,
         NO_SUCH_DRIVE,
+        NOT_FOUND,
         NOT_ACCEPTABLE,
+        INCONSISTENT_BITMAP,
         RANGE_NOT_SATISFIABLE,
+        UNSUPPORTED_FEATURE,
         CORRUPT_IMAGE,
         HOST_IO
     })
@@ -114,10 +128,13 @@ class DriveMapController {
             HttpServletResponse response)
             throws IOException {
         Query query = Query.of(request, "start", "length", "limit", "context", "bitmap", "since");
-        refuseContext(query);
+        String bitmap = bitmap(query);
         int limit = query.number("limit", 0, 1, MAX_EXTENTS);
         try (DriveLease lease = registry.lease(id)) {
-            ExtentListing listing = new ExtentListing(lease.image(), window(query, lease.image()));
+            ByteWindow window = window(query, lease.image());
+            ExtentPages listing = bitmap == null
+                    ? new ExtentListing(lease.image(), window)
+                    : new DirtyListing(lease.image(), lease.image().bitmaps().map(bitmap), window);
             ExtentListing.Source source = limit == 0 ? listing::next : page(listing, limit, query, response);
             response.setHeader(HttpHeaders.CACHE_CONTROL, "no-store");
             send(source, request, response);
@@ -125,13 +142,14 @@ class DriveMapController {
     }
 
     /** The first extents, found before the answer begins: its Link header says where the next page does. */
-    private static ExtentListing.Source page(
-            ExtentListing listing, int limit, Query query, HttpServletResponse response) throws IOException {
-        Iterator<GuestExtent> page = listing.next(limit).iterator();
+    private static ExtentListing.Source page(ExtentPages listing, int limit, Query query, HttpServletResponse response)
+            throws IOException {
+        Iterator<Record> page = listing.next(limit).iterator();
         listing.nextStart().ifPresent(start -> {
             String length = query.text("length") == null ? "" : "&length=" + (listing.end() - start);
             response.setHeader(
-                    HttpHeaders.LINK, "<extents?start=" + start + length + "&limit=" + limit + ">; rel=\"next\"");
+                    HttpHeaders.LINK,
+                    "<extents?start=" + start + length + "&limit=" + limit + context(query) + ">; rel=\"next\"");
         });
         return () -> page.hasNext() ? page.next() : null;
     }
@@ -170,19 +188,25 @@ class DriveMapController {
         return false;
     }
 
-    private static void refuseContext(Query query) {
-        for (String later : List.of("bitmap", "since")) {
-            if (query.text(later) != null) {
-                throw Refusal.notYet(later);
-            }
+    private static String context(Query query) {
+        String bitmap = query.text("bitmap");
+        return bitmap == null ? "" : "&context=dirty&bitmap=" + UriUtils.encode(bitmap, StandardCharsets.UTF_8);
+    }
+
+    /** The bitmap that is asked about; null where zeros are. */
+    private static @Nullable String bitmap(Query query) {
+        if (query.text("since") != null) {
+            throw Refusal.notYet("since");
         }
         String context = query.text("context", "zero");
-        if (context.equals("dirty")) {
-            throw Refusal.notYet("context=dirty");
+        String bitmap = query.text("bitmap");
+        if (!context.equals("zero") && !context.equals("dirty")) {
+            throw Refusal.ofOption("context", "context is \"" + context + "\"; it may be \"zero\" or \"dirty\"");
         }
-        if (!context.equals("zero")) {
-            throw Refusal.ofOption("context", "context is \"" + context + "\"; it may be \"zero\"");
+        if (context.equals("dirty") != (bitmap != null)) {
+            throw Refusal.ofOption("bitmap", "bitmap names the bitmap for context=dirty, and goes with no other");
         }
+        return bitmap;
     }
 
     @Operation(

@@ -4,13 +4,11 @@ import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.GuestExtent;
 import jakarta.servlet.ServletOutputStream;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /** The extents of one window of a disk, in order and without gaps, neighbours that are alike made one. */
-final class ExtentListing {
+final class ExtentListing implements ExtentPages {
     private static final long FIRST_REACH_BYTES = 64 << 20;
     private static final long MIN_REACH_BYTES = 64 << 10;
 
@@ -23,7 +21,7 @@ final class ExtentListing {
     /** Where extents come from, one after the other; null after the last. */
     interface Source {
         @Nullable
-        GuestExtent next() throws IOException;
+        Record next() throws IOException;
     }
 
     ExtentListing(DiskImage image, ByteWindow window) {
@@ -32,9 +30,8 @@ final class ExtentListing {
         this.end = window.end();
     }
 
-    /** The next extent, or null after the last. */
-    @Nullable
-    GuestExtent next() throws IOException {
+    @Override
+    public @Nullable GuestExtent next() throws IOException {
         GuestExtent current = ahead == null ? lookUp() : ahead;
         ahead = null;
         while (current != null) {
@@ -49,36 +46,24 @@ final class ExtentListing {
         return null;
     }
 
-    /** The first byte after the window. */
-    long end() {
+    @Override
+    public long end() {
         return end;
     }
 
-    /** Where the next extent starts; empty after the last. */
-    OptionalLong nextStart() {
+    @Override
+    public OptionalLong nextStart() {
         if (ahead != null) {
             return OptionalLong.of(ahead.start());
         }
         return position < end ? OptionalLong.of(position) : OptionalLong.empty();
     }
 
-    /** The next extents, at most {@code limit}. */
-    List<GuestExtent> next(int limit) throws IOException {
-        List<GuestExtent> extents = new ArrayList<>();
-        for (GuestExtent extent = next(); extent != null; extent = next()) {
-            extents.add(extent);
-            if (extents.size() == limit) {
-                break;
-            }
-        }
-        return extents;
-    }
-
     /** Writes extents as one JSON array, as they are found. */
     static void writeArray(Source source, ServletOutputStream out) throws IOException {
         ExtentText text = new ExtentText(out);
         text.put('[');
-        GuestExtent extent = source.next();
+        Record extent = source.next();
         while (extent != null) {
             text.put(extent);
             extent = source.next();
@@ -93,7 +78,7 @@ final class ExtentListing {
     /** Writes extents as one JSON object a line, as they are found. */
     static void writeLines(Source source, ServletOutputStream out) throws IOException {
         ExtentText text = new ExtentText(out);
-        for (GuestExtent extent = source.next(); extent != null; extent = source.next()) {
+        for (Record extent = source.next(); extent != null; extent = source.next()) {
             text.put(extent);
             text.put('\n');
         }

@@ -18,6 +18,7 @@ final class ExtentText {
 
     private static final byte[] START = ascii("{\"start\":");
     private static final byte[] LENGTH = ascii(",\"length\":");
+    private static final byte[] DIRTY = ascii(",\"dirty\":");
     private static final byte[] ZERO = ascii(",\"zero\":");
     private static final byte[] HOLE = ascii(",\"hole\":");
     private static final byte[] TRUE = ascii("true");
@@ -35,14 +36,36 @@ final class ExtentText {
         return text.getBytes(StandardCharsets.US_ASCII);
     }
 
-    void put(GuestExtent extent) throws IOException {
+    /** A {@link GuestExtent} or a {@link DirtyExtent}. */
+    void put(Record extent) throws IOException {
+        switch (extent) {
+            case GuestExtent guest -> put(guest);
+            case DirtyExtent dirty -> put(dirty);
+            default -> throw new IllegalArgumentException(extent + " is no extent");
+        }
+    }
+
+    private void put(DirtyExtent extent) throws IOException {
+        begin(extent.start(), extent.length());
+        put(DIRTY);
+        put(extent.dirty() ? TRUE : FALSE);
+        put(ZERO);
+        put(extent.zero() ? TRUE : FALSE);
+        text[end++] = '}';
+    }
+
+    private void begin(long start, long length) throws IOException {
         if (end > text.length - MAX_EXTENT_BYTES) {
             send();
         }
         put(START);
-        put(extent.start());
+        put(start);
         put(LENGTH);
-        put(extent.length());
+        put(length);
+    }
+
+    private void put(GuestExtent extent) throws IOException {
+        begin(extent.start(), extent.length());
         put(ZERO);
         put(extent.zero() ? TRUE : FALSE);
         put(HOLE);

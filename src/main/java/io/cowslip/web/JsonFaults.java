@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -13,13 +14,7 @@ import tools.jackson.databind.exc.UnrecognizedPropertyException;
 final class JsonFaults {
 
     /** Options of QEMU's and of the contract's that come later. */
-    private static final Set<String> LATER = Set.of(
-            "detect-zeroes",
-            "pass-discard-request",
-            "pass-discard-snapshot",
-            "pass-discard-other",
-            "cache",
-            "snapshot");
+    private static final Set<String> LATER = Set.of("cache", "snapshot");
 
     private JsonFaults() {}
 
@@ -59,7 +54,10 @@ final class JsonFaults {
                 : unknown.getKnownPropertyIds().stream().map(String::valueOf);
         Class<?> object = unknown.getReferringClass();
         boolean layer = object == OpenRequest.class || object == LayerOptions.class;
-        return layer ? Stream.concat(own, OverlapCheckOptions.names()) : own;
+        return layer
+                ? Stream.of(own, OverlapCheckOptions.names(), WriteLayerOptions.names())
+                        .flatMap(Function.identity())
+                : own;
     }
 
     private static Refusal wrongType(String option, @Nullable Class<?> target) {

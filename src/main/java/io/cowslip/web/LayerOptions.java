@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param discard {@code ignore} or {@code unmap}
  * @param lazyRefcounts {@code lazy-refcounts}: whether refcounts may reach the file late
  * @param overlapCheck {@code overlap-check} and its parts
+ * @param writes {@code detect-zeroes} and {@code pass-discard-*}
  * @param dataFile {@code data-file}: the external data file, relative to the image's folder
  * @param encrypt how the layer is read where it is encrypted
  * @param snapshot the internal snapshot, by id or name, that is read in the place of the active disk
@@ -54,6 +55,8 @@ record LayerOptions(
         Boolean lazyRefcounts,
 
         @JsonUnwrapped @Nullable OverlapCheckOptions overlapCheck,
+
+        @JsonUnwrapped @Nullable WriteLayerOptions writes,
 
         @Schema(description = ABOUT_DATA_FILE) @Nullable String dataFile,
 
@@ -102,6 +105,7 @@ record LayerOptions(
                 options.discard().name().toLowerCase(Locale.ROOT),
                 options.lazyRefcounts(),
                 OverlapCheckOptions.of(options.overlapCheck()),
+                WriteLayerOptions.of(options.writes()),
                 options.dataFile(),
                 Encryption.of(options.encrypt()),
                 options.snapshot(),
@@ -133,6 +137,7 @@ record LayerOptions(
                         overlapCheck == null
                                 ? defaults.overlapCheck()
                                 : overlapCheck.over(defaults.overlapCheck(), prefix))
+                .withWrites(writes == null ? defaults.writes() : writes.over(defaults.writes(), prefix))
                 .withDataFile(dataFile)
                 .withEncrypt(encrypt == null ? null : encrypt.options(prefix + "encrypt."))
                 .withSnapshot(snapshot == null ? defaults.snapshot() : snapshot);

@@ -40,6 +40,8 @@ record OpenRequest(
 
         @JsonUnwrapped @Nullable OverlapCheckOptions overlapCheck,
 
+        @JsonUnwrapped @Nullable WriteLayerOptions writes,
+
         @Schema(description = LayerOptions.ABOUT_DATA_FILE) @Nullable
         String dataFile,
 
@@ -64,6 +66,7 @@ record OpenRequest(
                 discard,
                 lazyRefcounts,
                 overlapCheck,
+                writes,
                 dataFile,
                 encrypt,
                 snapshot,

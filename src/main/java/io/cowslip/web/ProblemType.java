@@ -82,6 +82,10 @@ enum ProblemType {
             "Somebody else has the file",
             "Another process holds a lock on the image, or the drive is being closed. Try again once it has let go."),
     ALREADY_EXISTS(HttpStatus.CONFLICT, "The file exists", "A new volume never replaces a file. DELETE it first."),
+    INCONSISTENT_BITMAP(
+            HttpStatus.CONFLICT,
+            "The bitmap is inconsistent",
+            "Who had the image last did not save the bitmap, so it says nothing any more. It can only be deleted."),
     PRECONDITION_FAILED(
             HttpStatus.PRECONDITION_FAILED,
             "A precondition does not hold",

@@ -135,7 +135,7 @@ class VolumeController {
                                 @ExampleObject(name = "in-full", value = """
                                         {"format": "qcow2", "virtual-size": 1073741824, "cluster-size": "128K",
                                          "refcount-bits": 8, "compression-type": "zstd", "compat": "1.1",
-                                         "preallocation": "off"}""")
+                                         "preallocation": "metadata", "lazy-refcounts": true}""")
                             }))
     @ApiResponse(responseCode = "201", description = "The new volume's facts; the file is durable")
     @Fails({

@@ -4,6 +4,7 @@ import io.cowslip.drive.Volumes;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageInfo.Qcow2Facts;
 import io.swagger.v3.oas.annotations.media.Schema;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +47,8 @@ record VolumeFacts(
             boolean extendedL2,
             @Nullable Encrypt encrypt,
             @Nullable String dataFile,
-            @Nullable Boolean dataFileRaw) {
+            @Nullable Boolean dataFileRaw,
+            @Nullable List<VolumeBitmap> bitmaps) {
 
         static Data of(Qcow2Facts facts, @Nullable String dataFileName) {
             return new Data(
@@ -60,7 +62,17 @@ record VolumeFacts(
                             ? null
                             : new Encrypt(facts.encryption().wireName()),
                     shownName(dataFileName),
-                    facts.dataFileRaw());
+                    facts.dataFileRaw(),
+                    facts.bitmaps().isEmpty()
+                            ? null
+                            : facts.bitmaps().stream().map(VolumeBitmap::of).toList());
+        }
+    }
+
+    /** A persistent bitmap. */
+    record VolumeBitmap(String name, long granularity, List<String> flags) {
+        static VolumeBitmap of(ImageInfo.BitmapFacts bitmap) {
+            return new VolumeBitmap(bitmap.name(), bitmap.granularityBytes(), bitmap.flags());
         }
     }
 

@@ -4,6 +4,7 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.CreateOptions.CompressionType;
 import io.cowslip.engine.image.ImageFormat;
+import io.cowslip.engine.image.Preallocation;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -16,10 +17,11 @@ import org.jspecify.annotations.Nullable;
  * @param backingFile relative to the new volume's folder
  * @param backingFormat required with a backing file
  * @param compat {@code 0.10} (version 2) or {@code 1.1} (version 3)
- * @param preallocation only {@code off} yet
+ * @param preallocation {@code off}, {@code metadata}, {@code falloc} or {@code full}
  * @param dataFile a file to make for the disk's data, relative to the new volume's folder
  * @param encrypt how the disk is encrypted
  * @param dataFileRaw whether that file is to read as the disk by itself
+ * @param lazyRefcounts whether refcounts may reach the file late
  */
 @Schema(name = "NewVolume", description = "A new image file, with the names of qemu-img create")
 record VolumeRequest(
@@ -35,7 +37,8 @@ record VolumeRequest(
         @Nullable Boolean extendedL2,
         @Nullable String dataFile,
         @Nullable Boolean dataFileRaw,
-        @Nullable VolumeEncryption encrypt) {
+        @Nullable VolumeEncryption encrypt,
+        @Nullable Boolean lazyRefcounts) {
 
     private static final int DEFAULT_CLUSTER_BYTES = 65536;
     private static final int DEFAULT_REFCOUNT_BITS = 16;
@@ -51,15 +54,22 @@ record VolumeRequest(
                         Objects.requireNonNullElse(refcountBits, DEFAULT_REFCOUNT_BITS),
                         compression(),
                         version())
-                .withDataFile(dataFile, Boolean.TRUE.equals(dataFileRaw));
+                .withDataFile(dataFile, Boolean.TRUE.equals(dataFileRaw))
+                .withPreallocation(spaceAtOnce())
+                .withLazyRefcounts(Boolean.TRUE.equals(lazyRefcounts));
     }
 
     private void refuseLater() {
-        if (preallocation != null && !preallocation.equals("off")) {
-            throw Refusal.notYet("preallocation");
-        }
         if (Boolean.TRUE.equals(extendedL2)) {
             throw Refusal.notYet("extended-l2");
+        }
+    }
+
+    private Preallocation spaceAtOnce() {
+        try {
+            return preallocation == null ? Preallocation.OFF : Preallocation.parse("preallocation", preallocation);
+        } catch (ImageException refused) {
+            throw Refusal.of(refused);
         }
     }
 

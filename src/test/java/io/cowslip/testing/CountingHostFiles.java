@@ -6,15 +6,19 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** The real files of this machine, with the number of reads so far: each is a wait that the guest feels. */
+/** The real files of this machine, with the number of reads so far, each a wait that the guest feels, and
+ * of punches. */
 public final class CountingHostFiles implements HostFiles {
     private final AtomicInteger reads = new AtomicInteger();
+    private final AtomicInteger punches = new AtomicInteger();
 
     @Override
     public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
         return new ObservedHostFile(HostFiles.posix().open(path, mode, pageCache), operation -> {
             if (operation == ObservedHostFile.Operation.READ) {
                 reads.incrementAndGet();
+            } else if (operation == ObservedHostFile.Operation.PUNCH) {
+                punches.incrementAndGet();
             }
         });
     }
@@ -22,6 +26,10 @@ public final class CountingHostFiles implements HostFiles {
     @Override
     public void syncFolder(Path folder) throws IOException {
         HostFiles.posix().syncFolder(folder);
+    }
+
+    public int punches() {
+        return punches.get();
     }
 
     public int reads() {

@@ -169,6 +169,27 @@ public final class QemuTools {
         return entries;
     }
 
+    /** Whether {@link #dirtyRuns} can be asked. */
+    public static boolean showsBitmaps() {
+        return Processes.find("nbdinfo").isPresent()
+                && Processes.find("qemu-nbd").isPresent();
+    }
+
+    /** The runs of the disk that a bitmap of the image has marked, as an NBD client of {@code qemu-nbd -B} sees them. */
+    public static List<MapEntry> dirtyRuns(Path image, String bitmap) {
+        List<String> server = List.of("[", "qemu-nbd", "-r", "-f", "qcow2", "-B", bitmap, image.toString(), "]");
+        List<String> arguments = new ArrayList<>(List.of("--json", "--map=qemu:dirty-bitmap:" + bitmap, "--"));
+        arguments.addAll(server);
+        List<MapEntry> runs = new ArrayList<>();
+        for (JsonNode run : JSON.readTree(run("nbdinfo", arguments).succeeded().out())) {
+            if (run.get("type").asInt() != 0) {
+                runs.add(new MapEntry(
+                        run.get("offset").asLong(), run.get("length").asLong(), 0, true, false, true));
+            }
+        }
+        return runs;
+    }
+
     /** Opens an image with {@code qemu-io} and keeps it open; {@code flags} such as {@code -r} or {@code -U}. */
     public static HeldImage hold(String format, Path image, String... flags) {
         List<String> command = new ArrayList<>(List.of("qemu-io", "-f", format));

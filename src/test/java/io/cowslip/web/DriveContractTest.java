@@ -106,9 +106,10 @@ class DriveContractTest extends RunningService {
                 "{\"file\":\"d/x.qcow2\",\"format\":\"vmdk\"}          | invalid-option     | format",
                 "{\"file\":\"d/x.qcow2\",\"id\":\"1st\"}               | invalid-option     | id",
                 "{\"id\":\"x\"}                                        | invalid-option     | file",
-                "{\"file\":\"d/x.qcow2\",\"detect-zeroes\":\"on\"}     | unsupported-option | detect-zeroes",
                 "{\"file\":\"d/x.qcow2\",\"lazy-refcounts\":\"on\"}     | unreadable-json | lazy-refcounts",
-                "{\"file\":\"d/x.qcow2\",\"pass-discard-other\":true}  | unsupported-option | pass-discard-other",
+                "{\"file\":\"d/x.qcow2\",\"pass-discard-other\":\"on\"}  | unreadable-json | pass-discard-other",
+                "{\"file\":\"d/x.qcow2\",\"detect-zeroes\":\"most\"}  | invalid-option | detect-zeroes",
+                "{\"file\":\"d/x.qcow2\",\"detect-zeroes\":\"unmap\",\"discard\":\"ignore\"}  | invalid-option | detect-zeroes",
                 "{\"file\":\"d/x.qcow2\",\"overlap-check\":\"most\"}  | invalid-option | overlap-check",
                 "{\"file\":\"d/x.qcow2\",\"overlap-check.template\":\"\"} | invalid-option | overlap-check.template",
                 "{\"file\":\"d/x.qcow2\",\"overlap-check.mainheader\":true} | unknown-key | overlap-check.mainheader",
@@ -120,7 +121,7 @@ class DriveContractTest extends RunningService {
                 "{\"file\":\"d/x.qcow2\",\"cache.direct\":\"on\"}     | unreadable-json    | cache.direct",
                 "{\"file\":\"d/x.qcow2\",\"cache-direct\":true}       | unknown-key        | cache-direct",
                 "{\"file\":\"d/x.qcow2\",\"cache\":{\"direct\":true}} | unsupported-option | cache",
-                "{\"file\":\"d/x.qcow2\",\"backing\":{\"pass-discard-request\":true}} | unsupported-option"
+                "{\"file\":\"d/x.qcow2\",\"backing\":{\"pass-discard-request\":1}} | unreadable-json"
                         + " | backing.pass-discard-request"
             })
     void whatCannotBeIsRefusedByName(String body, String type, String option) {

@@ -98,8 +98,6 @@ class MapContractTest extends RunningService {
 
     @ParameterizedTest
     @CsvSource({
-        "context=dirty,unsupported-option,context=dirty",
-        "bitmap=b,unsupported-option,bitmap",
         "since=s,unsupported-option,since",
         "context=all,invalid-option,context",
         "limit=0,invalid-option,limit",

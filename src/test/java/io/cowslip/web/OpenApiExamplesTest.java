@@ -88,6 +88,10 @@ class OpenApiExamplesTest extends RunningService {
         if (!operation.id().equals("openDrive") && !aboutVolumes) {
             json(OPEN_ROOT).post("/drives").then().statusCode(201);
         }
+        if (operation.path().startsWith("/drives/{id}/bitmaps")) {
+            json("{\"name\": \"nightly\"}").post("/drives/root/bitmaps").then().statusCode(201);
+            json("{\"name\": \"weekly\"}").post("/drives/root/bitmaps").then().statusCode(201);
+        }
         if (operation.path().startsWith("/jobs")) {
             prepareJobs();
         }

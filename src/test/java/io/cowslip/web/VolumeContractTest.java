@@ -34,7 +34,8 @@ class VolumeContractTest extends RunningService {
         file("v/new.qcow2");
         json("""
                 {"format": "qcow2", "virtual-size": "1.5G", "cluster-size": "128K", "refcount-bits": 8,
-                 "compression-type": "zstd", "compat": "1.1", "preallocation": "off", "extended-l2": false}""")
+                 "compression-type": "zstd", "compat": "1.1", "preallocation": "metadata", "lazy-refcounts": true,
+                 "extended-l2": false}""")
                 .put("/volumes/v/new.qcow2")
                 .then()
                 .statusCode(201)
@@ -48,6 +49,7 @@ class VolumeContractTest extends RunningService {
                 .body("[0].format-specific.data.compat", equalTo("1.1"))
                 .body("[0].format-specific.data.compression-type", equalTo("zstd"))
                 .body("[0].format-specific.data.refcount-bits", equalTo(8))
+                .body("[0].format-specific.data.lazy-refcounts", equalTo(true))
                 .body("[0].format-specific.data.extended-l2", equalTo(false));
     }
 
@@ -104,7 +106,11 @@ class VolumeContractTest extends RunningService {
                 "{\"virtual-size\":\"1M\",\"format\":\"vdi\"}        | 400 | invalid-option     | format",
                 "{\"virtual-size\":\"1M\",\"compression-type\":\"xz\"} | 400 | invalid-option   | compression-type",
                 "{\"virtual-size\":\"1M\",\"extended-l2\":true}      | 400 | unsupported-option | extended-l2",
-                "{\"virtual-size\":\"1M\",\"preallocation\":\"full\"} | 400 | unsupported-option | preallocation",
+                "{\"virtual-size\":\"1M\",\"preallocation\":\"most\"} | 400 | invalid-option | preallocation",
+                "{\"virtual-size\":\"1M\",\"format\":\"raw\",\"preallocation\":\"metadata\"} | 400 | invalid-option |"
+                        + " preallocation",
+                "{\"virtual-size\":\"1M\",\"lazy-refcounts\":true,\"compat\":\"0.10\"} | 400 | invalid-option |"
+                        + " lazy-refcounts",
                 "{\"virtual-size\":\"1M\",\"data-file-raw\":true}    | 400 | invalid-option     | data-file-raw",
                 "{\"virtual-size\":\"1M\",\"backing-file\":\"b\"}    | 400 | invalid-option     | backing-format",
                 "{}                                                  | 400 | invalid-option     | virtual-size"

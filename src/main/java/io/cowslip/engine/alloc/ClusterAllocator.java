@@ -166,13 +166,15 @@ public final class ClusterAllocator {
     /**
      * Counts one reference less to every host cluster that the bytes touch, at once: for what the file does not point at
      * any more, durably, and no request is using.
+     *
+     * @param punch whether the host is to have the space back of those that have no reference left
      */
-    public void release(long hostOffset, long lengthBytes) throws IOException {
+    public void release(long hostOffset, long lengthBytes, boolean punch) throws IOException {
         long first = hostOffset >>> geometry.clusterBits();
         long last = hostOffset + lengthBytes - 1 >>> geometry.clusterBits();
         for (long cluster = first; cluster <= last; cluster++) {
             if (refcounts.lower(cluster) == 0) {
-                reuse(cluster, cluster + 1, false);
+                reuse(cluster, cluster + 1, punch);
             }
         }
     }

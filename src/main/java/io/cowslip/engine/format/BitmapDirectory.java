@@ -2,27 +2,28 @@ package io.cowslip.engine.format;
 
 import io.cowslip.engine.ImageException;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 
 /**
- * The directory of persistent bitmaps (qcow2 specification, "Bitmaps extension" and "Bitmap directory"), as far as a
- * writer must know it that does not keep bitmaps up to date: it marks them all as in use, which tells everybody that
- * they cannot be trusted. Just clearing the autoclear bit would say the same, but then {@code qemu-img check} finds the
- * bitmaps' clusters leaked.
+ * Where the directory of persistent bitmaps is (qcow2 specification, "Bitmaps extension"), and how it is read and
+ * written ("Bitmap directory").
  *
  * @param hostOffset where the directory lies
  * @param sizeBytes how long it is
  * @param count how many bitmaps it lists
  */
 public record BitmapDirectory(long hostOffset, int sizeBytes, int count) {
-    private static final int EXTENSION_BYTES = 24;
-    private static final int MAX_BITMAPS = 65535;
-    private static final int MAX_SIZE_BYTES = 64 << 20;
+    /** Bytes of the extension's data. */
+    public static final int EXTENSION_BYTES = 24;
 
-    private static final int ENTRY_FIXED_BYTES = 24;
-    private static final int FLAGS = 12;
-    private static final int NAME_BYTES = 18;
-    private static final int EXTRA_BYTES = 20;
-    private static final int IN_USE = 1;
+    /** The most bitmaps that QEMU reads. */
+    public static final int MAX_BITMAPS = 65535;
+
+    /** The longest directory that is read, which is about what the most bitmaps with the longest names take. */
+    public static final int MAX_SIZE_BYTES = 64 << 20;
 
     /** Reads the extension and checks that the directory lies in the file. */
     static BitmapDirectory parse(MemorySegment extension, ImageGeometry geometry, long fileSizeBytes)
@@ -36,9 +37,9 @@ public record BitmapDirectory(long hostOffset, int sizeBytes, int count) {
         if (count == 0 || count > MAX_BITMAPS) {
             throw invalid("extension counts " + count + " bitmaps; there may be 1 to " + MAX_BITMAPS);
         }
-        if (sizeBytes < count * ENTRY_FIXED_BYTES || sizeBytes > MAX_SIZE_BYTES) {
+        if (sizeBytes < count * BitmapEntry.FIXED_BYTES || sizeBytes > MAX_SIZE_BYTES) {
             throw invalid("directory has " + Long.toUnsignedString(sizeBytes) + " bytes; it may have "
-                    + count * ENTRY_FIXED_BYTES + " to " + MAX_SIZE_BYTES);
+                    + count * BitmapEntry.FIXED_BYTES + " to " + MAX_SIZE_BYTES);
         }
         if (hostOffset <= 0 || geometry.offsetInCluster(hostOffset) != 0 || hostOffset > fileSizeBytes - sizeBytes) {
             throw invalid("directory is at " + Long.toUnsignedString(hostOffset)
@@ -47,23 +48,60 @@ public record BitmapDirectory(long hostOffset, int sizeBytes, int count) {
         return new BitmapDirectory(hostOffset, (int) sizeBytes, (int) count);
     }
 
+    /** The header extension that leads here. */
+    public HeaderExtension extension() {
+        MemorySegment data = MemorySegment.ofArray(new byte[EXTENSION_BYTES]);
+        data.set(BigEndian.INT, 0, count);
+        data.set(BigEndian.LONG, 8, sizeBytes);
+        data.set(BigEndian.LONG, 16, hostOffset);
+        return new HeaderExtension(HeaderExtension.BITMAPS, data);
+    }
+
     /**
-     * Marks every bitmap as in use.
+     * All entries in their order. What they keep is copied.
      *
-     * @param directory the directory's bytes, changed in place
-     * @throws ImageException INVALID_FORMAT when an entry does not end within the directory; some may be marked then
+     * @param directory the directory's bytes
+     * @throws ImageException INVALID_FORMAT when an entry does not end within the directory, has a name or a table that
+     *     no entry can have, or has the name of another
      */
-    public void markInUse(MemorySegment directory) throws ImageException {
+    public List<BitmapEntry> entries(MemorySegment directory) throws ImageException {
+        List<BitmapEntry> entries = new ArrayList<>();
+        Set<String> names = new HashSet<>();
         long offset = 0;
-        for (int bitmap = 0; bitmap < count; bitmap++) {
-            if (offset > sizeBytes - ENTRY_FIXED_BYTES) {
-                throw invalid("directory ends within entry " + bitmap);
+        for (int index = 0; index < count; index++) {
+            if (offset > sizeBytes - BitmapEntry.FIXED_BYTES) {
+                throw invalid("directory ends within entry " + index);
             }
-            directory.set(BigEndian.INT, offset + FLAGS, directory.get(BigEndian.INT, offset + FLAGS) | IN_USE);
-            long nameBytes = Short.toUnsignedLong(directory.get(BigEndian.SHORT, offset + NAME_BYTES));
-            long extraBytes = Integer.toUnsignedLong(directory.get(BigEndian.INT, offset + EXTRA_BYTES));
-            offset += (ENTRY_FIXED_BYTES + extraBytes + nameBytes + 7) & -8;
+            BitmapEntry entry = BitmapEntry.parse(directory.asSlice(offset, sizeBytes - offset));
+            if (!names.add(entry.name())) {
+                throw invalid("directory lists \"" + entry.name() + "\" twice");
+            }
+            entries.add(entry);
+            offset += entry.sizeBytes();
         }
+        return entries;
+    }
+
+    /**
+     * A directory of these entries as it stands in the file.
+     *
+     * @throws ImageException NO_SPACE when there are more than any program reads
+     */
+    public static byte[] toBytes(List<BitmapEntry> entries) throws ImageException {
+        long sizeBytes = entries.stream().mapToLong(BitmapEntry::sizeBytes).sum();
+        if (entries.size() > MAX_BITMAPS || sizeBytes > MAX_SIZE_BYTES) {
+            throw ImageException.of(
+                    ImageException.Kind.NO_SPACE,
+                    entries.size() + " bitmaps in a directory of " + sizeBytes + " bytes are too many; there may be "
+                            + MAX_BITMAPS + " in " + MAX_SIZE_BYTES);
+        }
+        MemorySegment directory = MemorySegment.ofArray(new byte[(int) sizeBytes]);
+        long offset = 0;
+        for (BitmapEntry entry : entries) {
+            entry.writeTo(directory.asSlice(offset));
+            offset += entry.sizeBytes();
+        }
+        return (byte[]) directory.heapBase().orElseThrow();
     }
 
     private static ImageException invalid(String message) {

@@ -4,6 +4,7 @@ import io.cowslip.engine.ImageException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -172,15 +173,54 @@ public record ImageHeader(
 
     /**
      * What the header must say before the first write: the bits of autoclear features that this engine does not keep
-     * true are cleared. The bit of the bitmaps stays: before the first write the bitmaps are marked as in use
-     * ({@link BitmapDirectory#markInUse}), so what the bit vouches for remains true. So does that of a raw data file,
-     * which holds what the guest reads at every moment, unless that is encrypted.
+     * true are cleared. The bit of the bitmaps stays: before the first write those that are kept true are marked as in
+     * use, so what the bit vouches for remains true. So does that of a raw data file, which holds what the guest reads
+     * at every moment, unless that is encrypted.
      */
     public ImageHeader forWriting() {
         long kept = features.rawExternalData() && cryptMethod == CRYPT_NONE
                 ? Features.BITMAPS | Features.RAW_EXTERNAL_DATA
                 : Features.BITMAPS;
         return withFeatures(features.withAutoclear(features.autoclear() & kept));
+    }
+
+    /** Where in the file the first extension of {@code type} begins, or -1. */
+    public int extensionOffset(int type) {
+        int offset = headerLength;
+        for (HeaderExtension extension : extensions) {
+            if (extension.type() == type) {
+                return offset;
+            }
+            offset += extension.paddedBytes();
+        }
+        return -1;
+    }
+
+    /** The same with this extension of bitmaps behind all others, or without any. */
+    public ImageHeader withBitmaps(@Nullable HeaderExtension bitmaps) {
+        List<HeaderExtension> others = new ArrayList<>(extensions);
+        others.removeIf(extension -> extension.type() == HeaderExtension.BITMAPS);
+        if (bitmaps != null) {
+            others.add(bitmaps);
+        }
+        return new ImageHeader(
+                version,
+                clusterBits,
+                virtualSizeBytes,
+                cryptMethod,
+                l1Entries,
+                l1TableOffset,
+                refcountTableOffset,
+                refcountTableClusters,
+                snapshotCount,
+                snapshotTableOffset,
+                features,
+                refcountOrder,
+                headerLength,
+                compressionType,
+                furtherFields,
+                others,
+                backingName);
     }
 
     private ImageHeader withFeatures(Features other) {

@@ -2,6 +2,7 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
@@ -108,7 +109,7 @@ final class ChainFacts {
                 name == null ? null : header.backingFormat(),
                 header.dataFileName(),
                 dataFile(file.path(), header.dataFileName()),
-                facts(header));
+                facts(header, bitmaps(file, header)));
     }
 
     private @Nullable Path dataFile(Path image, @Nullable String name) {
@@ -128,7 +129,7 @@ final class ChainFacts {
         };
     }
 
-    private static ImageInfo.Qcow2Facts facts(ImageHeader header) {
+    private static ImageInfo.Qcow2Facts facts(ImageHeader header, List<ImageInfo.BitmapFacts> bitmaps) {
         return new ImageInfo.Qcow2Facts(
                 header.version() == 2 ? "0.10" : "1.1",
                 header.clusterBytes(),
@@ -142,6 +143,27 @@ final class ChainFacts {
                 header.features().extendedL2(),
                 encryption(header),
                 header.snapshotCount(),
-                header.features().externalDataFile() ? header.features().rawExternalData() : null);
+                header.features().externalDataFile() ? header.features().rawExternalData() : null,
+                bitmaps);
+    }
+
+    /** Facts of a damaged image are wanted as well: nothing is told of bitmaps that cannot be read. */
+    private static List<ImageInfo.BitmapFacts> bitmaps(HostFile file, ImageHeader header) throws IOException {
+        try {
+            BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
+            if (directory == null) {
+                return List.of();
+            }
+            return new BitmapFile(file, header.geometry())
+                    .entries(directory).stream()
+                            .map(bitmap -> new ImageInfo.BitmapFacts(
+                                    bitmap.name(), 1L << bitmap.granularityBits(), bitmap.flagNames()))
+                            .toList();
+        } catch (ImageException damaged) {
+            if (damaged.kind() == Kind.INVALID_FORMAT || damaged.kind() == Kind.CORRUPT) {
+                return List.of();
+            }
+            throw damaged;
+        }
     }
 }

@@ -18,6 +18,7 @@ final class ClusterEraser {
     private final WritableMap map;
     private final ClusterReservations reservations;
     private final WriteBarrier barrier;
+    private final PassedDiscards passedDiscards;
 
     ClusterEraser(
             ImageGeometry geometry,
@@ -25,18 +26,25 @@ final class ClusterEraser {
             @Nullable ImageLayer backing,
             WritableMap map,
             ClusterReservations reservations,
-            WriteBarrier barrier) {
+            WriteBarrier barrier,
+            PassedDiscards passedDiscards) {
         this.geometry = geometry;
         this.version = version;
         this.backing = backing;
         this.map = map;
         this.reservations = reservations;
         this.barrier = barrier;
+        this.passedDiscards = passedDiscards;
     }
 
     /** Makes whole clusters read as zeros, from {@link #firstErasable} on. Those that the image has keep their place. */
     void zero(long guestOffset, long lengthBytes) throws IOException {
         eachCluster(guestOffset, lengthBytes, this::zeroCluster);
+    }
+
+    /** The same, letting go of the clusters' places. */
+    void zeroUnmapping(long guestOffset, long lengthBytes) throws IOException {
+        eachCluster(guestOffset, lengthBytes, version == 2 ? this::zeroCluster : this::discardCluster);
     }
 
     /** Lets go of whole clusters, so that they read as zeros; does nothing where it cannot. */
@@ -106,7 +114,7 @@ final class ClusterEraser {
     private void replaceUnlessSame(long cluster, long entry) throws IOException {
         if (map.entry(cluster) != entry) {
             map.prepare(cluster);
-            map.replace(cluster, entry, entry == 0 || entry == L2Entry.ZERO);
+            map.replace(cluster, entry, passedDiscards.request() && (entry == 0 || entry == L2Entry.ZERO));
         }
     }
 

@@ -22,6 +22,7 @@ final class ClusterWriter {
     private final DataClusters clusters;
     private final WriteBarrier barrier;
     private final ClusterReservations reservations;
+    private final PassedDiscards passedDiscards;
 
     ClusterWriter(
             ImageGeometry geometry,
@@ -29,13 +30,15 @@ final class ClusterWriter {
             WritableMap map,
             DataClusters clusters,
             WriteBarrier barrier,
-            ClusterReservations reservations) {
+            ClusterReservations reservations,
+            PassedDiscards passedDiscards) {
         this.geometry = geometry;
         this.layer = layer;
         this.map = map;
         this.clusters = clusters;
         this.barrier = barrier;
         this.reservations = reservations;
+        this.passedDiscards = passedDiscards;
     }
 
     /**
@@ -145,7 +148,7 @@ final class ClusterWriter {
                 if (published == 0 || map.sliceEnd(cluster - 1) == cluster) {
                     map.prepare(cluster);
                 }
-                map.replace(cluster, L2Entry.ofCopiedData(hostOffset(write, published)), false);
+                map.replace(cluster, L2Entry.ofCopiedData(hostOffset(write, published)), passedDiscards.other());
                 published++;
             }
         } finally {

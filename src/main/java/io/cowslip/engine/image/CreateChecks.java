@@ -15,6 +15,7 @@ final class CreateChecks {
     static void check(CreateOptions options) throws ImageException {
         checkBacking(options);
         checkDataFile(options);
+        checkPreallocation(options);
         checkEncryption(options);
         if (options.format() == ImageFormat.RAW) {
             return;
@@ -79,6 +80,35 @@ final class CreateChecks {
         if (options.dataFileRaw() && options.backingFile() != null) {
             throw ImageException.invalidOption(
                     "data-file-raw", "data-file-raw is given with backing-file; it must be one of them");
+        }
+    }
+
+    private static void checkPreallocation(CreateOptions options) throws ImageException {
+        if (options.format() == ImageFormat.RAW && options.preallocation() == Preallocation.METADATA) {
+            throw ImageException.invalidOption(
+                    "preallocation",
+                    "preallocation is \"metadata\" for a raw image, which has none; it may be \"off\", \"falloc\" or"
+                            + " \"full\"");
+        }
+        if (options.preallocation() != Preallocation.OFF && options.backingFile() != null) {
+            throw ImageException.invalidOption(
+                    "preallocation",
+                    "preallocation is \"" + options.preallocation().wireName()
+                            + "\" with a backing-file, which nothing could show through; it must be \"off\"");
+        }
+        if (options.preallocation() != Preallocation.OFF && options.encrypt() != null && options.version() == 2) {
+            throw ImageException.invalidOption(
+                    "preallocation",
+                    "preallocation is \"" + options.preallocation().wireName()
+                            + "\" with encrypt and compat 0.10, which has no way to say that the places hold zeros; it must"
+                            + " be \"off\", or compat 1.1");
+        }
+        if (options.lazyRefcounts() && (options.format() == ImageFormat.RAW || options.version() == 2)) {
+            throw ImageException.invalidOption(
+                    "lazy-refcounts",
+                    "lazy-refcounts is given for "
+                            + (options.format() == ImageFormat.RAW ? "a raw image" : "compat 0.10")
+                            + "; it needs a qcow2 image with compat 1.1");
         }
     }
 

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param dataFileRaw whether the data file is to read as the disk by itself: then its L2 tables are made at once, and
  *     there is no backing file
  * @param encrypt how the disk is encrypted; null: not at all
+ * @param preallocation what has its place from the start; not with a backing file
+ * @param lazyRefcounts whether refcounts may reach the file late, unless whoever opens it says otherwise; version 3 only
  */
 public record CreateOptions(
         ImageFormat format,
@@ -29,7 +31,9 @@ public record CreateOptions(
         int version,
         @Nullable String dataFile,
         boolean dataFileRaw,
-        @Nullable NewEncryption encrypt) {
+        @Nullable NewEncryption encrypt,
+        Preallocation preallocation,
+        boolean lazyRefcounts) {
 
     /** The header's {@code compression_type}. */
     public enum CompressionType {
@@ -58,7 +62,9 @@ public record CreateOptions(
                 version,
                 null,
                 false,
-                null);
+                null,
+                Preallocation.OFF,
+                false);
     }
 
     /** The same with its data in a file of its own. */
@@ -74,7 +80,9 @@ public record CreateOptions(
                 version,
                 name,
                 raw,
-                encrypt);
+                encrypt,
+                preallocation,
+                lazyRefcounts);
     }
 
     /** The same, encrypted. */
@@ -90,6 +98,44 @@ public record CreateOptions(
                 version,
                 dataFile,
                 dataFileRaw,
+                other,
+                preallocation,
+                lazyRefcounts);
+    }
+
+    /** The same with more or less that has its place from the start. */
+    public CreateOptions withPreallocation(Preallocation other) {
+        return new CreateOptions(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                dataFile,
+                dataFileRaw,
+                encrypt,
+                other,
+                lazyRefcounts);
+    }
+
+    /** The same with refcounts that may be late or not. */
+    public CreateOptions withLazyRefcounts(boolean other) {
+        return new CreateOptions(
+                format,
+                virtualSizeBytes,
+                clusterSizeBytes,
+                backingFile,
+                backingFormat,
+                refcountBits,
+                compressionType,
+                version,
+                dataFile,
+                dataFileRaw,
+                encrypt,
+                preallocation,
                 other);
     }
 

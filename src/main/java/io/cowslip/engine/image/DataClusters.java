@@ -67,7 +67,8 @@ sealed interface DataClusters {
         public void release(long old, long replacement, boolean punch) {
             // A crash may bring the old entry back, and a hole does not decrypt to zeros.
             boolean reads = data.encrypted() == null;
-            if (punch && reads && (L2Entry.isCopied(old) || L2Entry.hostOffset(old) != 0)) {
+            boolean givenUp = !L2Entry.isCopied(replacement);
+            if (punch && reads && givenUp && (L2Entry.isCopied(old) || L2Entry.hostOffset(old) != 0)) {
                 data.punchWherePossible(L2Entry.hostOffset(old), geometry.clusterBytes());
             }
         }

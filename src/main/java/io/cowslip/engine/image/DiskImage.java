@@ -8,6 +8,7 @@ import io.cowslip.engine.host.ConnectionQueue;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
+import io.cowslip.engine.image.WriteOptions.DetectZeroes;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.SocketChannel;
@@ -56,6 +57,7 @@ public final class DiskImage implements AutoCloseable {
         this.top = top;
         this.options = options;
         this.transferable = !top.isWritable();
+        top.followDiscards(options);
     }
 
     /**
@@ -65,6 +67,7 @@ public final class DiskImage implements AutoCloseable {
      *     IO; nothing stays open then
      */
     public static DiskImage open(Path file, ImageOptions options, ImageEnvironment environment) throws IOException {
+        WriteOptions.check(options);
         InFlightRequests requests = new InFlightRequests();
         ImageLayer top = BackingChain.open(file, options, environment, requests);
         return new DiskImage(file, environment, requests, top, options.withoutSecrets());
@@ -130,12 +133,19 @@ public final class DiskImage implements AutoCloseable {
 
     /** Writes all of {@code from} at {@code guestOffset}. When it fails, a prefix may be written. */
     public void write(long guestOffset, MemorySegment from) throws IOException {
-        changing(guestOffset, from.byteSize(), layer -> layer.write(guestOffset, from, requests));
+        changing(guestOffset, from.byteSize(), layer -> {
+            DetectZeroes detection = options.writes().detectZeroes();
+            if (detection == DetectZeroes.OFF) {
+                layer.write(guestOffset, from, requests);
+            } else {
+                ZeroDetection.write(layer, guestOffset, from, detection == DetectZeroes.UNMAP, requests);
+            }
+        });
     }
 
     /** Makes the range read as zeros. Whole clusters keep their space in the file but need no data written. */
     public void zero(long guestOffset, long lengthBytes) throws IOException {
-        changing(guestOffset, lengthBytes, layer -> layer.zero(guestOffset, lengthBytes));
+        changing(guestOffset, lengthBytes, layer -> layer.zero(guestOffset, lengthBytes, false));
     }
 
     /**
@@ -143,11 +153,11 @@ public final class DiskImage implements AutoCloseable {
      * cluster is kept. Does nothing when the image was opened to ignore discards.
      */
     public void discard(long guestOffset, long lengthBytes) throws IOException {
-        changing(guestOffset, lengthBytes, layer -> {
-            if (options.discard() == ImageOptions.DiscardMode.UNMAP) {
-                layer.discard(guestOffset, lengthBytes);
-            }
-        });
+        if (options.discard() == ImageOptions.DiscardMode.UNMAP) {
+            changing(guestOffset, lengthBytes, layer -> layer.discard(guestOffset, lengthBytes));
+        } else {
+            changing(guestOffset, lengthBytes, null);
+        }
     }
 
     /** Returns after every write that finished before the call is on stable storage. */
@@ -169,6 +179,30 @@ public final class DiskImage implements AutoCloseable {
             return top.extentAt(guestOffset, Math.min(maxLengthBytes, virtualSizeBytes() - guestOffset));
         } finally {
             reads.leave(request);
+        }
+    }
+
+    /** The persistent dirty bitmaps. */
+    public DirtyBitmaps bitmaps() {
+        return new DirtyBitmaps(this);
+    }
+
+    <T> T readBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        int request = requests.enter();
+        try {
+            return top.withBitmaps(use);
+        } finally {
+            requests.leave(request);
+        }
+    }
+
+    <T> T changeBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        int entered = changes.enter();
+        try {
+            requireWritable();
+            return top.withBitmaps(use);
+        } finally {
+            changes.leave(entered);
         }
     }
 
@@ -213,6 +247,7 @@ public final class DiskImage implements AutoCloseable {
         if (options.snapshot() != null && !wanted.readOnly()) {
             throw ImageException.invalidOption("read-only", "read-only must be true while snapshot is given");
         }
+        WriteOptions.check(wanted);
         top.requireGuardsPossible(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
@@ -228,6 +263,7 @@ public final class DiskImage implements AutoCloseable {
             }
             top.guard(wanted);
             options = wanted;
+            top.followDiscards(wanted);
         } finally {
             awaitAllBegun();
             prepared.forEach(CacheChange::finish);
@@ -307,6 +343,7 @@ public final class DiskImage implements AutoCloseable {
             becomeReadOnly();
         } else {
             top.lock(ImageLock.WRITER);
+            top.resumeBitmaps();
             options = options.withReadOnly(false);
         }
     }
@@ -318,10 +355,13 @@ public final class DiskImage implements AutoCloseable {
         try {
             awaitAllBegun();
             top.settle();
+            top.saveBitmaps();
+            top.settle();
             top.lock(ImageLock.READER);
             done = true;
         } finally {
             if (!done) {
+                top.resumeBitmaps();
                 options = writable;
             }
         }
@@ -358,6 +398,7 @@ public final class DiskImage implements AutoCloseable {
         HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE, wanted.pageCache());
         try {
             top = openSameForWriting(file, wanted, old);
+            top.followDiscards(wanted);
         } catch (IOException | RuntimeException refused) {
             relock(old, file, refused);
             throw refused;
@@ -575,20 +616,20 @@ public final class DiskImage implements AutoCloseable {
         void make(ImageLayer layer) throws IOException;
     }
 
-    private void changing(long guestOffset, long lengthBytes, Change change) throws IOException {
+    private void changing(long guestOffset, long lengthBytes, @Nullable Change change) throws IOException {
         requireOnDisk(guestOffset, lengthBytes);
         int entered = changes.enter();
         try {
-            if (options.readOnly()) {
-                throw ImageException.of(Kind.READ_ONLY, path, "the image is open read-only");
-            }
-            if (lengthBytes == 0) {
+            requireWritable();
+            if (lengthBytes == 0 || change == null) {
                 return;
             }
             changeCount.incrementAndGet();
             try {
                 change.make(top);
             } finally {
+                // Also of a change that failed: a part of it may be there.
+                top.changed(guestOffset, lengthBytes);
                 changeCount.incrementAndGet();
             }
         } finally {

@@ -9,6 +9,7 @@ import io.cowslip.engine.format.HeaderExtension;
 import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.IoBuffers;
@@ -73,6 +74,7 @@ public final class ImageCreator {
         try (HostFile data = environment.files().open(path, HostFiles.Mode.CREATE_NEW)) {
             made.add(path);
             data.truncate(sizeBytes);
+            options.preallocation().allocate(data, 0, sizeBytes);
             data.sync();
             syncFolder(path);
         }
@@ -87,16 +89,19 @@ public final class ImageCreator {
     /** All that a qcow2 file will hold. */
     private record Qcow2Plan(InitialLayout layout, byte[] header, NewEncryption.@Nullable Area encryption) {}
 
-    private static void fill(HostFile target, long sizeBytes, @Nullable Qcow2Plan plan) throws IOException {
+    private void fill(HostFile target, long sizeBytes, @Nullable Qcow2Plan plan) throws IOException {
         if (plan == null) {
             target.truncate(sizeBytes);
+            options.preallocation().allocate(target, 0, sizeBytes);
         } else {
-            target.truncate(plan.layout().fileBytes());
-            plan.layout().writeRefcounts(target);
-            plan.layout().writeTables(target);
+            InitialLayout layout = plan.layout();
+            target.truncate(layout.fileBytes());
+            options.preallocation().allocate(target, layout.dataOffset(), layout.dataBytes());
+            layout.writeRefcounts(target);
+            layout.writeTables(target, options.encrypt() == null ? 0 : L2Entry.ZERO);
             NewEncryption.Area encryption = plan.encryption();
             if (encryption != null) {
-                long offset = plan.layout().encryptionOffset();
+                long offset = layout.encryptionOffset();
                 write(target, offset, encryption.header());
                 write(target, offset + encryption.materialOffset(), encryption.material());
             }
@@ -127,8 +132,16 @@ public final class ImageCreator {
                 false);
         NewEncryption encryption = options.encrypt();
         NewEncryption.Area area = encryption == null ? null : encryption.makeArea(new SecureRandom());
-        InitialLayout layout = InitialLayout.of(geometry, options.dataFileRaw(), area == null ? 0 : area.lengthBytes());
+        InitialLayout layout = InitialLayout.of(geometry, places(), area == null ? 0 : area.lengthBytes());
         return new Qcow2Plan(layout, fittingHeader(layout, area).toBytes(), area);
+    }
+
+    /** A raw data file has all its places at once, for the map must never tell anything else than the file. */
+    private InitialLayout.Places places() {
+        if (options.preallocation() == Preallocation.OFF && !options.dataFileRaw()) {
+            return InitialLayout.Places.NONE;
+        }
+        return options.dataFile() == null ? InitialLayout.Places.IN_FILE : InitialLayout.Places.IN_DATA_FILE;
     }
 
     /** The header with the feature name table, unless that takes the place of the backing file's name. */
@@ -208,7 +221,8 @@ public final class ImageCreator {
         boolean zstd = options.compressionType() == CreateOptions.CompressionType.ZSTD;
         long incompatible =
                 (zstd ? Features.COMPRESSION_TYPE : 0) | (options.dataFile() == null ? 0 : Features.EXTERNAL_DATA_FILE);
-        return new Features(incompatible, 0, options.dataFileRaw() ? Features.RAW_EXTERNAL_DATA : 0);
+        long compatible = options.lazyRefcounts() ? Features.LAZY_REFCOUNTS : 0;
+        return new Features(incompatible, compatible, options.dataFileRaw() ? Features.RAW_EXTERNAL_DATA : 0);
     }
 
     // The backing file is looked at even where its size is not needed: a name that leads nowhere is refused now.

@@ -38,6 +38,7 @@ public record ImageInfo(
      * @param compat {@code 0.10} or {@code 1.1}
      * @param encryption what encrypts the disk; null: nothing
      * @param dataFileRaw whether the data is in another file, which reads as the disk by itself; null: in its own file
+     * @param bitmaps those that can be read; none when their directory is damaged
      */
     public record Qcow2Facts(
             String compat,
@@ -50,7 +51,15 @@ public record ImageInfo(
             boolean extendedL2,
             EncryptOptions.@Nullable Format encryption,
             int snapshots,
-            @Nullable Boolean dataFileRaw) {}
+            @Nullable Boolean dataFileRaw,
+            List<BitmapFacts> bitmaps) {}
+
+    /**
+     * A persistent bitmap.
+     *
+     * @param flags as {@code qemu-img info} names them
+     */
+    public record BitmapFacts(String name, long granularityBytes, List<String> flags) {}
 
     /**
      * The facts of {@code file} and of every file below it, from the top down. A file below has the format that the

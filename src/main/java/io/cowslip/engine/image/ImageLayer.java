@@ -82,7 +82,8 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
         }
     }
 
-    void zero(long guestOffset, long lengthBytes) throws IOException;
+    /** @param unmap whether the range may give its space back */
+    void zero(long guestOffset, long lengthBytes, boolean unmap) throws IOException;
 
     void discard(long guestOffset, long lengthBytes) throws IOException;
 
@@ -90,6 +91,24 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
 
     /** Writes all that is not written yet, so that the file changes no more by itself. No request is in flight. */
     void settle() throws IOException;
+
+    /** Notes in the dirty bitmaps that the guest's bytes changed. */
+    default void changed(long guestOffset, long lengthBytes) {}
+
+    /** Writes the dirty bitmaps, which are not kept true any more from here on. No request is in flight. */
+    default void saveBitmaps() throws IOException {}
+
+    /** Keeps the dirty bitmaps true again. */
+    default void resumeBitmaps() throws IOException {}
+
+    /** Uses the dirty bitmaps; only of a writable layer may they be changed. */
+    <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException;
+
+    /** Gives space back to the host, or not, as {@code options} say from now on. */
+    void followDiscards(ImageOptions options);
+
+    /** Size of a cluster, 0 where there are none. */
+    int clusterBytes();
 
     /** Whether the layer was opened for writing. */
     boolean isWritable();

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param overlapCheck which metadata is looked out for before anything is written
  * @param snapshot the internal snapshot, by its id or else its name, whose disk is read in the place of the active one;
  *     null: none. The image is read-only then
+ * @param writes what becomes of the guest's writes and of the space that they leave behind
  * @param backing options of the layer below; null: the defaults
  */
 public record ImageOptions(
@@ -36,6 +37,7 @@ public record ImageOptions(
         @Nullable Boolean lazyRefcounts,
         OverlapCheck overlapCheck,
         @Nullable String snapshot,
+        WriteOptions writes,
         @Nullable ImageOptions backing) {
 
     /** QEMU's default of {@code cache-clean-interval} on Linux, in seconds. */
@@ -71,6 +73,7 @@ public record ImageOptions(
                 null,
                 OverlapCheck.DEFAULT,
                 null,
+                WriteOptions.DEFAULTS,
                 backing);
     }
 
@@ -100,6 +103,7 @@ public record ImageOptions(
                 lazyRefcounts,
                 overlapCheck,
                 snapshot,
+                writes,
                 backing);
     }
 
@@ -117,6 +121,7 @@ public record ImageOptions(
                 lazyRefcounts,
                 overlapCheck,
                 snapshot,
+                writes,
                 backing);
     }
 
@@ -134,6 +139,7 @@ public record ImageOptions(
                 lazyRefcounts,
                 overlapCheck,
                 snapshot,
+                writes,
                 backing);
     }
 
@@ -151,6 +157,7 @@ public record ImageOptions(
                 lazyRefcounts,
                 overlapCheck,
                 snapshot,
+                writes,
                 backing);
     }
 
@@ -168,6 +175,7 @@ public record ImageOptions(
                 lazyRefcounts,
                 overlapCheck,
                 snapshot,
+                writes,
                 backing);
     }
 
@@ -185,6 +193,7 @@ public record ImageOptions(
                 lazyRefcounts,
                 overlapCheck,
                 snapshot,
+                writes,
                 backing);
     }
 
@@ -202,6 +211,7 @@ public record ImageOptions(
                 other,
                 overlapCheck,
                 snapshot,
+                writes,
                 backing);
     }
 
@@ -219,6 +229,7 @@ public record ImageOptions(
                 lazyRefcounts,
                 other,
                 snapshot,
+                writes,
                 backing);
     }
 
@@ -235,6 +246,25 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                other,
+                writes,
+                backing);
+    }
+
+    /** The same with another treatment of the guest's writes. */
+    public ImageOptions withWrites(WriteOptions other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
+                snapshot,
                 other,
                 backing);
     }
@@ -253,6 +283,7 @@ public record ImageOptions(
                 lazyRefcounts,
                 overlapCheck,
                 snapshot,
+                writes,
                 other);
     }
 

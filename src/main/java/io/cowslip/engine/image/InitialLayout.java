@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L1Entry;
@@ -12,15 +13,16 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Where everything lies in a new image: the header's cluster, the refcount table, the refcount blocks, the L1 table,
- * and behind it L2 tables where the guest's clusters have their places from the start. The blocks count themselves and
- * the rest.
+ * and behind it L2 tables where the guest's clusters have their places from the start, and these clusters where they lie
+ * in this file. The blocks count themselves and the rest.
  *
  * @param geometry the image's
  * @param refcountTableClusters clusters of the refcount table
  * @param refcountBlocks refcount blocks, a cluster each
  * @param l1Clusters clusters of the L1 table
  * @param l2Tables L2 tables, a cluster each
- * @param encryptionClusters clusters of the LUKS header and its key material, behind all else
+ * @param encryptionClusters clusters of the LUKS header and its key material, behind all tables
+ * @param dataClusters clusters for the guest's bytes in this file, in the disk's order
  */
 record InitialLayout(
         ImageGeometry geometry,
@@ -28,44 +30,89 @@ record InitialLayout(
         int refcountBlocks,
         int l1Clusters,
         int l2Tables,
-        int encryptionClusters) {
+        int encryptionClusters,
+        long dataClusters) {
+
+    /** Where the guest's clusters have their places from the start. */
+    enum Places {
+        /** Nowhere. */
+        NONE,
+        /** Behind the tables. */
+        IN_FILE,
+        /** In an external data file, as on the disk. */
+        IN_DATA_FILE
+    }
 
     /**
      * Finds the least table and blocks that have a count for every cluster, their own included.
      *
-     * @param placed whether every cluster of the guest has its place, the one that it has in an external data file
      * @param encryptionBytes what the LUKS header and its key material take
+     * @throws ImageException INVALID_OPTION when so many clusters cannot be counted
      */
-    static InitialLayout of(ImageGeometry geometry, boolean placed, long encryptionBytes) {
+    static InitialLayout of(ImageGeometry geometry, Places places, long encryptionBytes) throws ImageException {
         int clusterBits = geometry.clusterBits();
         int l1Clusters =
                 (int) (geometry.roundUpToCluster((long) geometry.l1EntriesNeeded() * Long.BYTES) >>> clusterBits);
         int encryptionClusters = (int) (geometry.roundUpToCluster(encryptionBytes) >>> clusterBits);
-        int l2Tables = placed ? geometry.l1EntriesNeeded() : 0;
-        InitialLayout layout = new InitialLayout(geometry, 1, 1, l1Clusters, l2Tables, encryptionClusters);
+        int l2Tables = places == Places.NONE ? 0 : geometry.l1EntriesNeeded();
+        long dataClusters = places == Places.IN_FILE ? geometry.guestClusters() : 0;
+        InitialLayout layout =
+                new InitialLayout(geometry, 1, 1, l1Clusters, l2Tables, encryptionClusters, dataClusters);
         while (!layout.countsAllClusters()) {
-            int blocks = layout.blocksNeeded();
-            int tableClusters = (int) (geometry.roundUpToCluster((long) blocks * Long.BYTES) >>> clusterBits);
-            layout = new InitialLayout(geometry, tableClusters, blocks, l1Clusters, l2Tables, encryptionClusters);
+            long tableBytes = geometry.roundUpToCluster(layout.blocksNeeded() * Long.BYTES);
+            requireTableFits(tableBytes);
+            int blocks = (int) layout.blocksNeeded();
+            layout = new InitialLayout(
+                    geometry,
+                    (int) (tableBytes >>> clusterBits),
+                    blocks,
+                    l1Clusters,
+                    l2Tables,
+                    encryptionClusters,
+                    dataClusters);
         }
         return layout;
+    }
+
+    private static void requireTableFits(long tableBytes) throws ImageException {
+        if (tableBytes > ImageGeometry.MAX_REFCOUNT_TABLE_BYTES) {
+            throw ImageException.invalidOption(
+                    "preallocation",
+                    "preallocation needs a refcount table of " + tableBytes + " bytes for this virtual-size, and it may"
+                            + " take " + ImageGeometry.MAX_REFCOUNT_TABLE_BYTES
+                            + "; it must be off, or cluster-size larger or refcount-bits smaller");
+        }
     }
 
     private boolean countsAllClusters() {
         return refcountBlocks >= blocksNeeded();
     }
 
-    private int blocksNeeded() {
-        int countsPerBlock = 1 << geometry.refcountsPerBlockBits();
-        return (clusters() + countsPerBlock - 1) / countsPerBlock;
+    private long blocksNeeded() {
+        return Math.ceilDiv(clusters(), 1L << geometry.refcountsPerBlockBits());
     }
 
-    int clusters() {
-        return 1 + refcountTableClusters + refcountBlocks + l1Clusters + l2Tables + encryptionClusters;
+    private long clusters() {
+        return tableClusters() + dataClusters;
+    }
+
+    /** All but the guest's. */
+    private long tableClusters() {
+        return 1L + refcountTableClusters + refcountBlocks + l1Clusters + l2Tables + encryptionClusters;
     }
 
     long fileBytes() {
-        return (long) clusters() << geometry.clusterBits();
+        return clusters() << geometry.clusterBits();
+    }
+
+    /** Where the guest's clusters begin, if they lie in this file. */
+    long dataOffset() {
+        return tableClusters() << geometry.clusterBits();
+    }
+
+    /** Bytes of the guest's clusters that lie in this file. */
+    long dataBytes() {
+        return dataClusters << geometry.clusterBits();
     }
 
     long refcountTableOffset() {
@@ -90,8 +137,12 @@ record InitialLayout(
         return l2TableOffset(l2Tables);
     }
 
-    /** Writes the L1 table and the L2 tables, if there are any, into a file that reads as zeros. */
-    void writeTables(HostFile file) throws IOException {
+    /**
+     * Writes the L1 table and the L2 tables, if there are any, into a file that reads as zeros.
+     *
+     * @param entryFlags what L2 entries have besides the place: {@link L2Entry#ZERO} where that would not read as zeros
+     */
+    void writeTables(HostFile file, long entryFlags) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment cluster = loan.segment(geometry.clusterBytes());
             int entriesPerCluster = geometry.clusterBytes() / Long.BYTES;
@@ -100,7 +151,7 @@ record InitialLayout(
                 file.write(l1TableOffset() + (long) first * Long.BYTES, cluster);
             }
             for (int table = 0; table < l2Tables; table++) {
-                fillL2(cluster, table);
+                fillL2(cluster, table, entryFlags);
                 file.write(l2TableOffset(table), cluster);
             }
         }
@@ -117,15 +168,16 @@ record InitialLayout(
         }
     }
 
-    private void fillL2(MemorySegment cluster, int table) {
+    private void fillL2(MemorySegment cluster, int table, long entryFlags) {
         cluster.fill((byte) 0);
         long first = (long) table << geometry.l2EntriesPerTableBits();
+        long diskStart = dataClusters == 0 ? 0 : dataOffset();
         long end = Math.min(geometry.guestClusters(), first + (1L << geometry.l2EntriesPerTableBits()));
         for (long guestCluster = first; guestCluster < end; guestCluster++) {
             cluster.set(
                     BigEndian.LONG,
                     (guestCluster - first) * geometry.l2EntryBytes(),
-                    L2Entry.ofCopiedData(guestCluster << geometry.clusterBits()));
+                    L2Entry.ofCopiedData(diskStart + (guestCluster << geometry.clusterBits())) | entryFlags);
         }
     }
 
@@ -134,9 +186,9 @@ record InitialLayout(
         writeRefcountTable(file);
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment block = loan.segment(geometry.clusterBytes());
-            int countsPerBlock = 1 << geometry.refcountsPerBlockBits();
+            long countsPerBlock = 1L << geometry.refcountsPerBlockBits();
             for (int index = 0; index < refcountBlocks; index++) {
-                int used = Math.min(countsPerBlock, clusters() - index * countsPerBlock);
+                int used = (int) Math.min(countsPerBlock, clusters() - index * countsPerBlock);
                 fillBlock(block, used);
                 file.write(refcountBlockOffset(index), block);
             }

@@ -35,7 +35,7 @@ final class Qcow2Layer implements ImageLayer {
     private final CacheCounters l2Counters = new CacheCounters();
     private final CacheCounters refcountCounters = new CacheCounters();
     private final @Nullable Qcow2Writing writing;
-    private final int version;
+    private final ImageHeader header;
     private volatile CacheBudget budget;
     private volatile boolean corrupt;
 
@@ -56,11 +56,11 @@ final class Qcow2Layer implements ImageLayer {
             InFlightRequests requests)
             throws IOException {
         this.file = file;
+        this.header = header;
         this.data = data;
         this.geometry = header.geometry();
         this.backing = backing;
         this.caches = caches;
-        this.version = header.version();
         this.corrupt = header.features().corrupt();
         this.budget = CacheBudget.of(options.caches(), geometry);
         ActiveL1 l1 = new ActiveL1(ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries()));
@@ -115,6 +115,18 @@ final class Qcow2Layer implements ImageLayer {
     @Override
     public @Nullable ImageLayer backing() {
         return backing;
+    }
+
+    @Override
+    public void followDiscards(ImageOptions options) {
+        if (writing != null) {
+            writing.passedDiscards().follow(options);
+        }
+    }
+
+    @Override
+    public int clusterBytes() {
+        return geometry.clusterBytes();
     }
 
     @Override
@@ -252,8 +264,8 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
-    public void zero(long guestOffset, long lengthBytes) throws IOException {
-        writable().zero(guestOffset, lengthBytes);
+    public void zero(long guestOffset, long lengthBytes, boolean unmap) throws IOException {
+        writable().zero(guestOffset, lengthBytes, unmap);
     }
 
     @Override
@@ -269,6 +281,26 @@ final class Qcow2Layer implements ImageLayer {
     @Override
     public void settle() throws IOException {
         writable().settle();
+    }
+
+    @Override
+    public void changed(long guestOffset, long lengthBytes) {
+        writable().bitmaps().changed(guestOffset, lengthBytes);
+    }
+
+    @Override
+    public void saveBitmaps() throws IOException {
+        writable().saveBitmaps();
+    }
+
+    @Override
+    public void resumeBitmaps() throws IOException {
+        writable().resumeBitmaps();
+    }
+
+    @Override
+    public <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        return writing == null ? use.of(Bitmaps.readOnly(file, header)) : writing.withBitmaps(use);
     }
 
     /** The image's key slots as the file has them now. */
@@ -290,7 +322,7 @@ final class Qcow2Layer implements ImageLayer {
     @Override
     public void requireGuardsPossible(ImageOptions options) throws ImageException {
         if (!options.readOnly()) {
-            Qcow2Writing.requireLazyRefcountsPossible(version, options);
+            Qcow2Writing.requireLazyRefcountsPossible(header.version(), options);
         }
     }
 
@@ -415,11 +447,18 @@ final class Qcow2Layer implements ImageLayer {
         }
     }
 
+    /** The guest's bytes go first: whatever becomes of the bitmaps, those are safe. */
+    private static void settleAndSave(Qcow2Writing writing) throws IOException {
+        writing.settle();
+        writing.saveBitmaps();
+        writing.settle();
+    }
+
     @Override
     public void close() throws IOException {
         try {
             if (writing != null) {
-                writing.settle();
+                settleAndSave(writing);
             }
         } finally {
             if (writing != null) {

@@ -18,6 +18,7 @@ import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -40,9 +41,11 @@ final class Qcow2Writing {
     private final Refcounts refcounts;
     private final ClusterAllocator allocator;
     private final WriteBarrier barrier;
+    private final PassedDiscards passedDiscards = new PassedDiscards();
     private final ClusterWriter writer;
     private final ClusterEraser eraser;
     private final Snapshots snapshots;
+    private final Bitmaps bitmaps;
 
     Qcow2Writing(
             Qcow2Layer layer,
@@ -81,12 +84,29 @@ final class Qcow2Writing {
                 : new DataClusters.Counted(allocator, geometry);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
         ClusterReservations reservations = new ClusterReservations(metadataLock);
-        this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations);
-        this.eraser =
-                new ClusterEraser(geometry, header.version(), layer.backing(), writableMap, reservations, barrier);
-        this.snapshots = new Snapshots(file, geometry, l1, map, refcounts, allocator, barrier, overlap, snapshotPlaces);
+        this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations, passedDiscards);
+        this.eraser = new ClusterEraser(
+                geometry, header.version(), layer.backing(), writableMap, reservations, barrier, passedDiscards);
+        this.snapshots = new Snapshots(
+                file,
+                geometry,
+                l1,
+                map,
+                refcounts,
+                allocator,
+                barrier,
+                overlap,
+                snapshotPlaces,
+                passedDiscards,
+                this::allChanged);
         try {
+            BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
+            this.bitmaps = Bitmaps.writable(
+                    new BitmapStore(file, geometry, allocator, barrier, refcounts, overlap, directory),
+                    directory,
+                    geometry.virtualSizeBytes());
             barrier.beginWriting(header);
+            bitmaps.begin();
         } catch (IOException | RuntimeException | Error refused) {
             refcounts.cache().close();
             throw refused;
@@ -191,10 +211,20 @@ final class Qcow2Writing {
         }
     }
 
-    void zero(long guestOffset, long lengthBytes) throws IOException {
+    PassedDiscards passedDiscards() {
+        return passedDiscards;
+    }
+
+    void zero(long guestOffset, long lengthBytes, boolean unmap) throws IOException {
         barrier.requireSound();
         if (layer.data().isRaw()) {
-            changeRaw(() -> layer.data().zero(guestOffset, guestOffset, lengthBytes));
+            changeRaw(() -> {
+                if (unmap) {
+                    layer.data().discard(guestOffset, guestOffset, lengthBytes);
+                } else {
+                    layer.data().zero(guestOffset, guestOffset, lengthBytes);
+                }
+            });
             return;
         }
         long end = guestOffset + lengthBytes;
@@ -205,7 +235,7 @@ final class Qcow2Writing {
             return;
         }
         writeZeros(guestOffset, firstWhole);
-        inSteps(firstWhole, endWhole, eraser::zero);
+        inSteps(firstWhole, endWhole, unmap ? eraser::zeroUnmapping : eraser::zero);
         writeZeros(endWhole, end);
     }
 
@@ -265,6 +295,10 @@ final class Qcow2Writing {
         });
     }
 
+    private void allChanged() {
+        bitmaps.allChanged();
+    }
+
     /** Writes to the image file what is no part of its map, durable on return. */
     void writeDurably(long hostOffset, byte[] bytes) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(bytes.length)) {
@@ -276,6 +310,24 @@ final class Qcow2Writing {
     /** Writes everything, counts of freed clusters included. No request is in flight. */
     void settle() throws IOException {
         changing(() -> barrier.settle(refcounts, allocator));
+    }
+
+    /** The dirty bitmaps, for those who only mark. */
+    Bitmaps bitmaps() {
+        return bitmaps;
+    }
+
+    /** Uses the dirty bitmaps while no metadata changes. */
+    <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        return Objects.requireNonNull(underLock(() -> use.of(bitmaps)));
+    }
+
+    void saveBitmaps() throws IOException {
+        changing(bitmaps::save);
+    }
+
+    void resumeBitmaps() throws IOException {
+        changing(bitmaps::begin);
     }
 
     /** Puts another refcount cache in the place of the one in use, and ends that. */

@@ -88,10 +88,13 @@ final class RawLayer implements ImageLayer {
     }
 
     @Override
-    public void zero(long guestOffset, long lengthBytes) throws IOException {
+    public void zero(long guestOffset, long lengthBytes, boolean unmap) throws IOException {
         unsynced.requireSound();
         try {
             file.zero(guestOffset, lengthBytes);
+            if (unmap) {
+                file.punch(guestOffset, lengthBytes);
+            }
         } finally {
             unsynced.written();
         }
@@ -115,6 +118,20 @@ final class RawLayer implements ImageLayer {
     @Override
     public void settle() throws IOException {
         flush();
+    }
+
+    /** A raw file's discards are all the guest's, and go to the host. */
+    @Override
+    public void followDiscards(ImageOptions options) {}
+
+    @Override
+    public int clusterBytes() {
+        return 0;
+    }
+
+    @Override
+    public <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        throw DirtyBitmaps.notQcow2();
     }
 
     @Override

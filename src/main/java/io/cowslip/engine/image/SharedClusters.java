@@ -62,16 +62,20 @@ final class SharedClusters {
     private void takeBack(long[] l1Entries) throws IOException {
         if (raised > 0) {
             walk(l1Entries, (hostOffset, lengthBytes) -> {
-                allocator.release(hostOffset, lengthBytes);
+                allocator.release(hostOffset, lengthBytes, false);
                 return --raised > 0;
             });
         }
     }
 
-    /** One reference less; clusters without any may be used again. */
-    void lower(long[] l1Entries) throws IOException {
+    /**
+     * One reference less; clusters without any may be used again.
+     *
+     * @param punch whether the host is to have their space back
+     */
+    void lower(long[] l1Entries, boolean punch) throws IOException {
         walk(l1Entries, (hostOffset, lengthBytes) -> {
-            allocator.release(hostOffset, lengthBytes);
+            allocator.release(hostOffset, lengthBytes, punch);
             return true;
         });
     }

@@ -43,9 +43,12 @@ final class Snapshots {
     private final WriteBarrier barrier;
     private final MetadataOverlap overlap;
     private final SnapshotPlaces places;
+    private final PassedDiscards passedDiscards;
+    private final Runnable allChanged;
     private final SharedClusters shared;
     private final CopiedFlags copied;
 
+    /** @param allChanged notes that all of the guest's bytes may have changed */
     Snapshots(
             HostFile file,
             ImageGeometry geometry,
@@ -55,7 +58,9 @@ final class Snapshots {
             ClusterAllocator allocator,
             WriteBarrier barrier,
             MetadataOverlap overlap,
-            SnapshotPlaces places) {
+            SnapshotPlaces places,
+            PassedDiscards passedDiscards,
+            Runnable allChanged) {
         this.file = file;
         this.geometry = geometry;
         this.l1 = l1;
@@ -64,6 +69,8 @@ final class Snapshots {
         this.barrier = barrier;
         this.overlap = overlap;
         this.places = places;
+        this.passedDiscards = passedDiscards;
+        this.allChanged = allChanged;
         this.shared = new SharedClusters(file, geometry, map, allocator);
         this.copied = new CopiedFlags(file, geometry, l1, map, refcounts, barrier);
     }
@@ -117,7 +124,7 @@ final class Snapshots {
         try {
             barrier.requireSound();
             taken.forEach(allocator::giveBack);
-            shared.lower(counted);
+            shared.lower(counted, false);
             copied.setWhereSole();
             barrier.commit(refcounts);
         } catch (IOException refused) {
@@ -147,7 +154,7 @@ final class Snapshots {
         }
         places.remove(snapshot, reached);
         releaseTable(header, before);
-        shared.lower(SharedClusters.withoutCopied(reached));
+        shared.lower(reached, passedDiscards.snapshot());
         release(snapshot.l1TableOffset(), (long) reached.length * Long.BYTES);
         copied.setWhereSole();
         barrier.commit(refcounts);
@@ -170,6 +177,7 @@ final class Snapshots {
             barrier.commit(refcounts);
             ResidentTable next = ResidentTable.read("L1 table", file, l1Offset, wanted.length);
             overlap.add(MetadataKind.ACTIVE_L1, l1Offset, next.lengthBytes());
+            allChanged.run();
             barrier.publishL1Table(wanted.length, l1Offset);
             done = true;
             l1.use(next);
@@ -181,7 +189,7 @@ final class Snapshots {
                 takeBack(counted ? wanted : new long[0], taken);
             }
         }
-        shared.lower(SharedClusters.withoutCopied(old.entries()));
+        shared.lower(old.entries(), passedDiscards.snapshot());
         release(old.hostOffset(), old.lengthBytes());
         copied.setWhereSole();
         barrier.commit(refcounts);
@@ -213,7 +221,7 @@ final class Snapshots {
 
     private void release(long hostOffset, long lengthBytes) throws IOException {
         if (lengthBytes > 0) {
-            allocator.release(hostOffset, lengthBytes);
+            allocator.release(hostOffset, lengthBytes, passedDiscards.snapshot());
         }
     }
 

@@ -141,7 +141,7 @@ final class WritableMap {
             allocator.free(
                     L2Entry.compressedHostOffset(old, geometry.clusterBits()),
                     L2Entry.compressedPayloadBytes(old, geometry.clusterBits()),
-                    false);
+                    punch);
         } else {
             clusters.release(old, replacement, punch);
         }

@@ -8,7 +8,6 @@ import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.format.BigEndian;
-import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
@@ -16,7 +15,6 @@ import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -125,6 +123,11 @@ final class WriteBarrier {
                 cause.addSuppressed(refused);
             }
         }
+    }
+
+    /** Takes no more writes, because {@code cause} leaves it open what the file says. Any thread. */
+    void stop(ImageException cause) {
+        unsynced.fail(cause);
     }
 
     /** Whether metadata was found corrupt since the image was opened. Any thread. */
@@ -240,13 +243,9 @@ final class WriteBarrier {
 
     /**
      * Makes the file say what is true while it is written: autoclear features that are not kept up to date are cleared
-     * (header bytes 88 to 95), and persistent bitmaps, which are not kept up to date either, are marked as in use.
+     * (header bytes 88 to 95). What becomes of persistent bitmaps {@link Bitmaps} says.
      */
     void beginWriting(ImageHeader header) throws IOException {
-        BitmapDirectory bitmaps = header.bitmapDirectory(file.sizeBytes());
-        if (bitmaps != null) {
-            markInUse(bitmaps);
-        }
         long autoclear = header.forWriting().features().autoclear();
         if (autoclear != header.features().autoclear()) {
             try (IoBuffers.Loan loan = IoBuffers.borrow(Long.BYTES)) {
@@ -256,15 +255,6 @@ final class WriteBarrier {
             }
         }
         syncFiles();
-    }
-
-    private void markInUse(BitmapDirectory bitmaps) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment directory = arena.allocate(bitmaps.sizeBytes());
-            file.read(bitmaps.hostOffset(), directory);
-            bitmaps.markInUse(directory);
-            write(MetadataKind.BITMAP_DIRECTORY, bitmaps.hostOffset(), directory);
-        }
     }
 
     private void publishRefcountTable(Refcounts refcounts) throws IOException {

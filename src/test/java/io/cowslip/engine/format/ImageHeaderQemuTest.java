@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -110,7 +111,7 @@ class ImageHeaderQemuTest {
         assertThat(parse(image).snapshotCount()).isEqualTo(1);
     }
 
-    /** A writer that keeps no bitmaps marks them as in use; the image stays sound and QEMU distrusts the bitmaps. */
+    /** Bitmaps that are marked as in use leave the image sound, and QEMU distrusts them. */
     @Test
     void writingAnImageWithBitmapsLeavesItSound() throws IOException {
         Path image = QemuTools.create(folder.resolve("image"), SIZE_BYTES, "");
@@ -140,8 +141,10 @@ class ImageHeaderQemuTest {
         assertThat(directory.count()).isEqualTo(2);
         int start = (int) directory.hostOffset();
         byte[] entries = Arrays.copyOfRange(file, start, start + directory.sizeBytes());
-        directory.markInUse(MemorySegment.ofArray(entries));
-        overwrite(image, directory.hostOffset(), entries);
+        List<BitmapEntry> marked = directory.entries(MemorySegment.ofArray(entries)).stream()
+                .map(bitmap -> bitmap.withFlags(bitmap.flags() | BitmapEntry.IN_USE))
+                .toList();
+        overwrite(image, directory.hostOffset(), BitmapDirectory.toBytes(marked));
     }
 
     private static void assertWritesTheSame(Path image, ImageHeader header) throws IOException {

@@ -187,7 +187,8 @@ class ImageCreatorQemuTest {
                             data.path("extended-l2").asBoolean(false),
                             null,
                             info.path("snapshots").size(),
-                            null));
+                            null,
+                            List.of()));
         });
     }
 

@@ -106,14 +106,25 @@ final class RandomGuestTest {
     }
 
     private static ImageOptions options(DiskRecipe recipe, SplittableRandom random) {
+        boolean ignored = random.nextInt(4) == 0;
         return new ImageOptions(
-                random.nextBoolean() ? ImageFormat.QCOW2 : null,
-                false,
-                caches(recipe.clusterBytes(), random),
-                random.nextInt(3) * 10L,
-                random.nextInt(4) == 0 ? ImageOptions.DiscardMode.IGNORE : ImageOptions.DiscardMode.UNMAP,
-                null,
-                null);
+                        random.nextBoolean() ? ImageFormat.QCOW2 : null,
+                        false,
+                        caches(recipe.clusterBytes(), random),
+                        random.nextInt(3) * 10L,
+                        ignored ? ImageOptions.DiscardMode.IGNORE : ImageOptions.DiscardMode.UNMAP,
+                        null,
+                        null)
+                .withWrites(writes(random, ignored));
+    }
+
+    private static WriteOptions writes(SplittableRandom random, boolean discardsIgnored) {
+        WriteOptions.DetectZeroes[] detections = WriteOptions.DetectZeroes.values();
+        return new WriteOptions(
+                detections[random.nextInt(discardsIgnored ? 2 : 3)],
+                random.nextBoolean() ? null : (Boolean) random.nextBoolean(),
+                random.nextBoolean(),
+                random.nextBoolean());
     }
 
     private static CacheOptions caches(int clusterBytes, SplittableRandom random) {

@@ -1,0 +1,35 @@
+package io.cowslip.engine.image;
+
+/**
+ * Which of the space that an image lets go of is given back to the host: QEMU's {@code pass-discard-request}, {@code
+ * pass-discard-snapshot} and {@code pass-discard-other}, which may change while the image is open. Any thread.
+ */
+final class PassedDiscards {
+    private volatile boolean request = true;
+    private volatile boolean snapshot = true;
+    private volatile boolean other;
+
+    /** Does as {@code options} say from now on. */
+    void follow(ImageOptions options) {
+        WriteOptions writes = options.writes();
+        Boolean asked = writes.passDiscardRequest();
+        request = asked == null ? options.discard() == ImageOptions.DiscardMode.UNMAP : asked;
+        snapshot = writes.passDiscardSnapshot();
+        other = writes.passDiscardOther();
+    }
+
+    /** What the guest discarded or zeroed. */
+    boolean request() {
+        return request;
+    }
+
+    /** What only a snapshot had that is deleted. */
+    boolean snapshot() {
+        return snapshot;
+    }
+
+    /** What was moved or written over. */
+    boolean other() {
+        return other;
+    }
+}

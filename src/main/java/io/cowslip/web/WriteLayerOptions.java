@@ -1,0 +1,81 @@
+package io.cowslip.web;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import io.cowslip.engine.image.WriteOptions;
+import io.cowslip.engine.image.WriteOptions.DetectZeroes;
+import io.swagger.v3.oas.annotations.media.Schema;
+import java.util.Arrays;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What becomes of a guest's writes and of the space they leave behind: options that stand among the others of a layer.
+ *
+ * @param detectZeroes {@code off}, {@code on} or {@code unmap}
+ * @param passDiscardRequest and the others: which space that is let go of is given back to the host
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+record WriteLayerOptions(
+        @JsonProperty(DETECT_ZEROES)
+        @Schema(
+                description = "What becomes of whole clusters of zeros that the guest writes as data: off unless given"
+                        + " (data), on (zero clusters that keep their space), or unmap (their space is given back;"
+                        + " needs discard unmap)",
+                allowableValues = {"off", "on", "unmap"})
+        @Nullable
+        String detectZeroes,
+
+        @JsonProperty("pass-discard-request")
+        @Schema(
+                description = "Whether the host gets the space back that the guest has discarded or zeroed: where"
+                        + " discard is unmap, unless given")
+        @Nullable
+        Boolean passDiscardRequest,
+
+        @JsonProperty("pass-discard-snapshot")
+        @Schema(description = "The same for what only a deleted snapshot had: true unless given")
+        @Nullable
+        Boolean passDiscardSnapshot,
+
+        @JsonProperty("pass-discard-other")
+        @Schema(description = "The same for what was moved or written over: false unless given")
+        @Nullable
+        Boolean passDiscardOther) {
+
+    private static final String DETECT_ZEROES = "detect-zeroes";
+
+    static WriteLayerOptions of(WriteOptions options) {
+        return new WriteLayerOptions(
+                options.detectZeroes().wireName(),
+                options.passDiscardRequest(),
+                options.passDiscardSnapshot(),
+                options.passDiscardOther());
+    }
+
+    /** What these options say, or {@code otherwise} where they say nothing. */
+    WriteOptions over(WriteOptions otherwise, String prefix) {
+        return new WriteOptions(
+                detectZeroes == null ? otherwise.detectZeroes() : detection(prefix + DETECT_ZEROES, detectZeroes),
+                passDiscardRequest == null ? otherwise.passDiscardRequest() : passDiscardRequest,
+                passDiscardSnapshot == null ? otherwise.passDiscardSnapshot() : passDiscardSnapshot,
+                passDiscardOther == null ? otherwise.passDiscardOther() : passDiscardOther);
+    }
+
+    private static DetectZeroes detection(String option, String name) {
+        return Arrays.stream(DetectZeroes.values())
+                .filter(value -> value.wireName().equals(name))
+                .findFirst()
+                .orElseThrow(() -> Refusal.ofOption(
+                        option, option + " is \"" + name + "\"; it may be \"off\", \"on\" or \"unmap\""));
+    }
+
+    /** What the members are called. */
+    static Stream<String> names() {
+        return Arrays.stream(WriteLayerOptions.class.getRecordComponents())
+                .map(component -> component
+                        .getAccessor()
+                        .getAnnotation(JsonProperty.class)
+                        .value());
+    }
+}
