@@ -28,6 +28,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Tag;
@@ -124,7 +125,7 @@ final class SnapshotsTest {
             }
             case 2 -> {
                 guest.image().revert(name);
-                guest.model().write(0, taken.get(name));
+                guest.model().write(0, Objects.requireNonNull(taken.get(name)));
             }
             default -> {
                 guest.image().deleteSnapshot(name);
@@ -163,7 +164,7 @@ final class SnapshotsTest {
     /** Nothing but leaks and flags that cost copies; each snapshot that is listed holds what it held. */
     private static void verify(Map<Path, byte[]> files, Path file, Map<String, byte[]> all, String where)
             throws IOException {
-        byte[] image = files.get(file);
+        byte[] image = Objects.requireNonNull(files.get(file));
         assertThat(RefcountAudit.of(image).corruptions()).as(where).isEmpty();
         ImageEnvironment environment = TestImages.environment(new CrashingHostFiles(files));
         List<Snapshot> snapshots;
