@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param writes {@code detect-zeroes} and {@code pass-discard-*}
  * @param dataFile {@code data-file}: the external data file, relative to the image's folder
  * @param encrypt how the layer is read where it is encrypted
+ * @param snapshot the internal snapshot, by id or name, that is read in the place of the active disk
  * @param backing the options of the layer below
  */
 @Schema(name = "DriveOptions", description = "Open options of one layer, with QEMU's names, meaning and limits")
@@ -60,6 +61,9 @@ record LayerOptions(
         @Schema(description = ABOUT_DATA_FILE) @Nullable String dataFile,
 
         @Nullable Encryption encrypt,
+
+        @Schema(description = ABOUT_SNAPSHOT) @Nullable String snapshot,
+
         @Nullable LayerOptions backing) {
 
     static final String CACHE_DIRECT = "cache.direct";
@@ -81,6 +85,10 @@ record LayerOptions(
             "The external data file, relative to the image's folder, where the image has its data in one: the file that"
                     + " its header names unless given. Cannot change while the image is open";
 
+    static final String ABOUT_SNAPSHOT =
+            "The internal snapshot, by its id or else its name, whose disk is read in the place of the active one. The"
+                    + " drive is read-only then, and this cannot change while it is open";
+
     /** The options in force, as they would have to be given. */
     static LayerOptions of(ImageOptions options) {
         CacheOptions caches = options.caches();
@@ -100,6 +108,7 @@ record LayerOptions(
                 WriteLayerOptions.of(options.writes()),
                 options.dataFile(),
                 Encryption.of(options.encrypt()),
+                options.snapshot(),
                 options.backing() == null ? null : of(options.backing()));
     }
 
@@ -111,7 +120,7 @@ record LayerOptions(
     private ImageOptions over(ImageOptions defaults, String prefix) {
         return new ImageOptions(
                         format == null ? defaults.format() : format(prefix + "format"),
-                        readOnly == null ? defaults.readOnly() : readOnly,
+                        readOnly == null ? snapshot != null || defaults.readOnly() : readOnly,
                         caches(defaults.caches()),
                         cacheCleanInterval == null
                                 ? defaults.cacheCleanIntervalSeconds()
@@ -130,7 +139,8 @@ record LayerOptions(
                                 : overlapCheck.over(defaults.overlapCheck(), prefix))
                 .withWrites(writes == null ? defaults.writes() : writes.over(defaults.writes(), prefix))
                 .withDataFile(dataFile)
-                .withEncrypt(encrypt == null ? null : encrypt.options(prefix + "encrypt."));
+                .withEncrypt(encrypt == null ? null : encrypt.options(prefix + "encrypt."))
+                .withSnapshot(snapshot == null ? defaults.snapshot() : snapshot);
     }
 
     private ImageFormat format(String option) {

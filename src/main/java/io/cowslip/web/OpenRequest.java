@@ -46,6 +46,10 @@ record OpenRequest(
         String dataFile,
 
         @Nullable Encryption encrypt,
+
+        @Schema(description = LayerOptions.ABOUT_SNAPSHOT) @Nullable
+        String snapshot,
+
         @Nullable LayerOptions backing) {
 
     LayerOptions options() {
@@ -65,6 +69,7 @@ record OpenRequest(
                 writes,
                 dataFile,
                 encrypt,
+                snapshot,
                 backing);
     }
 }

@@ -92,6 +92,9 @@ class OpenApiExamplesTest extends RunningService {
             json("{\"name\": \"nightly\"}").post("/drives/root/bitmaps").then().statusCode(201);
             json("{\"name\": \"weekly\"}").post("/drives/root/bitmaps").then().statusCode(201);
         }
+        if (operation.path().startsWith("/drives/{id}/snapshots")) {
+            json("{\"name\": \"monday\"}").post("/drives/root/snapshots").then().statusCode(201);
+        }
         if (operation.path().startsWith("/jobs")) {
             prepareJobs();
         }

@@ -5,7 +5,9 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 
 /**
  * Decides where the next cluster goes: behind what the same stream of writes got before, or else the first free ones
@@ -109,6 +111,72 @@ public final class ClusterAllocator {
             }
         }
         return new Run(first << geometry.clusterBits(), clusters);
+    }
+
+    /**
+     * Exactly {@code clusters} consecutive free clusters, counted as used.
+     *
+     * @throws ImageException NO_SPACE when the format's limits are reached
+     */
+    public Run allocateAll(int clusters) throws IOException {
+        List<Run> tooShort = new ArrayList<>();
+        try {
+            Run run = allocate(clusters);
+            while (run.clusters < clusters) {
+                tooShort.add(run);
+                run = allocate(clusters);
+            }
+            return run;
+        } finally {
+            tooShort.forEach(this::giveBack);
+        }
+    }
+
+    /**
+     * Counts one reference more to every host cluster that the bytes touch, which all are in use; or to none of them.
+     *
+     * @throws ImageException NO_SPACE when a count is as high as counts of this image go; CORRUPT when a cluster is not
+     *     counted as in use
+     */
+    public void share(long hostOffset, long lengthBytes) throws IOException {
+        long first = hostOffset >>> geometry.clusterBits();
+        long end = (hostOffset + lengthBytes - 1 >>> geometry.clusterBits()) + 1;
+        long next = first;
+        try {
+            for (; next < end; next++) {
+                requireInUse(next);
+                refcounts.raise(next);
+            }
+        } finally {
+            if (next < end) {
+                lowerAll(first, (int) (next - first));
+            }
+        }
+    }
+
+    private void requireInUse(long cluster) throws IOException {
+        if (refcounts.count(cluster) <= 0) {
+            throw ImageException.of(
+                    ImageException.Kind.CORRUPT,
+                    file.path(),
+                    "cluster " + cluster + " is in use with a refcount of 0; \"qemu-img check -r all\" repairs that");
+        }
+    }
+
+    /**
+     * Counts one reference less to every host cluster that the bytes touch, at once: for what the file does not point at
+     * any more, durably, and no request is using.
+     *
+     * @param punch whether the host is to have the space back of those that have no reference left
+     */
+    public void release(long hostOffset, long lengthBytes, boolean punch) throws IOException {
+        long first = hostOffset >>> geometry.clusterBits();
+        long last = hostOffset + lengthBytes - 1 >>> geometry.clusterBits();
+        for (long cluster = first; cluster <= last; cluster++) {
+            if (refcounts.lower(cluster) == 0) {
+                reuse(cluster, cluster + 1, punch);
+            }
+        }
     }
 
     /** Takes back a run that nothing has pointed at yet: at once, or later where the host refuses it now. */

@@ -82,15 +82,33 @@ public final class MetadataOverlap {
     void followChanges(ResidentTable table, MetadataKind kind) {
         table.observe((old, entry) -> {
             addEntry(kind, entry);
-            if ((old & OFFSET_MASK) != 0) {
-                remove(kind, old & OFFSET_MASK, geometry.clusterBytes());
-            }
+            removeEntry(kind, old);
         });
+    }
+
+    /** Knows from now on of every cluster that these entries of a table lead to. */
+    public void addEntries(MetadataKind kind, long[] entries) {
+        for (long entry : entries) {
+            addEntry(kind, entry);
+        }
+    }
+
+    /** Takes back one {@link #addEntries}. */
+    public void removeEntries(MetadataKind kind, long[] entries) {
+        for (long entry : entries) {
+            removeEntry(kind, entry);
+        }
     }
 
     private void addEntry(MetadataKind kind, long entry) {
         if ((entry & OFFSET_MASK) != 0) {
             add(kind, entry & OFFSET_MASK, geometry.clusterBytes());
+        }
+    }
+
+    private void removeEntry(MetadataKind kind, long entry) {
+        if ((entry & OFFSET_MASK) != 0) {
+            remove(kind, entry & OFFSET_MASK, geometry.clusterBytes());
         }
     }
 

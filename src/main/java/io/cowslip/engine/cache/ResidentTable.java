@@ -82,6 +82,11 @@ public final class ResidentTable {
         return (long) entries.length * Long.BYTES;
     }
 
+    /** A copy of all entries. */
+    public long[] entries() {
+        return entries.clone();
+    }
+
     /** The entry at {@code index}, with whatever was written before it was set visible as well. */
     public long entry(int index) {
         return (long) ENTRIES.getAcquire(entries, index);

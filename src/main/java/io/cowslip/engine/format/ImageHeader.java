@@ -327,6 +327,28 @@ public record ImageHeader(
         return extensions.stream().filter(extension -> extension.type() != type).toList();
     }
 
+    /** The same image with another active disk: its size, and the L1 table that maps it. */
+    public ImageHeader withActive(long otherVirtualSizeBytes, int otherL1Entries, long otherL1TableOffset) {
+        return new ImageHeader(
+                version,
+                clusterBits,
+                otherVirtualSizeBytes,
+                cryptMethod,
+                otherL1Entries,
+                otherL1TableOffset,
+                refcountTableOffset,
+                refcountTableClusters,
+                snapshotCount,
+                snapshotTableOffset,
+                features,
+                refcountOrder,
+                headerLength,
+                compressionType,
+                furtherFields,
+                extensions,
+                backingName);
+    }
+
     /** Bytes that {@link #toBytes()} comes to. They must fit in one cluster. */
     public int sizeBytes() {
         return backingNameOffset() + backingNameBytes().length;

@@ -35,8 +35,9 @@ final class SupportedFeatures {
         if (header.features().corrupt()) {
             throw refusedForWriting("is marked corrupt" + REPAIR);
         }
-        if (header.snapshotCount() > 0) {
-            throw refusedForWriting("has internal snapshots (" + header.snapshotCount() + ")");
+        if (header.snapshotCount() > 0 && header.features().externalDataFile()) {
+            throw refusedForWriting("has internal snapshots (" + header.snapshotCount()
+                    + ") and its data in another file, so that a write would change the snapshots too");
         }
     }
 

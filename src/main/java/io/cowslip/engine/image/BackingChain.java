@@ -131,8 +131,14 @@ final class BackingChain {
     }
 
     private OpenedFile examine(HostFile file, ImageOptions options, boolean writable) throws IOException {
+        String snapshot = options.snapshot();
+        if (snapshot != null && writable) {
+            throw ImageException.invalidOption(
+                    "snapshot", "snapshot is given for an image that is to be written; it must be read-only");
+        }
         if (options.format() == ImageFormat.RAW) {
             refuseDataFile(options);
+            refuseSnapshotOfRaw(snapshot);
             return new OpenedFile(file, null, null, options);
         }
         ImageHeader header = HeaderReader.read(file);
@@ -140,7 +146,19 @@ final class BackingChain {
         if (writable && header.features().dirty()) {
             header = repaired(file);
         }
-        return new OpenedFile(file, header, dataFile(file, header, options, writable), options);
+        if (snapshot != null && header.features().externalDataFile()) {
+            throw ImageException.invalidOption(
+                    "snapshot", "snapshot is given, but an image whose data is in another file has no snapshots of it");
+        }
+        ImageHeader wanted = snapshot == null ? header : SnapshotReader.headerOf(snapshot, file, header);
+        return new OpenedFile(file, wanted, dataFile(file, header, options, writable), options);
+    }
+
+    private static void refuseSnapshotOfRaw(@Nullable String snapshot) throws ImageException {
+        if (snapshot != null) {
+            throw ImageException.invalidOption(
+                    "snapshot", "snapshot is given for a raw image; only qcow2 has snapshots");
+        }
     }
 
     /**

@@ -6,8 +6,17 @@ import org.jspecify.annotations.Nullable;
 
 /** Counts changes of a disk in and out, and can keep new ones waiting. Passing it takes no lock while nobody does. */
 final class ChangeGate {
-    private final InFlightRequests changes = new InFlightRequests();
+    private final InFlightRequests changes;
     private volatile @Nullable CountDownLatch held;
+
+    ChangeGate() {
+        this(new InFlightRequests());
+    }
+
+    /** A gate before {@code changes}, which others may count themselves into without passing it. */
+    ChangeGate(InFlightRequests changes) {
+        this.changes = changes;
+    }
 
     /** Begins a change; waits while changes are held. What is returned goes to {@link #leave}. */
     int enter() {

@@ -1,8 +1,8 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.L2SliceCache;
-import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.ExtendedL2Entry;
 import io.cowslip.engine.format.ImageGeometry;
@@ -23,13 +23,12 @@ final class ClusterMap {
     private final ImageGeometry geometry;
     private final int version;
     private final boolean externalData;
-    private final ResidentTable l1;
+    private final ActiveL1 l1;
     private final SubclusterRuns subclusters;
     private volatile L2SliceCache slices;
 
     /** @param externalData whether the guest's bytes lie in another file, each at its place on the disk */
-    ClusterMap(
-            HostFile file, ImageGeometry geometry, int version, boolean externalData, ResidentTable l1, L2Caches caches)
+    ClusterMap(HostFile file, ImageGeometry geometry, int version, boolean externalData, ActiveL1 l1, L2Caches caches)
             throws ImageException {
         this.file = file;
         this.geometry = geometry;
@@ -187,14 +186,20 @@ final class ClusterMap {
 
     /** Host offset of a piece of an L2 table that begins with the entry of {@code guestCluster}. */
     long sliceOffset(long guestCluster) throws ImageException {
-        long l1Entry = l1.entry(l1Index(guestCluster));
-        long table = L1Entry.tableOffset(l1Entry);
-        if (table == 0 || geometry.offsetInCluster(table) != 0 || !L1Entry.reservedBitsAreClear(l1Entry)) {
-            throw corrupt("entry " + l1Index(guestCluster) + " of the L1 table is 0x" + Long.toHexString(l1Entry)
-                    + ", which names no cluster of the file");
-        }
+        int l1Index = l1Index(guestCluster);
+        long table = tableOffset(l1Index, l1.entry(l1Index));
         long index = guestCluster & (1L << geometry.l2EntriesPerTableBits()) - 1;
         return table + index * geometry.l2EntryBytes();
+    }
+
+    /** Where the L2 table lies that the entry {@code l1Entry} at {@code index} of an L1 table leads to. */
+    long tableOffset(int index, long l1Entry) throws ImageException {
+        long table = L1Entry.tableOffset(l1Entry);
+        if (table == 0 || geometry.offsetInCluster(table) != 0 || !L1Entry.reservedBitsAreClear(l1Entry)) {
+            throw corrupt("entry " + index + " of an L1 table is 0x" + Long.toHexString(l1Entry)
+                    + ", which names no cluster of the file");
+        }
+        return table;
     }
 
     private void loadSlices(long guestSlice, int count, MemorySegment into) throws IOException {

@@ -40,6 +40,7 @@ public final class DiskImage implements AutoCloseable {
     private final ImageEnvironment environment;
     private final InFlightRequests requests;
     private final ChangeGate changes = new ChangeGate();
+    private final ChangeGate reads;
     private final AtomicLong changeCount = new AtomicLong();
     private final InFlightRequests transfers = new InFlightRequests();
     private volatile ImageLayer top;
@@ -52,6 +53,7 @@ public final class DiskImage implements AutoCloseable {
         this.path = path;
         this.environment = environment;
         this.requests = requests;
+        this.reads = new ChangeGate(requests);
         this.top = top;
         this.options = options;
         this.transferable = !top.isWritable();
@@ -83,11 +85,11 @@ public final class DiskImage implements AutoCloseable {
     /** Fills {@code into} from {@code guestOffset}. */
     public void read(long guestOffset, MemorySegment into) throws IOException {
         requireOnDisk(guestOffset, into.byteSize());
-        int request = requests.enter();
+        int request = reads.enter();
         try {
             top.read(guestOffset, into);
         } finally {
-            requests.leave(request);
+            reads.leave(request);
         }
     }
 
@@ -111,13 +113,13 @@ public final class DiskImage implements AutoCloseable {
     long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException {
         requireOnDisk(guestOffset, maxLengthBytes);
-        int request = requests.enter();
+        int request = reads.enter();
         try {
             return transferable
                     ? top.transferTo(guestOffset, minLengthBytes, maxLengthBytes, target)
                     : HostFile.NOT_TRANSFERABLE;
         } finally {
-            requests.leave(request);
+            reads.leave(request);
         }
     }
 
@@ -172,11 +174,11 @@ public final class DiskImage implements AutoCloseable {
      */
     public GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException {
         requireOnDisk(guestOffset, 1);
-        int request = requests.enter();
+        int request = reads.enter();
         try {
             return top.extentAt(guestOffset, Math.min(maxLengthBytes, virtualSizeBytes() - guestOffset));
         } finally {
-            requests.leave(request);
+            reads.leave(request);
         }
     }
 
@@ -212,13 +214,13 @@ public final class DiskImage implements AutoCloseable {
     /** The layers from the top down, with their caches as they are now. */
     public List<LayerStats> layers() throws IOException {
         List<LayerStats> layers = new ArrayList<>();
-        int request = requests.enter();
+        int request = reads.enter();
         try {
             for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
                 layers.add(layer.stats());
             }
         } finally {
-            requests.leave(request);
+            reads.leave(request);
         }
         return layers;
     }
@@ -229,9 +231,9 @@ public final class DiskImage implements AutoCloseable {
     }
 
     /**
-     * Puts other cache sizes, overlap checks or lazy refcounts, another discard mode, another clean interval or read-only in force while requests go on.
-     * All or nothing: refused options leave everything as it was. The format, the data file and {@code cache.direct}
-     * cannot change.
+     * Puts other cache sizes, overlap checks or lazy refcounts, another discard mode, another clean interval or read-only
+     * in force while requests go on. All or nothing: refused options leave everything as it was. The format, the data
+     * file, the snapshot and {@code cache.direct} cannot change.
      * Waits for the requests that are under way, and where it becomes writable for {@link PageTransfer}s, a few seconds.
      *
      * @throws ImageException INVALID_OPTION naming what cannot be; BUSY when somebody else, or a client that takes
@@ -242,6 +244,9 @@ public final class DiskImage implements AutoCloseable {
             throw ImageException.invalidOption("format", "format cannot change while the image is open");
         }
         requireSameFiles(wanted);
+        if (options.snapshot() != null && !wanted.readOnly()) {
+            throw ImageException.invalidOption("read-only", "read-only must be true while snapshot is given");
+        }
         WriteOptions.check(wanted);
         top.requireGuardsPossible(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
@@ -282,6 +287,7 @@ public final class DiskImage implements AutoCloseable {
         for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
             requireSame(prefix + "cache.direct", now.direct(), then.direct());
             requireSame(prefix + "data-file", now.dataFile(), then.dataFile());
+            requireSame(prefix + "snapshot", now.snapshot(), then.snapshot());
             requireSameEncryption(prefix, now.encrypt(), then.encrypt());
             now = now.below();
             then = then.below();
@@ -448,6 +454,76 @@ public final class DiskImage implements AutoCloseable {
             }
             return ImageCheck.ofUnchanging(top.file(), observer);
         } finally {
+            changes.release();
+        }
+    }
+
+    /**
+     * The internal snapshots of the image's own file, in their order.
+     *
+     * @throws ImageException INVALID_FORMAT when the file's table of them is damaged
+     */
+    public synchronized List<Snapshot> snapshots() throws IOException {
+        if (top.format() != ImageFormat.QCOW2) {
+            return List.of();
+        }
+        return SnapshotReader.read(top.file(), HeaderReader.read(top.file())).snapshots().stream()
+                .map(Snapshot::of)
+                .toList();
+    }
+
+    /**
+     * Takes a snapshot of the disk as it is. Reads and changes of the disk wait meanwhile, as for {@link #revert} and
+     * {@link #deleteSnapshot}: as long as it takes to go over all L2 tables in the file, and to count what they lead to.
+     *
+     * @param dateSeconds when that is, in seconds since 1970
+     * @param dateNanos the rest of that in nanoseconds
+     * @throws ImageException ALREADY_EXISTS; INVALID_OPTION for a name that none can have; NO_SPACE when the image's
+     *     refcounts have too few bits; READ_ONLY; UNSUPPORTED_FEATURE for an image that can have no snapshots
+     */
+    public synchronized Snapshot createSnapshot(String name, long dateSeconds, int dateNanos) throws IOException {
+        List<Snapshot> created = new ArrayList<>();
+        changeSnapshots(snapshots -> created.add(Snapshot.of(snapshots.create(name, dateSeconds, dateNanos))));
+        return created.getFirst();
+    }
+
+    /**
+     * Deletes the snapshot with this id or else this name.
+     *
+     * @throws ImageException NOT_FOUND or READ_ONLY
+     */
+    public synchronized void deleteSnapshot(String idOrName) throws IOException {
+        changeSnapshots(snapshots -> snapshots.delete(idOrName));
+    }
+
+    /**
+     * Makes the disk what it was when the snapshot with this id or else this name was taken. The snapshot stays; what the
+     * disk held since is gone.
+     *
+     * @throws ImageException NOT_FOUND; READ_ONLY; UNSUPPORTED_FEATURE when the disk had another size
+     */
+    public synchronized void revert(String idOrName) throws IOException {
+        changeCount.incrementAndGet();
+        try {
+            changeSnapshots(snapshots -> snapshots.revert(idOrName));
+        } finally {
+            changeCount.incrementAndGet();
+        }
+    }
+
+    private void changeSnapshots(Qcow2Writing.SnapshotAction action) throws IOException {
+        requireWritable();
+        if (!(top instanceof Qcow2Layer layer)) {
+            throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image cannot have snapshots");
+        }
+        changes.hold();
+        try {
+            changes.awaitThoseBegun();
+            reads.hold();
+            requests.awaitThoseBegun();
+            layer.changeSnapshots(action);
+        } finally {
+            reads.release();
             changes.release();
         }
     }

@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param encrypt how an encrypted image is to be read; null: not at all
  * @param lazyRefcounts whether refcounts may reach the file late, while it is marked as dirty; null: as the header says
  * @param overlapCheck which metadata is looked out for before anything is written
+ * @param snapshot the internal snapshot, by its id or else its name, whose disk is read in the place of the active one;
+ *     null: none. The image is read-only then
  * @param writes what becomes of the guest's writes and of the space that they leave behind
  * @param backing options of the layer below; null: the defaults
  */
@@ -34,6 +36,7 @@ public record ImageOptions(
         @Nullable EncryptOptions encrypt,
         @Nullable Boolean lazyRefcounts,
         OverlapCheck overlapCheck,
+        @Nullable String snapshot,
         WriteOptions writes,
         @Nullable ImageOptions backing) {
 
@@ -69,6 +72,7 @@ public record ImageOptions(
                 null,
                 null,
                 OverlapCheck.DEFAULT,
+                null,
                 WriteOptions.DEFAULTS,
                 backing);
     }
@@ -98,6 +102,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 writes,
                 backing);
     }
@@ -115,6 +120,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 writes,
                 backing);
     }
@@ -132,6 +138,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 writes,
                 backing);
     }
@@ -149,6 +156,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 writes,
                 backing);
     }
@@ -166,6 +174,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 writes,
                 backing);
     }
@@ -183,6 +192,7 @@ public record ImageOptions(
                 other,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 writes,
                 backing);
     }
@@ -200,6 +210,7 @@ public record ImageOptions(
                 encrypt,
                 other,
                 overlapCheck,
+                snapshot,
                 writes,
                 backing);
     }
@@ -216,6 +227,25 @@ public record ImageOptions(
                 dataFile,
                 encrypt,
                 lazyRefcounts,
+                other,
+                snapshot,
+                writes,
+                backing);
+    }
+
+    /** The same with another snapshot's disk; null: the active one. */
+    public ImageOptions withSnapshot(@Nullable String other) {
+        return new ImageOptions(
+                format,
+                readOnly,
+                caches,
+                cacheCleanIntervalSeconds,
+                discard,
+                cacheDirect,
+                dataFile,
+                encrypt,
+                lazyRefcounts,
+                overlapCheck,
                 other,
                 writes,
                 backing);
@@ -234,6 +264,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 other,
                 backing);
     }
@@ -251,6 +282,7 @@ public record ImageOptions(
                 encrypt,
                 lazyRefcounts,
                 overlapCheck,
+                snapshot,
                 writes,
                 other);
     }

@@ -2,6 +2,7 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.alloc.InFlightRequests;
+import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.CacheBudget;
 import io.cowslip.engine.cache.CacheCounters;
 import io.cowslip.engine.cache.CacheFactory;
@@ -62,7 +63,7 @@ final class Qcow2Layer implements ImageLayer {
         this.caches = caches;
         this.corrupt = header.features().corrupt();
         this.budget = CacheBudget.of(options.caches(), geometry);
-        ResidentTable l1 = ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries());
+        ActiveL1 l1 = new ActiveL1(ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries()));
         this.map = new ClusterMap(
                 file, geometry, header.version(), data.isExternal(), l1, source -> newL2Cache(budget, source));
         this.codec = ClusterCodec.of(header.compressionType());
@@ -365,6 +366,22 @@ final class Qcow2Layer implements ImageLayer {
         return new Qcow2CacheChange(wanted, newL2Cache(wanted, map.source()));
     }
 
+    /** As {@link Qcow2Writing#changeSnapshots}, with other, empty slices afterwards. */
+    void changeSnapshots(Qcow2Writing.SnapshotAction action) throws IOException {
+        if (data.isExternal()) {
+            throw ImageException.of(
+                    ImageException.Kind.UNSUPPORTED_FEATURE,
+                    file.path(),
+                    "an image with an external data file cannot have snapshots");
+        }
+        Qcow2CacheChange change = new Qcow2CacheChange(budget, newL2Cache(budget, map.source()));
+        try {
+            writable().changeSnapshots(action, change::replaceSlices);
+        } finally {
+            change.finish();
+        }
+    }
+
     private final class Qcow2CacheChange implements CacheChange {
         private final CacheBudget wanted;
         private final L2SliceCache prepared;
@@ -378,12 +395,16 @@ final class Qcow2Layer implements ImageLayer {
         @Override
         public void putInForce() throws IOException {
             if (writing == null) {
-                replaced = map.replaceSlices(prepared);
+                replaceSlices();
             } else {
                 writing.replaceRefcountCache(source -> newRefcountCache(wanted, source));
-                writing.whileClean(() -> replaced = map.replaceSlices(prepared));
+                writing.whileClean(this::replaceSlices);
             }
             budget = wanted;
+        }
+
+        void replaceSlices() {
+            replaced = map.replaceSlices(prepared);
         }
 
         @Override

@@ -6,6 +6,7 @@ import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.alloc.MetadataOverlap;
 import io.cowslip.engine.alloc.Quarantine;
 import io.cowslip.engine.alloc.Refcounts;
+import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.RefcountBlockCache;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.cache.TableSource;
@@ -35,6 +36,7 @@ final class Qcow2Writing {
     private final GroupCommit commits;
     private final ReentrantLock metadataLock = new ReentrantLock();
     private final MetadataOverlap overlap;
+    private final SnapshotPlaces snapshotPlaces;
     private final boolean lazyInHeader;
     private final Refcounts refcounts;
     private final ClusterAllocator allocator;
@@ -42,12 +44,13 @@ final class Qcow2Writing {
     private final PassedDiscards passedDiscards = new PassedDiscards();
     private final ClusterWriter writer;
     private final ClusterEraser eraser;
+    private final Snapshots snapshots;
     private final Bitmaps bitmaps;
 
     Qcow2Writing(
             Qcow2Layer layer,
             ImageHeader header,
-            ResidentTable l1,
+            ActiveL1 l1,
             ClusterMap map,
             InFlightRequests requests,
             ImageOptions options,
@@ -65,7 +68,10 @@ final class Qcow2Writing {
                 file,
                 header.refcountTableOffset(),
                 (header.refcountTableClusters() << header.clusterBits()) / Long.BYTES);
-        this.overlap = overlap(header, l1, options);
+        this.overlap = overlap(header, l1.table(), options);
+        this.snapshotPlaces = new SnapshotPlaces(file, overlap);
+        snapshotPlaces.addAll(header);
+        snapshotPlaces.require(options.overlapCheck().kinds());
         this.lazyInHeader = header.features().lazyRefcounts();
         this.barrier = new WriteBarrier(
                 file, layer.data().file(), header, l1, map, quarantine, overlap, lazyRefcounts(options));
@@ -81,6 +87,18 @@ final class Qcow2Writing {
         this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations, passedDiscards);
         this.eraser = new ClusterEraser(
                 geometry, header.version(), layer.backing(), writableMap, reservations, barrier, passedDiscards);
+        this.snapshots = new Snapshots(
+                file,
+                geometry,
+                l1,
+                map,
+                refcounts,
+                allocator,
+                barrier,
+                overlap,
+                snapshotPlaces,
+                passedDiscards,
+                this::allChanged);
         try {
             BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
             this.bitmaps = Bitmaps.writable(
@@ -127,6 +145,7 @@ final class Qcow2Writing {
     void guard(ImageOptions options) throws IOException {
         changing(() -> {
             barrier.useLazyRefcounts(lazyRefcounts(options), refcounts);
+            snapshotPlaces.require(options.overlapCheck().kinds());
             overlap.lookOutFor(options.overlapCheck().kinds());
         });
     }
@@ -297,6 +316,10 @@ final class Qcow2Writing {
         });
     }
 
+    private void allChanged() {
+        bitmaps.allChanged();
+    }
+
     /** Writes to the image file what is no part of its map, durable on return. */
     void writeDurably(long hostOffset, byte[] bytes) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(bytes.length)) {
@@ -348,6 +371,28 @@ final class Qcow2Writing {
         changing(() -> {
             barrier.commit(refcounts);
             action.run();
+        });
+    }
+
+    /** What is done with snapshots. */
+    @FunctionalInterface
+    interface SnapshotAction {
+        void take(Snapshots snapshots) throws IOException;
+    }
+
+    /**
+     * Changes snapshots, with everything else committed. No request is in flight, and none begins meanwhile.
+     *
+     * @param forgetSlices puts other slices in the place of the cached ones, which mean nothing afterwards
+     */
+    void changeSnapshots(SnapshotAction action, Runnable forgetSlices) throws IOException {
+        changing(() -> {
+            barrier.settle(refcounts, allocator);
+            try {
+                action.take(snapshots);
+            } finally {
+                forgetSlices.run();
+            }
         });
     }
 

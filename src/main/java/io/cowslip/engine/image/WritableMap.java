@@ -2,7 +2,7 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.alloc.ClusterAllocator;
 import io.cowslip.engine.alloc.Refcounts;
-import io.cowslip.engine.cache.ResidentTable;
+import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.format.ExtendedL2Entry;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L1Entry;
@@ -19,7 +19,7 @@ import java.lang.foreign.MemorySegment;
 final class WritableMap {
     private final HostFile file;
     private final ImageGeometry geometry;
-    private final ResidentTable l1;
+    private final ActiveL1 l1;
     private final ClusterMap map;
     private final Refcounts refcounts;
     private final ClusterAllocator allocator;
@@ -29,7 +29,7 @@ final class WritableMap {
     WritableMap(
             HostFile file,
             ImageGeometry geometry,
-            ResidentTable l1,
+            ActiveL1 l1,
             ClusterMap map,
             Refcounts refcounts,
             ClusterAllocator allocator,

@@ -5,6 +5,7 @@ import io.cowslip.engine.alloc.ClusterAllocator;
 import io.cowslip.engine.alloc.MetadataOverlap;
 import io.cowslip.engine.alloc.Quarantine;
 import io.cowslip.engine.alloc.Refcounts;
+import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.HeaderLayout;
@@ -51,7 +52,7 @@ final class WriteBarrier {
 
     private final HostFile file;
     private final ImageGeometry geometry;
-    private final ResidentTable l1;
+    private final ActiveL1 l1;
     private final ClusterMap map;
     private final Quarantine quarantine;
     private final MetadataOverlap overlap;
@@ -67,7 +68,7 @@ final class WriteBarrier {
             HostFile file,
             HostFile dataFile,
             ImageHeader header,
-            ResidentTable l1,
+            ActiveL1 l1,
             ClusterMap map,
             Quarantine quarantine,
             MetadataOverlap overlap,
@@ -180,7 +181,8 @@ final class WriteBarrier {
         if (l1.isDirty()) {
             unsynced.sync();
             unsynced.written();
-            overlap.requireNoneIn(l1.hostOffset(), l1.lengthBytes(), MetadataKind.ACTIVE_L1);
+            ResidentTable table = l1.table();
+            overlap.requireNoneIn(table.hostOffset(), table.lengthBytes(), MetadataKind.ACTIVE_L1);
             l1.writeBack(file);
         }
         quarantine.barrierWritten();
@@ -280,6 +282,42 @@ final class WriteBarrier {
             fields.set(BigEndian.INT, Long.BYTES, (int) (table.lengthBytes() >>> geometry.clusterBits()));
             write(MetadataKind.MAIN_HEADER, HeaderLayout.REFCOUNT_TABLE_OFFSET, fields);
         }
+    }
+
+    /** Writes a table to where it lies alone, and zeros behind it up to {@code wholeBytes}. */
+    void writeTable(MetadataKind kind, long hostOffset, MemorySegment table, long wholeBytes) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(wholeBytes)) {
+            MemorySegment whole = loan.segment(wholeBytes);
+            whole.asSlice(table.byteSize()).fill((byte) 0);
+            write(kind, hostOffset, whole.copyFrom(table));
+        }
+    }
+
+    /**
+     * Makes the header name another snapshot table (bytes 60 to 71), durably, after everything before is durable. A
+     * failure leaves it open which one it names, so that the image takes no more writes.
+     */
+    void publishSnapshotTable(int snapshots, long tableOffset) throws IOException {
+        publishTable(HeaderLayout.SNAPSHOT_COUNT, snapshots, tableOffset);
+    }
+
+    /** The same for the L1 table (bytes 36 to 47). */
+    void publishL1Table(int entries, long tableOffset) throws IOException {
+        publishTable(HeaderLayout.L1_ENTRIES, entries, tableOffset);
+    }
+
+    private void publishTable(int field, int count, long tableOffset) throws IOException {
+        unsynced.sync();
+        try (IoBuffers.Loan loan = IoBuffers.borrow(Integer.BYTES + Long.BYTES)) {
+            MemorySegment fields = loan.segment(Integer.BYTES + Long.BYTES);
+            fields.set(BigEndian.INT, 0, count);
+            fields.set(BigEndian.LONG, Integer.BYTES, tableOffset);
+            write(MetadataKind.MAIN_HEADER, field, fields);
+        } catch (ImageException refused) {
+            unsynced.fail(refused);
+            throw refused;
+        }
+        unsynced.sync();
     }
 
     private void write(@Nullable MetadataKind kind, long hostOffset, MemorySegment from) throws IOException {

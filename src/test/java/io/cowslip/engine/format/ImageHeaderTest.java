@@ -279,8 +279,9 @@ class ImageHeaderTest {
                         (Consumer<MemorySegment>) header -> header.set(BigEndian.INT, HeaderLayout.CRYPT_METHOD, 1),
                         true),
                 Arguments.of(
-                        "snapshots",
+                        "internal snapshots (1) and its data in another file",
                         (Consumer<MemorySegment>) header -> {
+                            header.set(BigEndian.LONG, HeaderLayout.INCOMPATIBLE_FEATURES, Features.EXTERNAL_DATA_FILE);
                             header.set(BigEndian.INT, HeaderLayout.SNAPSHOT_COUNT, 1);
                             header.set(BigEndian.LONG, HeaderLayout.SNAPSHOT_TABLE_OFFSET, 4 * 65536L);
                         },

@@ -133,7 +133,7 @@ record MatrixCase(
 
     /** Legacy AES is there to get data out of old images, not to put any in. */
     boolean isWritable() {
-        return encryption != Encryption.AES && !snapshot;
+        return encryption != Encryption.AES;
     }
 
     /** A few dozen clusters of the smaller sizes, and a part of one at the end. */

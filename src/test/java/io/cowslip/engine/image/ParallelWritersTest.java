@@ -60,7 +60,7 @@ final class ParallelWritersTest {
             CrashingHostFiles memory = new CrashingHostFiles();
             NeighbourGuests guests = workOn(made, memory, new FaultyHostFiles(memory), random, false);
             byte[] file = memory.contentOf(made.disk().file());
-            assertThat(RefcountAudit.of(file)).isEqualTo(new RefcountAudit.Report(List.of(), 0));
+            assertThat(RefcountAudit.of(file)).isEqualTo(new RefcountAudit.Report(List.of(), List.of(), 0));
             ImageAssertions.assertThat(Files.write(made.disk().file(), file))
                     .passesQemuCheck()
                     .holdsForQemu(ModelDisk.of(guests.content()));
@@ -79,7 +79,7 @@ final class ParallelWritersTest {
             assertThat(files.refused()).isPositive();
             RefcountAudit.Report audit =
                     RefcountAudit.of(memory.contentOf(made.disk().file()));
-            assertThat(audit).isEqualTo(new RefcountAudit.Report(List.of(), 0));
+            assertThat(audit).isEqualTo(new RefcountAudit.Report(List.of(), List.of(), 0));
             crash(made, memory, guests, random);
         });
     }

@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.testing.ImageAssertions;
-import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.TestImages;
@@ -44,24 +42,6 @@ final class RefusedImagesTest {
                 .isThrownBy(() -> DiskImage.open(file, options, TestEnvironments.plain()))
                 .satisfies(e -> assertThat(e.kind()).isEqualTo(ImageException.Kind.INVALID_FORMAT))
                 .withMessageContaining("no LUKS header");
-    }
-
-    @Test
-    void opensImagesWithSnapshotsForReadingOnly() throws IOException {
-        Path file = QemuTools.create(folder.resolve("image"), 1 << 20, "");
-        QemuTools.edit(file, "write -P 1 0 64k");
-        QemuTools.img("snapshot", "-c", "before", file.toString()).succeeded();
-        QemuTools.edit(file, "write -P 2 32k 64k");
-        byte[] before = Files.readAllBytes(file);
-
-        assertRefused(file, false, ImageException.Kind.UNSUPPORTED_FEATURE, "snapshot");
-        ModelDisk model = ModelDisk.ofZeros(1 << 20);
-        model.write(0, filled(64 << 10, 1));
-        model.write(32 << 10, filled(64 << 10, 2));
-        try (DiskImage image = TestImages.openReadOnly(file)) {
-            ImageAssertions.assertThat(image).readsAs(model);
-        }
-        assertThat(Files.readAllBytes(file)).isEqualTo(before);
     }
 
     @Test

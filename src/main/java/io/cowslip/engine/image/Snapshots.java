@@ -1,0 +1,245 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.alloc.ClusterAllocator;
+import io.cowslip.engine.alloc.MetadataOverlap;
+import io.cowslip.engine.alloc.Refcounts;
+import io.cowslip.engine.cache.ActiveL1;
+import io.cowslip.engine.cache.ResidentTable;
+import io.cowslip.engine.format.BigEndian;
+import io.cowslip.engine.format.ImageGeometry;
+import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.format.MetadataKind;
+import io.cowslip.engine.format.SnapshotRecord;
+import io.cowslip.engine.format.SnapshotTable;
+import io.cowslip.engine.host.HostFile;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Takes snapshots of a writable image, goes back to them and deletes them (qcow2 specification, "Snapshots").
+ *
+ * <p>Each has one write of the header that makes it true, less than a sector long: everything that it makes reachable is
+ * counted and durable before, and the counts of what it makes unreachable drop after it is durable. A crash before it
+ * leaves the old state and after it the new one, with leaks at worst, and with COPIED flags that differ from the counts
+ * but let nobody write into a snapshot. When that write itself fails, nobody knows which state the file has: the image
+ * takes no more writes until it is opened again.
+ *
+ * <p>Under the image's metadata lock, with everything committed, while nothing else uses the image.
+ */
+final class Snapshots {
+    /** The longest name that QEMU shows whole, in bytes. */
+    private static final int MAX_NAME_BYTES = 255;
+
+    private final HostFile file;
+    private final ImageGeometry geometry;
+    private final ActiveL1 l1;
+    private final Refcounts refcounts;
+    private final ClusterAllocator allocator;
+    private final WriteBarrier barrier;
+    private final MetadataOverlap overlap;
+    private final SnapshotPlaces places;
+    private final PassedDiscards passedDiscards;
+    private final Runnable allChanged;
+    private final SharedClusters shared;
+    private final CopiedFlags copied;
+
+    /** @param allChanged notes that all of the guest's bytes may have changed */
+    Snapshots(
+            HostFile file,
+            ImageGeometry geometry,
+            ActiveL1 l1,
+            ClusterMap map,
+            Refcounts refcounts,
+            ClusterAllocator allocator,
+            WriteBarrier barrier,
+            MetadataOverlap overlap,
+            SnapshotPlaces places,
+            PassedDiscards passedDiscards,
+            Runnable allChanged) {
+        this.file = file;
+        this.geometry = geometry;
+        this.l1 = l1;
+        this.refcounts = refcounts;
+        this.allocator = allocator;
+        this.barrier = barrier;
+        this.overlap = overlap;
+        this.places = places;
+        this.passedDiscards = passedDiscards;
+        this.allChanged = allChanged;
+        this.shared = new SharedClusters(file, geometry, map, allocator);
+        this.copied = new CopiedFlags(file, geometry, l1, map, refcounts, barrier);
+    }
+
+    /** Takes a snapshot of the active disk. When it fails before the header is written, nothing has changed. */
+    SnapshotRecord create(String name, long dateSeconds, int dateNanos) throws IOException {
+        ImageHeader header = HeaderReader.read(file);
+        SnapshotTable before = SnapshotReader.read(file, header);
+        requireNewName(name, before);
+        long[] active = SharedClusters.withoutCopied(l1.table().entries());
+        List<ClusterAllocator.Run> taken = new ArrayList<>();
+        boolean counted = false;
+        boolean done = false;
+        try {
+            shared.raise(active);
+            counted = true;
+            long l1Offset = write(MetadataKind.INACTIVE_L1, tableBytes(active), taken);
+            SnapshotRecord snapshot = SnapshotRecord.of(
+                    before.nextId(), name, l1Offset, active.length, dateSeconds, dateNanos, header.virtualSizeBytes());
+            SnapshotTable after = before.with(snapshot);
+            long tableOffset = write(MetadataKind.SNAPSHOT_TABLE, after.toBytes(), taken);
+            copied.clear();
+            barrier.commit(refcounts);
+            places.addTable(tableOffset, after);
+            places.add(snapshot, active);
+            barrier.publishSnapshotTable(after.snapshots().size(), tableOffset);
+            done = true;
+            releaseTable(header, before);
+            barrier.commit(refcounts);
+            return snapshot;
+        } finally {
+            if (!done) {
+                takeBack(counted ? active : new long[0], taken);
+            }
+        }
+    }
+
+    private void requireNewName(String name, SnapshotTable before) throws ImageException {
+        int nameBytes = name.getBytes(StandardCharsets.UTF_8).length;
+        if (nameBytes == 0 || nameBytes > MAX_NAME_BYTES || name.chars().anyMatch(Character::isISOControl)) {
+            throw ImageException.invalidOption(
+                    "name", "name must have 1 to " + MAX_NAME_BYTES + " bytes without control characters");
+        }
+        if (before.has(name)) {
+            throw ImageException.of(Kind.ALREADY_EXISTS, file.path(), "there is a snapshot \"" + name + "\" already");
+        }
+    }
+
+    /** Puts counts and flags back; where even that is refused, what is left are leaks and flags that cost copies. */
+    private void takeBack(long[] counted, List<ClusterAllocator.Run> taken) {
+        try {
+            barrier.requireSound();
+            taken.forEach(allocator::giveBack);
+            shared.lower(counted, false);
+            copied.setWhereSole();
+            barrier.commit(refcounts);
+        } catch (IOException refused) {
+            // The failure that led here is the one to tell.
+        }
+    }
+
+    /** Deletes a snapshot. The active disk and the other snapshots stay as they are. */
+    void delete(String idOrName) throws IOException {
+        ImageHeader header = HeaderReader.read(file);
+        SnapshotTable before = SnapshotReader.read(file, header);
+        SnapshotRecord snapshot = require(idOrName, before);
+        long[] reached = places.l1Of(snapshot);
+        SnapshotTable after = before.without(snapshot);
+        List<ClusterAllocator.Run> taken = new ArrayList<>();
+        boolean done = false;
+        try {
+            long tableOffset = write(MetadataKind.SNAPSHOT_TABLE, after.toBytes(), taken);
+            barrier.commit(refcounts);
+            places.addTable(tableOffset, after);
+            barrier.publishSnapshotTable(after.snapshots().size(), tableOffset);
+            done = true;
+        } finally {
+            if (!done) {
+                takeBack(new long[0], taken);
+            }
+        }
+        places.remove(snapshot, reached);
+        releaseTable(header, before);
+        shared.lower(reached, passedDiscards.snapshot());
+        release(snapshot.l1TableOffset(), (long) reached.length * Long.BYTES);
+        copied.setWhereSole();
+        barrier.commit(refcounts);
+    }
+
+    /** Makes the active disk what it was when the snapshot was taken; the snapshot stays. */
+    void revert(String idOrName) throws IOException {
+        ImageHeader header = HeaderReader.read(file);
+        SnapshotRecord snapshot = require(idOrName, SnapshotReader.read(file, header));
+        requireSameSize(snapshot, header);
+        long[] wanted = SharedClusters.withoutCopied(places.l1Of(snapshot));
+        ResidentTable old = l1.table();
+        List<ClusterAllocator.Run> taken = new ArrayList<>();
+        boolean counted = false;
+        boolean done = false;
+        try {
+            shared.raise(wanted);
+            counted = true;
+            long l1Offset = write(MetadataKind.ACTIVE_L1, tableBytes(wanted), taken);
+            barrier.commit(refcounts);
+            ResidentTable next = ResidentTable.read("L1 table", file, l1Offset, wanted.length);
+            overlap.add(MetadataKind.ACTIVE_L1, l1Offset, next.lengthBytes());
+            allChanged.run();
+            barrier.publishL1Table(wanted.length, l1Offset);
+            done = true;
+            l1.use(next);
+            overlap.remove(MetadataKind.ACTIVE_L1, old.hostOffset(), old.lengthBytes());
+            overlap.removeAll(MetadataKind.ACTIVE_L2);
+            overlap.follow(next, MetadataKind.ACTIVE_L2);
+        } finally {
+            if (!done) {
+                takeBack(counted ? wanted : new long[0], taken);
+            }
+        }
+        shared.lower(old.entries(), passedDiscards.snapshot());
+        release(old.hostOffset(), old.lengthBytes());
+        copied.setWhereSole();
+        barrier.commit(refcounts);
+    }
+
+    private void requireSameSize(SnapshotRecord snapshot, ImageHeader header) throws ImageException {
+        long diskBytes = SnapshotReader.diskBytes(snapshot, header);
+        if (diskBytes != header.virtualSizeBytes()) {
+            throw ImageException.of(
+                    Kind.UNSUPPORTED_FEATURE,
+                    file.path(),
+                    "snapshot \"" + snapshot.id() + "\" has a disk of " + diskBytes + " bytes and the active one has "
+                            + header.virtualSizeBytes() + "; going back to another size is not supported");
+        }
+    }
+
+    private SnapshotRecord require(String idOrName, SnapshotTable table) throws ImageException {
+        if (!table.has(idOrName)) {
+            throw ImageException.of(
+                    Kind.NOT_FOUND, file.path(), "there is no snapshot with the id or name \"" + idOrName + "\"");
+        }
+        return table.require(idOrName);
+    }
+
+    private void releaseTable(ImageHeader header, SnapshotTable table) throws IOException {
+        places.removeTable(header.snapshotTableOffset(), table);
+        release(header.snapshotTableOffset(), table.sizeBytes());
+    }
+
+    private void release(long hostOffset, long lengthBytes) throws IOException {
+        if (lengthBytes > 0) {
+            allocator.release(hostOffset, lengthBytes, passedDiscards.snapshot());
+        }
+    }
+
+    private static MemorySegment tableBytes(long[] entries) {
+        MemorySegment bytes = MemorySegment.ofArray(new byte[entries.length * Long.BYTES]);
+        MemorySegment.copy(entries, 0, bytes, BigEndian.LONG, 0, entries.length);
+        return bytes;
+    }
+
+    /** Writes {@code bytes} to clusters of their own, which join {@code taken}; returns where, 0 for nothing. */
+    private long write(MetadataKind kind, MemorySegment bytes, List<ClusterAllocator.Run> taken) throws IOException {
+        if (bytes.byteSize() == 0) {
+            return 0;
+        }
+        int clusters = (int) (geometry.roundUpToCluster(bytes.byteSize()) >>> geometry.clusterBits());
+        ClusterAllocator.Run run = allocator.allocateAll(clusters);
+        taken.add(run);
+        barrier.writeTable(kind, run.hostOffset(), bytes, (long) clusters << geometry.clusterBits());
+        return run.hostOffset();
+    }
+}

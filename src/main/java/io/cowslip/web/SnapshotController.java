@@ -1,0 +1,141 @@
+package io.cowslip.web;
+
+import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
+import static io.cowslip.web.ProblemType.CORRUPT_IMAGE;
+import static io.cowslip.web.ProblemType.HOST_IO;
+import static io.cowslip.web.ProblemType.INSUFFICIENT_STORAGE;
+import static io.cowslip.web.ProblemType.INVALID_OPTION;
+import static io.cowslip.web.ProblemType.NOT_FOUND;
+import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
+import static io.cowslip.web.ProblemType.READ_ONLY;
+import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
+import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
+import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
+import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
+
+import io.cowslip.drive.DriveId;
+import io.cowslip.drive.DriveLease;
+import io.cowslip.drive.DriveRegistry;
+import io.cowslip.engine.image.Snapshot;
+import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.media.Content;
+import io.swagger.v3.oas.annotations.media.ExampleObject;
+import io.swagger.v3.oas.annotations.responses.ApiResponse;
+import io.swagger.v3.oas.annotations.tags.Tag;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.List;
+import org.springframework.http.MediaType;
+import org.springframework.http.ResponseEntity;
+import org.springframework.web.bind.annotation.DeleteMapping;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RequestMapping;
+import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.util.UriComponentsBuilder;
+
+/** The internal snapshots of a drive's image. */
+@RestController
+@RequestMapping("/drives/{id}/snapshots")
+@Tag(name = "snapshots", description = "The disk as it was, kept in its own image")
+class SnapshotController {
+    private static final String DRIVE = "The drive's id";
+    private static final String SNAPSHOT = "The snapshot's id, or else its name";
+
+    private final DriveRegistry registry;
+
+    SnapshotController(DriveRegistry registry) {
+        this.registry = registry;
+    }
+
+    @Operation(operationId = "listSnapshots", summary = "List the image's snapshots")
+    @ApiResponse(responseCode = "200", description = "All snapshots, in the image's order")
+    @Fails({NO_SUCH_DRIVE, CORRUPT_IMAGE, HOST_IO})
+    @GetMapping(produces = MediaType.APPLICATION_JSON_VALUE)
+    List<SnapshotBody> list(@PathVariable @Parameter(description = DRIVE, example = "root") DriveId id)
+            throws IOException {
+        try (DriveLease lease = registry.lease(id)) {
+            return lease.image().snapshots().stream().map(SnapshotBody::of).toList();
+        }
+    }
+
+    @Operation(
+            operationId = "createSnapshot",
+            summary = "Take a snapshot",
+            description = "Of all that was written before, durably when the answer comes. Reads and writes of the drive"
+                    + " wait meanwhile. A read-only drive that is opened with `snapshot` reads it.")
+    @io.swagger.v3.oas.annotations.parameters.RequestBody(
+            content = @Content(examples = @ExampleObject(name = "named", value = """
+                                        {"name": "before-upgrade"}""")))
+    @ApiResponse(responseCode = "201", description = "The snapshot, and its place in Location")
+    @Fails({
+        UNREADABLE_JSON,
+        UNKNOWN_KEY,
+        INVALID_OPTION,
+        READ_ONLY,
+        NO_SUCH_DRIVE,
+        ALREADY_EXISTS,
+        UNSUPPORTED_MEDIA_TYPE,
+        UNSUPPORTED_FEATURE,
+        CORRUPT_IMAGE,
+        HOST_IO,
+        INSUFFICIENT_STORAGE
+    })
+    @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
+    ResponseEntity<SnapshotBody> create(
+            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @RequestBody SnapshotBody.New request)
+            throws IOException {
+        String name = request.name();
+        if (name == null) {
+            throw Refusal.ofOption("name", "name is missing; it is what the snapshot will be known by");
+        }
+        // It is a part of the path from now on.
+        if (name.indexOf('/') >= 0) {
+            throw Refusal.ofOption("name", "name has a slash, which paths cannot have");
+        }
+        try (DriveLease lease = registry.lease(id)) {
+            Instant now = Instant.now();
+            Snapshot snapshot = lease.image().createSnapshot(name, now.getEpochSecond(), now.getNano());
+            return ResponseEntity.created(UriComponentsBuilder.fromPath("/drives/{id}/snapshots/{snapshot}")
+                            .build(id.value(), snapshot.id()))
+                    .body(SnapshotBody.of(snapshot));
+        }
+    }
+
+    @Operation(
+            operationId = "revertToSnapshot",
+            summary = "Make the disk what it was when a snapshot was taken",
+            description = "What the disk held since is lost; the snapshot stays. Dirty bitmaps mark all of the disk.")
+    @ApiResponse(responseCode = "204", description = "The disk is what it was")
+    @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO, INSUFFICIENT_STORAGE})
+    @PostMapping("/{snapshot}/revert")
+    ResponseEntity<Void> revert(
+            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
+            throws IOException {
+        try (DriveLease lease = registry.lease(id)) {
+            lease.image().revert(snapshot);
+            return ResponseEntity.noContent().build();
+        }
+    }
+
+    @Operation(operationId = "deleteSnapshot", summary = "Delete a snapshot")
+    @ApiResponse(
+            responseCode = "204",
+            description = "The snapshot is gone; the disk and other snapshots are as they were")
+    @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO, INSUFFICIENT_STORAGE})
+    @DeleteMapping("/{snapshot}")
+    ResponseEntity<Void> delete(
+            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
+            throws IOException {
+        try (DriveLease lease = registry.lease(id)) {
+            lease.image().deleteSnapshot(snapshot);
+            return ResponseEntity.noContent().build();
+        }
+    }
+}
