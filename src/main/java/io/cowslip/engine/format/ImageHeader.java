@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -198,73 +199,25 @@ public record ImageHeader(
 
     /** The same with this extension of bitmaps behind all others, or without any. */
     public ImageHeader withBitmaps(@Nullable HeaderExtension bitmaps) {
-        List<HeaderExtension> others = new ArrayList<>(extensions);
-        others.removeIf(extension -> extension.type() == HeaderExtension.BITMAPS);
+        List<HeaderExtension> others = new ArrayList<>(without(HeaderExtension.BITMAPS));
         if (bitmaps != null) {
             others.add(bitmaps);
         }
-        return new ImageHeader(
-                version,
-                clusterBits,
-                virtualSizeBytes,
-                cryptMethod,
-                l1Entries,
-                l1TableOffset,
-                refcountTableOffset,
-                refcountTableClusters,
-                snapshotCount,
-                snapshotTableOffset,
-                features,
-                refcountOrder,
-                headerLength,
-                compressionType,
-                furtherFields,
-                others,
-                backingName);
+        return with(parts -> parts.extensions = others);
     }
 
     private ImageHeader withFeatures(Features other) {
-        return new ImageHeader(
-                version,
-                clusterBits,
-                virtualSizeBytes,
-                cryptMethod,
-                l1Entries,
-                l1TableOffset,
-                refcountTableOffset,
-                refcountTableClusters,
-                snapshotCount,
-                snapshotTableOffset,
-                other,
-                refcountOrder,
-                headerLength,
-                compressionType,
-                furtherFields,
-                extensions,
-                backingName);
+        return with(parts -> parts.features = other);
     }
 
     /** This version 2 header in version 3, which says the same with room for more. */
     public ImageHeader asVersion3() {
         int furtherBytes = HeaderLayout.VERSION_3_LENGTH - HeaderLayout.COMPRESSION_TYPE - 1;
-        return new ImageHeader(
-                3,
-                clusterBits,
-                virtualSizeBytes,
-                cryptMethod,
-                l1Entries,
-                l1TableOffset,
-                refcountTableOffset,
-                refcountTableClusters,
-                snapshotCount,
-                snapshotTableOffset,
-                features,
-                refcountOrder,
-                HeaderLayout.VERSION_3_LENGTH,
-                compressionType,
-                MemorySegment.ofArray(new byte[furtherBytes]),
-                extensions,
-                backingName);
+        return with(parts -> {
+            parts.version = 3;
+            parts.headerLength = HeaderLayout.VERSION_3_LENGTH;
+            parts.furtherFields = MemorySegment.ofArray(new byte[furtherBytes]);
+        });
     }
 
     /** The same with lazy refcounts or without. Version 3 only. */
@@ -280,47 +233,15 @@ public record ImageHeader(
         if (format != null) {
             others.addFirst(HeaderExtension.backingFormat(format));
         }
-        return new ImageHeader(
-                version,
-                clusterBits,
-                virtualSizeBytes,
-                cryptMethod,
-                l1Entries,
-                l1TableOffset,
-                refcountTableOffset,
-                refcountTableClusters,
-                snapshotCount,
-                snapshotTableOffset,
-                features,
-                refcountOrder,
-                headerLength,
-                compressionType,
-                furtherFields,
-                others,
-                name);
+        return with(parts -> {
+            parts.extensions = others;
+            parts.backingName = name;
+        });
     }
 
     /** The same without the table of feature names, which only explains. */
     public ImageHeader withoutFeatureNames() {
-        List<HeaderExtension> others = without(HeaderExtension.FEATURE_NAMES);
-        return new ImageHeader(
-                version,
-                clusterBits,
-                virtualSizeBytes,
-                cryptMethod,
-                l1Entries,
-                l1TableOffset,
-                refcountTableOffset,
-                refcountTableClusters,
-                snapshotCount,
-                snapshotTableOffset,
-                features,
-                refcountOrder,
-                headerLength,
-                compressionType,
-                furtherFields,
-                others,
-                backingName);
+        return with(parts -> parts.extensions = without(HeaderExtension.FEATURE_NAMES));
     }
 
     private List<HeaderExtension> without(int type) {
@@ -329,24 +250,11 @@ public record ImageHeader(
 
     /** The same image with another active disk: its size, and the L1 table that maps it. */
     public ImageHeader withActive(long otherVirtualSizeBytes, int otherL1Entries, long otherL1TableOffset) {
-        return new ImageHeader(
-                version,
-                clusterBits,
-                otherVirtualSizeBytes,
-                cryptMethod,
-                otherL1Entries,
-                otherL1TableOffset,
-                refcountTableOffset,
-                refcountTableClusters,
-                snapshotCount,
-                snapshotTableOffset,
-                features,
-                refcountOrder,
-                headerLength,
-                compressionType,
-                furtherFields,
-                extensions,
-                backingName);
+        return with(parts -> {
+            parts.virtualSizeBytes = otherVirtualSizeBytes;
+            parts.l1Entries = otherL1Entries;
+            parts.l1TableOffset = otherL1TableOffset;
+        });
     }
 
     /** Bytes that {@link #toBytes()} comes to. They must fit in one cluster. */
@@ -426,5 +334,73 @@ public record ImageHeader(
 
     private byte[] backingNameBytes() {
         return backingName == null ? new byte[0] : backingName.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private ImageHeader with(Consumer<Parts> change) {
+        Parts parts = new Parts(this);
+        change.accept(parts);
+        return parts.together();
+    }
+
+    /** Everything there is, to be changed: so that what leaves the rest alone need not repeat it. */
+    private static final class Parts {
+        private int version;
+        private int clusterBits;
+        private long virtualSizeBytes;
+        private int cryptMethod;
+        private int l1Entries;
+        private long l1TableOffset;
+        private long refcountTableOffset;
+        private int refcountTableClusters;
+        private int snapshotCount;
+        private long snapshotTableOffset;
+        private Features features;
+        private int refcountOrder;
+        private int headerLength;
+        private int compressionType;
+        private MemorySegment furtherFields;
+        private List<HeaderExtension> extensions;
+        private @Nullable String backingName;
+
+        Parts(ImageHeader of) {
+            version = of.version;
+            clusterBits = of.clusterBits;
+            virtualSizeBytes = of.virtualSizeBytes;
+            cryptMethod = of.cryptMethod;
+            l1Entries = of.l1Entries;
+            l1TableOffset = of.l1TableOffset;
+            refcountTableOffset = of.refcountTableOffset;
+            refcountTableClusters = of.refcountTableClusters;
+            snapshotCount = of.snapshotCount;
+            snapshotTableOffset = of.snapshotTableOffset;
+            features = of.features;
+            refcountOrder = of.refcountOrder;
+            headerLength = of.headerLength;
+            compressionType = of.compressionType;
+            furtherFields = of.furtherFields;
+            extensions = of.extensions;
+            backingName = of.backingName;
+        }
+
+        ImageHeader together() {
+            return new ImageHeader(
+                    version,
+                    clusterBits,
+                    virtualSizeBytes,
+                    cryptMethod,
+                    l1Entries,
+                    l1TableOffset,
+                    refcountTableOffset,
+                    refcountTableClusters,
+                    snapshotCount,
+                    snapshotTableOffset,
+                    features,
+                    refcountOrder,
+                    headerLength,
+                    compressionType,
+                    furtherFields,
+                    extensions,
+                    backingName);
+        }
     }
 }

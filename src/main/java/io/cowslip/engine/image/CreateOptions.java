@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -73,101 +74,93 @@ public record CreateOptions(
 
     /** The same with its data in a file of its own. */
     public CreateOptions withDataFile(@Nullable String name, boolean raw) {
-        return new CreateOptions(
-                format,
-                virtualSizeBytes,
-                clusterSizeBytes,
-                backingFile,
-                backingFormat,
-                refcountBits,
-                compressionType,
-                version,
-                name,
-                raw,
-                encrypt,
-                preallocation,
-                lazyRefcounts,
-                extendedL2);
+        return with(parts -> {
+            parts.dataFile = name;
+            parts.dataFileRaw = raw;
+        });
     }
 
     /** The same with subclusters, or without. */
     public CreateOptions withExtendedL2(boolean extended) {
-        return new CreateOptions(
-                format,
-                virtualSizeBytes,
-                clusterSizeBytes,
-                backingFile,
-                backingFormat,
-                refcountBits,
-                compressionType,
-                version,
-                dataFile,
-                dataFileRaw,
-                encrypt,
-                preallocation,
-                lazyRefcounts,
-                extended);
+        return with(parts -> parts.extendedL2 = extended);
     }
 
     /** The same, encrypted. */
     public CreateOptions withEncrypt(@Nullable NewEncryption other) {
-        return new CreateOptions(
-                format,
-                virtualSizeBytes,
-                clusterSizeBytes,
-                backingFile,
-                backingFormat,
-                refcountBits,
-                compressionType,
-                version,
-                dataFile,
-                dataFileRaw,
-                other,
-                preallocation,
-                lazyRefcounts,
-                extendedL2);
+        return with(parts -> parts.encrypt = other);
     }
 
     /** The same with more or less that has its place from the start. */
     public CreateOptions withPreallocation(Preallocation other) {
-        return new CreateOptions(
-                format,
-                virtualSizeBytes,
-                clusterSizeBytes,
-                backingFile,
-                backingFormat,
-                refcountBits,
-                compressionType,
-                version,
-                dataFile,
-                dataFileRaw,
-                encrypt,
-                other,
-                lazyRefcounts,
-                extendedL2);
+        return with(parts -> parts.preallocation = other);
     }
 
     /** The same with refcounts that may be late or not. */
     public CreateOptions withLazyRefcounts(boolean other) {
-        return new CreateOptions(
-                format,
-                virtualSizeBytes,
-                clusterSizeBytes,
-                backingFile,
-                backingFormat,
-                refcountBits,
-                compressionType,
-                version,
-                dataFile,
-                dataFileRaw,
-                encrypt,
-                preallocation,
-                other,
-                extendedL2);
+        return with(parts -> parts.lazyRefcounts = other);
     }
 
     /** What {@code qemu-img create -f qcow2} makes. */
     public static CreateOptions qcow2(long virtualSizeBytes) {
         return new CreateOptions(ImageFormat.QCOW2, virtualSizeBytes, 65536, null, null, 16, CompressionType.ZLIB, 3);
+    }
+
+    private CreateOptions with(Consumer<Parts> change) {
+        Parts parts = new Parts(this);
+        change.accept(parts);
+        return parts.together();
+    }
+
+    /** Everything there is, to be changed: so that what leaves the rest alone need not repeat it. */
+    private static final class Parts {
+        private ImageFormat format;
+        private @Nullable Long virtualSizeBytes;
+        private int clusterSizeBytes;
+        private @Nullable String backingFile;
+        private @Nullable ImageFormat backingFormat;
+        private int refcountBits;
+        private CompressionType compressionType;
+        private int version;
+        private @Nullable String dataFile;
+        private boolean dataFileRaw;
+        private @Nullable NewEncryption encrypt;
+        private Preallocation preallocation;
+        private boolean lazyRefcounts;
+        private boolean extendedL2;
+
+        Parts(CreateOptions of) {
+            format = of.format;
+            virtualSizeBytes = of.virtualSizeBytes;
+            clusterSizeBytes = of.clusterSizeBytes;
+            backingFile = of.backingFile;
+            backingFormat = of.backingFormat;
+            refcountBits = of.refcountBits;
+            compressionType = of.compressionType;
+            version = of.version;
+            dataFile = of.dataFile;
+            dataFileRaw = of.dataFileRaw;
+            encrypt = of.encrypt;
+            preallocation = of.preallocation;
+            lazyRefcounts = of.lazyRefcounts;
+            extendedL2 = of.extendedL2;
+        }
+
+        CreateOptions together() {
+            return new CreateOptions(
+                    format,
+                    virtualSizeBytes,
+                    clusterSizeBytes,
+                    backingFile,
+                    backingFormat,
+                    refcountBits,
+                    compressionType,
+                    version,
+                    dataFile,
+                    dataFileRaw,
+                    encrypt,
+                    preallocation,
+                    lazyRefcounts,
+                    extendedL2);
+        }
     }
 }

@@ -2,6 +2,7 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFiles;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -91,200 +92,57 @@ public record ImageOptions(
 
     /** The same with another format. */
     public ImageOptions withFormat(ImageFormat other) {
-        return new ImageOptions(
-                other,
-                readOnly,
-                caches,
-                cacheCleanIntervalSeconds,
-                discard,
-                cacheDirect,
-                dataFile,
-                encrypt,
-                lazyRefcounts,
-                overlapCheck,
-                snapshot,
-                writes,
-                backing);
+        return with(parts -> parts.format = other);
     }
 
     /** The same, writable or not. */
     public ImageOptions withReadOnly(boolean other) {
-        return new ImageOptions(
-                format,
-                other,
-                caches,
-                cacheCleanIntervalSeconds,
-                discard,
-                cacheDirect,
-                dataFile,
-                encrypt,
-                lazyRefcounts,
-                overlapCheck,
-                snapshot,
-                writes,
-                backing);
+        return with(parts -> parts.readOnly = other);
     }
 
     /** The same with other cache sizes. */
     public ImageOptions withCaches(CacheOptions other) {
-        return new ImageOptions(
-                format,
-                readOnly,
-                other,
-                cacheCleanIntervalSeconds,
-                discard,
-                cacheDirect,
-                dataFile,
-                encrypt,
-                lazyRefcounts,
-                overlapCheck,
-                snapshot,
-                writes,
-                backing);
+        return with(parts -> parts.caches = other);
     }
 
     /** The same with or without the page cache; null: as the layer above. */
     public ImageOptions withCacheDirect(@Nullable Boolean other) {
-        return new ImageOptions(
-                format,
-                readOnly,
-                caches,
-                cacheCleanIntervalSeconds,
-                discard,
-                other,
-                dataFile,
-                encrypt,
-                lazyRefcounts,
-                overlapCheck,
-                snapshot,
-                writes,
-                backing);
+        return with(parts -> parts.cacheDirect = other);
     }
 
     /** The same with another external data file. */
     public ImageOptions withDataFile(@Nullable String other) {
-        return new ImageOptions(
-                format,
-                readOnly,
-                caches,
-                cacheCleanIntervalSeconds,
-                discard,
-                cacheDirect,
-                other,
-                encrypt,
-                lazyRefcounts,
-                overlapCheck,
-                snapshot,
-                writes,
-                backing);
+        return with(parts -> parts.dataFile = other);
     }
 
     /** The same with another encryption. */
     public ImageOptions withEncrypt(@Nullable EncryptOptions other) {
-        return new ImageOptions(
-                format,
-                readOnly,
-                caches,
-                cacheCleanIntervalSeconds,
-                discard,
-                cacheDirect,
-                dataFile,
-                other,
-                lazyRefcounts,
-                overlapCheck,
-                snapshot,
-                writes,
-                backing);
+        return with(parts -> parts.encrypt = other);
     }
 
     /** The same with refcounts that may be late or not; null: as the header says. */
     public ImageOptions withLazyRefcounts(@Nullable Boolean other) {
-        return new ImageOptions(
-                format,
-                readOnly,
-                caches,
-                cacheCleanIntervalSeconds,
-                discard,
-                cacheDirect,
-                dataFile,
-                encrypt,
-                other,
-                overlapCheck,
-                snapshot,
-                writes,
-                backing);
+        return with(parts -> parts.lazyRefcounts = other);
     }
 
     /** The same, looking out for other metadata. */
     public ImageOptions withOverlapCheck(OverlapCheck other) {
-        return new ImageOptions(
-                format,
-                readOnly,
-                caches,
-                cacheCleanIntervalSeconds,
-                discard,
-                cacheDirect,
-                dataFile,
-                encrypt,
-                lazyRefcounts,
-                other,
-                snapshot,
-                writes,
-                backing);
+        return with(parts -> parts.overlapCheck = other);
     }
 
     /** The same with another snapshot's disk; null: the active one. */
     public ImageOptions withSnapshot(@Nullable String other) {
-        return new ImageOptions(
-                format,
-                readOnly,
-                caches,
-                cacheCleanIntervalSeconds,
-                discard,
-                cacheDirect,
-                dataFile,
-                encrypt,
-                lazyRefcounts,
-                overlapCheck,
-                other,
-                writes,
-                backing);
+        return with(parts -> parts.snapshot = other);
     }
 
     /** The same with another treatment of the guest's writes. */
     public ImageOptions withWrites(WriteOptions other) {
-        return new ImageOptions(
-                format,
-                readOnly,
-                caches,
-                cacheCleanIntervalSeconds,
-                discard,
-                cacheDirect,
-                dataFile,
-                encrypt,
-                lazyRefcounts,
-                overlapCheck,
-                snapshot,
-                other,
-                backing);
+        return with(parts -> parts.writes = other);
     }
 
     /** The same over another layer. */
     public ImageOptions withBacking(@Nullable ImageOptions other) {
-        return new ImageOptions(
-                format,
-                readOnly,
-                caches,
-                cacheCleanIntervalSeconds,
-                discard,
-                cacheDirect,
-                dataFile,
-                encrypt,
-                lazyRefcounts,
-                overlapCheck,
-                snapshot,
-                writes,
-                other);
+        return with(parts -> parts.backing = other);
     }
 
     /** Wipes every passphrase, here and below. */
@@ -316,5 +174,61 @@ public record ImageOptions(
 
     HostFiles.PageCache pageCache() {
         return direct() ? HostFiles.PageCache.BYPASSED : HostFiles.PageCache.USED;
+    }
+
+    private ImageOptions with(Consumer<Parts> change) {
+        Parts parts = new Parts(this);
+        change.accept(parts);
+        return parts.together();
+    }
+
+    /** Everything there is, to be changed: so that what leaves the rest alone need not repeat it. */
+    private static final class Parts {
+        private @Nullable ImageFormat format;
+        private boolean readOnly;
+        private CacheOptions caches;
+        private long cacheCleanIntervalSeconds;
+        private DiscardMode discard;
+        private @Nullable Boolean cacheDirect;
+        private @Nullable String dataFile;
+        private @Nullable EncryptOptions encrypt;
+        private @Nullable Boolean lazyRefcounts;
+        private OverlapCheck overlapCheck;
+        private @Nullable String snapshot;
+        private WriteOptions writes;
+        private @Nullable ImageOptions backing;
+
+        Parts(ImageOptions of) {
+            format = of.format;
+            readOnly = of.readOnly;
+            caches = of.caches;
+            cacheCleanIntervalSeconds = of.cacheCleanIntervalSeconds;
+            discard = of.discard;
+            cacheDirect = of.cacheDirect;
+            dataFile = of.dataFile;
+            encrypt = of.encrypt;
+            lazyRefcounts = of.lazyRefcounts;
+            overlapCheck = of.overlapCheck;
+            snapshot = of.snapshot;
+            writes = of.writes;
+            backing = of.backing;
+        }
+
+        ImageOptions together() {
+            return new ImageOptions(
+                    format,
+                    readOnly,
+                    caches,
+                    cacheCleanIntervalSeconds,
+                    discard,
+                    cacheDirect,
+                    dataFile,
+                    encrypt,
+                    lazyRefcounts,
+                    overlapCheck,
+                    snapshot,
+                    writes,
+                    backing);
+        }
     }
 }
