@@ -4,60 +4,36 @@ import io.cowslip.engine.image.DirtyMap;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.GuestExtent;
 import java.io.IOException;
-import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /** What a bitmap has marked of one window of a disk, and where zeros are in it; neighbours that are alike made one. */
-final class DirtyListing implements ExtentPages {
+final class DirtyListing extends MergedExtents<DirtyExtent> {
     private final DiskImage image;
     private final DirtyMap map;
-    private final long end;
-    private @Nullable DirtyExtent ahead;
-    private long position;
 
     DirtyListing(DiskImage image, DirtyMap map, ByteWindow window) {
+        super(window);
         this.image = image;
         this.map = map;
-        this.position = window.start();
-        this.end = window.end();
     }
 
     @Override
-    public @Nullable DirtyExtent next() throws IOException {
-        DirtyExtent current = ahead == null ? lookUp() : ahead;
-        ahead = null;
-        while (current != null) {
-            DirtyExtent following = lookUp();
-            if (following == null || current.dirty() != following.dirty() || current.zero() != following.zero()) {
-                ahead = following;
-                return current;
-            }
-            current = new DirtyExtent(
-                    current.start(), current.length() + following.length(), current.dirty(), current.zero());
-        }
-        return null;
-    }
-
-    private @Nullable DirtyExtent lookUp() throws IOException {
-        if (position >= end) {
-            return null;
-        }
-        boolean dirty = map.isDirty(position);
-        GuestExtent extent = image.extentAt(position, map.runEnd(position, end) - position);
-        position += extent.length();
+    DirtyExtent find(long start, long end) throws IOException {
+        boolean dirty = map.isDirty(start);
+        GuestExtent extent = image.extentAt(start, map.runEnd(start, end) - start);
         return new DirtyExtent(extent.start(), extent.length(), dirty, extent.zero());
     }
 
     @Override
-    public long end() {
-        return end;
+    long length(DirtyExtent extent) {
+        return extent.length();
     }
 
     @Override
-    public OptionalLong nextStart() {
-        if (ahead != null) {
-            return OptionalLong.of(ahead.start());
-        }
-        return position < end ? OptionalLong.of(position) : OptionalLong.empty();
+    @Nullable
+    DirtyExtent joined(DirtyExtent extent, DirtyExtent following) {
+        return extent.dirty() == following.dirty() && extent.zero() == following.zero()
+                ? new DirtyExtent(extent.start(), extent.length() + following.length(), extent.dirty(), extent.zero())
+                : null;
     }
 }
