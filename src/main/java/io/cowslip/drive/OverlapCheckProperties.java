@@ -49,21 +49,16 @@ public record OverlapCheckProperties(
 
     OverlapCheck over(OverlapCheck otherwise) {
         Map<String, Boolean> singles = new HashMap<>(template == null ? otherwise.singles() : Map.of());
-        put(singles, "main-header", mainHeader);
-        put(singles, "active-l1", activeL1);
-        put(singles, "active-l2", activeL2);
-        put(singles, "refcount-table", refcountTable);
-        put(singles, "refcount-block", refcountBlock);
-        put(singles, "snapshot-table", snapshotTable);
-        put(singles, "inactive-l1", inactiveL1);
-        put(singles, "inactive-l2", inactiveL2);
-        put(singles, "bitmap-directory", bitmapDirectory);
+        singles.putAll(OverlapCheck.singles(
+                mainHeader,
+                activeL1,
+                activeL2,
+                refcountTable,
+                refcountBlock,
+                snapshotTable,
+                inactiveL1,
+                inactiveL2,
+                bitmapDirectory));
         return new OverlapCheck(template == null ? otherwise.template() : template, singles);
-    }
-
-    private static void put(Map<String, Boolean> singles, String name, @Nullable Boolean value) {
-        if (value != null) {
-            singles.put(name, value);
-        }
     }
 }

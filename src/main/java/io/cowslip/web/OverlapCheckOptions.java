@@ -91,22 +91,15 @@ record OverlapCheckOptions(
     }
 
     private Map<String, Boolean> singles() {
-        Map<String, Boolean> singles = new HashMap<>();
-        put(singles, "main-header", mainHeader);
-        put(singles, "active-l1", activeL1);
-        put(singles, "active-l2", activeL2);
-        put(singles, "refcount-table", refcountTable);
-        put(singles, "refcount-block", refcountBlock);
-        put(singles, "snapshot-table", snapshotTable);
-        put(singles, "inactive-l1", inactiveL1);
-        put(singles, "inactive-l2", inactiveL2);
-        put(singles, "bitmap-directory", bitmapDirectory);
-        return singles;
-    }
-
-    private static void put(Map<String, Boolean> singles, String name, @Nullable Boolean value) {
-        if (value != null) {
-            singles.put(name, value);
-        }
+        return OverlapCheck.singles(
+                mainHeader,
+                activeL1,
+                activeL2,
+                refcountTable,
+                refcountBlock,
+                snapshotTable,
+                inactiveL1,
+                inactiveL2,
+                bitmapDirectory);
     }
 }

@@ -4,6 +4,7 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.MetadataKind;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
@@ -86,6 +87,26 @@ public record OverlapCheck(Template template, Map<String, Boolean> singles) {
                             + "\"; they mean the same, so give one of them");
         }
         return new OverlapCheck(Objects.requireNonNullElse(first == null ? second : first, DEFAULT.template), singles);
+    }
+
+    /**
+     * Single kinds by their names in QEMU, as {@link #of} takes them.
+     *
+     * @param inOrder one for each kind, in the order of {@link MetadataKind}; null where not given
+     */
+    public static Map<String, Boolean> singles(@Nullable Boolean... inOrder) {
+        MetadataKind[] kinds = MetadataKind.values();
+        if (inOrder.length != kinds.length) {
+            throw new IllegalArgumentException(inOrder.length + " values for " + kinds.length + " kinds");
+        }
+        Map<String, Boolean> singles = new HashMap<>();
+        for (MetadataKind kind : kinds) {
+            Boolean single = inOrder[kind.ordinal()];
+            if (single != null) {
+                singles.put(kind.wireName(), single);
+            }
+        }
+        return singles;
     }
 
     /** What is looked out for. */
