@@ -42,6 +42,7 @@ final class JobEvents {
             JobView job = first;
             send(job, emitter);
             while (!job.state().isEnded()) {
+                // Progress may change thousands of times a second: what comes meanwhile is told as one event after it.
                 Thread.sleep(BETWEEN_EVENTS);
                 JobView next = jobs.await(job.id(), job.version(), SILENCE_AT_MOST);
                 if (next.version() == job.version()) {

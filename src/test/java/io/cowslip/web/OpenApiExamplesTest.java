@@ -89,11 +89,20 @@ class OpenApiExamplesTest extends RunningService {
             json(OPEN_ROOT).post("/drives").then().statusCode(201);
         }
         if (operation.path().startsWith("/drives/{id}/bitmaps")) {
-            json("{\"name\": \"nightly\"}").post("/drives/root/bitmaps").then().statusCode(201);
-            json("{\"name\": \"weekly\"}").post("/drives/root/bitmaps").then().statusCode(201);
+            json("{\"name\": \"nightly\"}")
+                    .post("/drives/{id}/bitmaps", "root")
+                    .then()
+                    .statusCode(201);
+            json("{\"name\": \"weekly\"}")
+                    .post("/drives/{id}/bitmaps", "root")
+                    .then()
+                    .statusCode(201);
         }
         if (operation.path().startsWith("/drives/{id}/snapshots")) {
-            json("{\"name\": \"monday\"}").post("/drives/root/snapshots").then().statusCode(201);
+            json("{\"name\": \"monday\"}")
+                    .post("/drives/{id}/snapshots", "root")
+                    .then()
+                    .statusCode(201);
         }
         if (operation.path().startsWith("/jobs")) {
             prepareJobs();
