@@ -37,9 +37,9 @@ public record BitmapDirectory(long hostOffset, int sizeBytes, int count) {
         if (count == 0 || count > MAX_BITMAPS) {
             throw invalid("extension counts " + count + " bitmaps; there may be 1 to " + MAX_BITMAPS);
         }
-        if (sizeBytes < count * BitmapEntry.FIXED_BYTES || sizeBytes > MAX_SIZE_BYTES) {
+        if (sizeBytes < count * BitmapEntryLayout.FIXED_BYTES || sizeBytes > MAX_SIZE_BYTES) {
             throw invalid("directory has " + Long.toUnsignedString(sizeBytes) + " bytes; it may have "
-                    + count * BitmapEntry.FIXED_BYTES + " to " + MAX_SIZE_BYTES);
+                    + count * BitmapEntryLayout.FIXED_BYTES + " to " + MAX_SIZE_BYTES);
         }
         if (hostOffset <= 0 || geometry.offsetInCluster(hostOffset) != 0 || hostOffset > fileSizeBytes - sizeBytes) {
             throw invalid("directory is at " + Long.toUnsignedString(hostOffset)
@@ -69,7 +69,7 @@ public record BitmapDirectory(long hostOffset, int sizeBytes, int count) {
         Set<String> names = new HashSet<>();
         long offset = 0;
         for (int index = 0; index < count; index++) {
-            if (offset > sizeBytes - BitmapEntry.FIXED_BYTES) {
+            if (offset > sizeBytes - BitmapEntryLayout.FIXED_BYTES) {
                 throw invalid("directory ends within entry " + index);
             }
             BitmapEntry entry = BitmapEntry.parse(directory.asSlice(offset, sizeBytes - offset));

@@ -53,15 +53,7 @@ public record BitmapEntry(
     /** The most bytes of bits that QEMU reads of one bitmap. */
     public static final long MAX_BITMAP_BYTES = 512L << 20;
 
-    static final int FIXED_BYTES = 24;
-
     private static final int KNOWN_FLAGS = IN_USE | AUTO | EXTRA_DATA_COMPATIBLE;
-    private static final int TABLE_ENTRIES = 8;
-    private static final int FLAGS = 12;
-    private static final int TYPE = 16;
-    private static final int GRANULARITY_BITS = 17;
-    private static final int NAME_BYTES = 18;
-    private static final int EXTRA_BYTES = 20;
 
     public BitmapEntry {
         extraData = extraData.asReadOnly();
@@ -80,28 +72,28 @@ public record BitmapEntry(
                 MemorySegment.ofArray(name.getBytes(StandardCharsets.UTF_8)));
     }
 
-    /** Reads the entry that {@code directory} begins with; there are {@link #FIXED_BYTES} at least. */
+    /** Reads the entry that {@code directory} begins with; there are {@link #BitmapEntryLayout.FIXED_BYTES} at least. */
     static BitmapEntry parse(MemorySegment directory) throws ImageException {
-        long tableEntries = Integer.toUnsignedLong(directory.get(BigEndian.INT, TABLE_ENTRIES));
-        long nameBytes = Short.toUnsignedLong(directory.get(BigEndian.SHORT, NAME_BYTES));
-        long extraBytes = Integer.toUnsignedLong(directory.get(BigEndian.INT, EXTRA_BYTES));
+        long tableEntries = Integer.toUnsignedLong(directory.get(BigEndian.INT, BitmapEntryLayout.TABLE_ENTRIES));
+        long nameBytes = Short.toUnsignedLong(directory.get(BigEndian.SHORT, BitmapEntryLayout.NAME_BYTES));
+        long extraBytes = Integer.toUnsignedLong(directory.get(BigEndian.INT, BitmapEntryLayout.EXTRA_BYTES));
         if (nameBytes == 0 || nameBytes > MAX_NAME_BYTES) {
             throw invalid("name has " + nameBytes + " bytes; it may have 1 to " + MAX_NAME_BYTES);
         }
-        if (FIXED_BYTES + extraBytes + nameBytes > directory.byteSize()) {
+        if (BitmapEntryLayout.FIXED_BYTES + extraBytes + nameBytes > directory.byteSize()) {
             throw invalid("entry has " + extraBytes + " bytes of extra data, which leave the directory");
         }
         if (tableEntries > MAX_TABLE_ENTRIES) {
             throw invalid("table has " + tableEntries + " entries; it may have at most " + MAX_TABLE_ENTRIES);
         }
         return new BitmapEntry(
-                directory.get(BigEndian.LONG, 0),
+                directory.get(BigEndian.LONG, BitmapEntryLayout.TABLE_OFFSET),
                 (int) tableEntries,
-                directory.get(BigEndian.INT, FLAGS),
-                Byte.toUnsignedInt(directory.get(ValueLayout.JAVA_BYTE, TYPE)),
-                Byte.toUnsignedInt(directory.get(ValueLayout.JAVA_BYTE, GRANULARITY_BITS)),
-                copy(directory, FIXED_BYTES, extraBytes),
-                copy(directory, FIXED_BYTES + extraBytes, nameBytes));
+                directory.get(BigEndian.INT, BitmapEntryLayout.FLAGS),
+                Byte.toUnsignedInt(directory.get(ValueLayout.JAVA_BYTE, BitmapEntryLayout.TYPE)),
+                Byte.toUnsignedInt(directory.get(ValueLayout.JAVA_BYTE, BitmapEntryLayout.GRANULARITY_BITS)),
+                copy(directory, BitmapEntryLayout.FIXED_BYTES, extraBytes),
+                copy(directory, BitmapEntryLayout.FIXED_BYTES + extraBytes, nameBytes));
     }
 
     private static MemorySegment copy(MemorySegment from, long offset, long lengthBytes) {
@@ -154,19 +146,20 @@ public record BitmapEntry(
 
     /** Bytes in the directory, padding included. */
     public long sizeBytes() {
-        return FIXED_BYTES + extraData.byteSize() + nameBytes.byteSize() + 7 & -8;
+        return BitmapEntryLayout.FIXED_BYTES + extraData.byteSize() + nameBytes.byteSize() + 7 & -8;
     }
 
     void writeTo(MemorySegment directory) {
-        directory.set(BigEndian.LONG, 0, tableOffset);
-        directory.set(BigEndian.INT, TABLE_ENTRIES, tableEntries);
-        directory.set(BigEndian.INT, FLAGS, flags);
-        directory.set(ValueLayout.JAVA_BYTE, TYPE, (byte) type);
-        directory.set(ValueLayout.JAVA_BYTE, GRANULARITY_BITS, (byte) granularityBits);
-        directory.set(BigEndian.SHORT, NAME_BYTES, (short) nameBytes.byteSize());
-        directory.set(BigEndian.INT, EXTRA_BYTES, (int) extraData.byteSize());
-        MemorySegment.copy(extraData, 0, directory, FIXED_BYTES, extraData.byteSize());
-        MemorySegment.copy(nameBytes, 0, directory, FIXED_BYTES + extraData.byteSize(), nameBytes.byteSize());
+        directory.set(BigEndian.LONG, BitmapEntryLayout.TABLE_OFFSET, tableOffset);
+        directory.set(BigEndian.INT, BitmapEntryLayout.TABLE_ENTRIES, tableEntries);
+        directory.set(BigEndian.INT, BitmapEntryLayout.FLAGS, flags);
+        directory.set(ValueLayout.JAVA_BYTE, BitmapEntryLayout.TYPE, (byte) type);
+        directory.set(ValueLayout.JAVA_BYTE, BitmapEntryLayout.GRANULARITY_BITS, (byte) granularityBits);
+        directory.set(BigEndian.SHORT, BitmapEntryLayout.NAME_BYTES, (short) nameBytes.byteSize());
+        directory.set(BigEndian.INT, BitmapEntryLayout.EXTRA_BYTES, (int) extraData.byteSize());
+        MemorySegment.copy(extraData, 0, directory, BitmapEntryLayout.FIXED_BYTES, extraData.byteSize());
+        MemorySegment.copy(
+                nameBytes, 0, directory, BitmapEntryLayout.FIXED_BYTES + extraData.byteSize(), nameBytes.byteSize());
     }
 
     private static ImageException invalid(String message) {

@@ -30,19 +30,6 @@ public record SnapshotRecord(
         MemorySegment extra,
         MemorySegment idBytes,
         MemorySegment nameBytes) {
-    static final int FIXED_BYTES = 40;
-
-    /** The most extra data that QEMU reads. */
-    static final int MAX_EXTRA_BYTES = 1024;
-
-    private static final int L1_ENTRIES = 8;
-    private static final int ID_BYTES = 12;
-    private static final int NAME_BYTES = 14;
-    private static final int DATE_SECONDS = 16;
-    private static final int DATE_NANOS = 20;
-    private static final int VM_CLOCK = 24;
-    private static final int VM_STATE_BYTES = 32;
-    private static final int EXTRA_BYTES = 36;
 
     private static final int EXTRA_VM_STATE_BYTES = 0;
     private static final int EXTRA_DISK_BYTES = 8;
@@ -80,33 +67,34 @@ public record SnapshotRecord(
      * @throws ImageException INVALID_FORMAT when the record has more extra data than any may have
      */
     static int sizeAt(MemorySegment table, long offset) throws ImageException {
-        if (table.byteSize() - offset < FIXED_BYTES) {
+        if (table.byteSize() - offset < SnapshotRecordLayout.FIXED_BYTES) {
             return -1;
         }
-        long extraBytes = Integer.toUnsignedLong(table.get(BigEndian.INT, offset + EXTRA_BYTES));
-        if (extraBytes > MAX_EXTRA_BYTES) {
+        long extraBytes = Integer.toUnsignedLong(table.get(BigEndian.INT, offset + SnapshotRecordLayout.EXTRA_BYTES));
+        if (extraBytes > SnapshotRecordLayout.MAX_EXTRA_BYTES) {
             throw ImageException.of(
                     ImageException.Kind.INVALID_FORMAT,
-                    "A snapshot has " + extraBytes + " bytes of extra data; it may have at most " + MAX_EXTRA_BYTES);
+                    "A snapshot has " + extraBytes + " bytes of extra data; it may have at most "
+                            + SnapshotRecordLayout.MAX_EXTRA_BYTES);
         }
-        int idBytes = Short.toUnsignedInt(table.get(BigEndian.SHORT, offset + ID_BYTES));
-        int nameBytes = Short.toUnsignedInt(table.get(BigEndian.SHORT, offset + NAME_BYTES));
-        return padded(FIXED_BYTES + (int) extraBytes + idBytes + nameBytes);
+        int idBytes = Short.toUnsignedInt(table.get(BigEndian.SHORT, offset + SnapshotRecordLayout.ID_BYTES));
+        int nameBytes = Short.toUnsignedInt(table.get(BigEndian.SHORT, offset + SnapshotRecordLayout.NAME_BYTES));
+        return padded(SnapshotRecordLayout.FIXED_BYTES + (int) extraBytes + idBytes + nameBytes);
     }
 
     /** The record at {@code offset}, which lies in {@code table} with all of {@link #sizeAt}. */
     static SnapshotRecord parse(MemorySegment table, long offset) {
-        int extraBytes = table.get(BigEndian.INT, offset + EXTRA_BYTES);
-        int idBytes = Short.toUnsignedInt(table.get(BigEndian.SHORT, offset + ID_BYTES));
-        int nameBytes = Short.toUnsignedInt(table.get(BigEndian.SHORT, offset + NAME_BYTES));
-        long extraOffset = offset + FIXED_BYTES;
+        int extraBytes = table.get(BigEndian.INT, offset + SnapshotRecordLayout.EXTRA_BYTES);
+        int idBytes = Short.toUnsignedInt(table.get(BigEndian.SHORT, offset + SnapshotRecordLayout.ID_BYTES));
+        int nameBytes = Short.toUnsignedInt(table.get(BigEndian.SHORT, offset + SnapshotRecordLayout.NAME_BYTES));
+        long extraOffset = offset + SnapshotRecordLayout.FIXED_BYTES;
         return new SnapshotRecord(
                 table.get(BigEndian.LONG, offset),
-                table.get(BigEndian.INT, offset + L1_ENTRIES),
-                Integer.toUnsignedLong(table.get(BigEndian.INT, offset + DATE_SECONDS)),
-                table.get(BigEndian.INT, offset + DATE_NANOS),
-                table.get(BigEndian.LONG, offset + VM_CLOCK),
-                Integer.toUnsignedLong(table.get(BigEndian.INT, offset + VM_STATE_BYTES)),
+                table.get(BigEndian.INT, offset + SnapshotRecordLayout.L1_ENTRIES),
+                Integer.toUnsignedLong(table.get(BigEndian.INT, offset + SnapshotRecordLayout.DATE_SECONDS)),
+                table.get(BigEndian.INT, offset + SnapshotRecordLayout.DATE_NANOS),
+                table.get(BigEndian.LONG, offset + SnapshotRecordLayout.VM_CLOCK),
+                Integer.toUnsignedLong(table.get(BigEndian.INT, offset + SnapshotRecordLayout.VM_STATE_BYTES)),
                 copy(table, extraOffset, extraBytes),
                 copy(table, extraOffset + extraBytes, idBytes),
                 copy(table, extraOffset + extraBytes + idBytes, nameBytes));
@@ -154,21 +142,22 @@ public record SnapshotRecord(
 
     /** Bytes that {@link #writeTo} takes. */
     int sizeBytes() {
-        return padded(FIXED_BYTES + (int) (extra.byteSize() + idBytes.byteSize() + nameBytes.byteSize()));
+        return padded(SnapshotRecordLayout.FIXED_BYTES
+                + (int) (extra.byteSize() + idBytes.byteSize() + nameBytes.byteSize()));
     }
 
     /** Writes the record and its padding, which {@code table} holds as zeros already. */
     void writeTo(MemorySegment table, long offset) {
         table.set(BigEndian.LONG, offset, l1TableOffset);
-        table.set(BigEndian.INT, offset + L1_ENTRIES, l1Entries);
-        table.set(BigEndian.SHORT, offset + ID_BYTES, (short) idBytes.byteSize());
-        table.set(BigEndian.SHORT, offset + NAME_BYTES, (short) nameBytes.byteSize());
-        table.set(BigEndian.INT, offset + DATE_SECONDS, (int) dateSeconds);
-        table.set(BigEndian.INT, offset + DATE_NANOS, dateNanos);
-        table.set(BigEndian.LONG, offset + VM_CLOCK, vmClockNanos);
-        table.set(BigEndian.INT, offset + VM_STATE_BYTES, (int) vmStateBytes32);
-        table.set(BigEndian.INT, offset + EXTRA_BYTES, (int) extra.byteSize());
-        long position = offset + FIXED_BYTES;
+        table.set(BigEndian.INT, offset + SnapshotRecordLayout.L1_ENTRIES, l1Entries);
+        table.set(BigEndian.SHORT, offset + SnapshotRecordLayout.ID_BYTES, (short) idBytes.byteSize());
+        table.set(BigEndian.SHORT, offset + SnapshotRecordLayout.NAME_BYTES, (short) nameBytes.byteSize());
+        table.set(BigEndian.INT, offset + SnapshotRecordLayout.DATE_SECONDS, (int) dateSeconds);
+        table.set(BigEndian.INT, offset + SnapshotRecordLayout.DATE_NANOS, dateNanos);
+        table.set(BigEndian.LONG, offset + SnapshotRecordLayout.VM_CLOCK, vmClockNanos);
+        table.set(BigEndian.INT, offset + SnapshotRecordLayout.VM_STATE_BYTES, (int) vmStateBytes32);
+        table.set(BigEndian.INT, offset + SnapshotRecordLayout.EXTRA_BYTES, (int) extra.byteSize());
+        long position = offset + SnapshotRecordLayout.FIXED_BYTES;
         MemorySegment.copy(extra, 0, table, position, extra.byteSize());
         position += extra.byteSize();
         MemorySegment.copy(idBytes, 0, table, position, idBytes.byteSize());

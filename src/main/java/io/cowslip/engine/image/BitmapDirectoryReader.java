@@ -1,6 +1,9 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.format.BigEndian;
+import io.cowslip.engine.format.BitmapDirectory;
+import io.cowslip.engine.format.BitmapEntry;
+import io.cowslip.engine.format.BitmapEntryLayout;
 import io.cowslip.engine.format.Features;
 import io.cowslip.engine.format.HeaderExtension;
 import io.cowslip.engine.format.ImageHeader;
@@ -17,19 +20,7 @@ import org.jspecify.annotations.Nullable;
  * entries tell where the next one is. The limits are QEMU's.
  */
 final class BitmapDirectoryReader {
-    private static final int EXTENSION_BYTES = 24;
-    private static final int FIXED_BYTES = 24;
-    private static final int TABLE_ENTRIES = 8;
-    private static final int FLAGS = 12;
-    private static final int TYPE = 16;
-    private static final int GRANULARITY_BITS = 17;
-    private static final int NAME_BYTES = 18;
-    private static final int EXTRA_BYTES = 20;
-    private static final int MAX_BITMAPS = 65535;
-    private static final long MAX_DIRECTORY_BYTES = 64L << 20;
-    private static final long MAX_TABLE_ENTRIES = 0x800_0000;
-    private static final int MAX_NAME_BYTES = 1023;
-    private static final int KNOWN_FLAGS = 3;
+    private static final int KNOWN_FLAGS = BitmapEntry.IN_USE | BitmapEntry.AUTO;
 
     private final MetadataFile file;
     private final ImageHeader header;
@@ -74,7 +65,7 @@ final class BitmapDirectoryReader {
         }
         for (HeaderExtension extension : header.extensions()) {
             if (extension.type() == HeaderExtension.BITMAPS) {
-                return extension.data().byteSize() == EXTENSION_BYTES
+                return extension.data().byteSize() == BitmapDirectory.EXTENSION_BYTES
                         ? new BitmapDirectoryReader(file, header, extension.data()).read()
                         : new Result(0, 0, List.of(), "the header extension does not have 24 bytes");
             }
@@ -91,10 +82,10 @@ final class BitmapDirectoryReader {
     }
 
     private @Nullable String placeFault() throws IOException {
-        if (count == 0 || count > MAX_BITMAPS) {
-            return "the header counts " + count + " bitmaps; there may be 1 to " + MAX_BITMAPS;
+        if (count == 0 || count > BitmapDirectory.MAX_BITMAPS) {
+            return "the header counts " + count + " bitmaps; there may be 1 to " + BitmapDirectory.MAX_BITMAPS;
         }
-        if (lengthBytes < count * FIXED_BYTES || lengthBytes > MAX_DIRECTORY_BYTES) {
+        if (lengthBytes < count * BitmapEntryLayout.FIXED_BYTES || lengthBytes > BitmapDirectory.MAX_SIZE_BYTES) {
             return "the directory has " + Long.toUnsignedString(lengthBytes) + " bytes";
         }
         long fileSizeBytes = file.file().sizeBytes();
@@ -109,28 +100,28 @@ final class BitmapDirectoryReader {
     private @Nullable String readEntries() throws IOException {
         String first = null;
         long position = 0;
-        try (IoBuffers.Loan loan = IoBuffers.borrow(FIXED_BYTES)) {
-            MemorySegment fixed = loan.segment(FIXED_BYTES);
+        try (IoBuffers.Loan loan = IoBuffers.borrow(BitmapEntryLayout.FIXED_BYTES)) {
+            MemorySegment fixed = loan.segment(BitmapEntryLayout.FIXED_BYTES);
             for (int index = 0; index < count; index++) {
-                if (position > lengthBytes - FIXED_BYTES) {
+                if (position > lengthBytes - BitmapEntryLayout.FIXED_BYTES) {
                     return "the directory ends within entry " + index;
                 }
                 file.read(hostOffset + position, fixed);
-                long extraBytes = Integer.toUnsignedLong(fixed.get(BigEndian.INT, EXTRA_BYTES));
-                int nameBytes = Short.toUnsignedInt(fixed.get(BigEndian.SHORT, NAME_BYTES));
-                long end = position + FIXED_BYTES + extraBytes + nameBytes;
+                long extraBytes = Integer.toUnsignedLong(fixed.get(BigEndian.INT, BitmapEntryLayout.EXTRA_BYTES));
+                int nameBytes = Short.toUnsignedInt(fixed.get(BigEndian.SHORT, BitmapEntryLayout.NAME_BYTES));
+                long end = position + BitmapEntryLayout.FIXED_BYTES + extraBytes + nameBytes;
                 if (end > lengthBytes) {
                     return "entry " + index + " does not end within the directory";
                 }
                 String fault = entryFault(fixed, nameBytes, extraBytes);
                 if (fault == null) {
-                    String name =
-                            SnapshotTableReader.text(file, hostOffset + position + FIXED_BYTES + extraBytes, nameBytes);
+                    String name = SnapshotTableReader.text(
+                            file, hostOffset + position + BitmapEntryLayout.FIXED_BYTES + extraBytes, nameBytes);
                     entries.add(new Entry(
                             name,
                             hostOffset + position,
                             (int) (end - position),
-                            fixed.get(BigEndian.LONG, 0),
+                            fixed.get(BigEndian.LONG, BitmapEntryLayout.TABLE_OFFSET),
                             tableEntries(fixed)));
                 } else if (first == null) {
                     first = "entry " + index + ": " + fault;
@@ -142,25 +133,26 @@ final class BitmapDirectoryReader {
     }
 
     private @Nullable String entryFault(MemorySegment fixed, int nameBytes, long extraBytes) {
-        long tableOffset = fixed.get(BigEndian.LONG, 0);
+        long tableOffset = fixed.get(BigEndian.LONG, BitmapEntryLayout.TABLE_OFFSET);
         if (tableOffset <= 0 || header.geometry().offsetInCluster(tableOffset) != 0) {
             return "its table is at " + L2TableCheck.hex(tableOffset) + ", which is no cluster";
         }
-        if (tableEntries(fixed) == 0 || tableEntries(fixed) > MAX_TABLE_ENTRIES) {
-            return "its table has " + tableEntries(fixed) + " entries; it may have 1 to " + MAX_TABLE_ENTRIES;
+        if (tableEntries(fixed) == 0 || tableEntries(fixed) > BitmapEntry.MAX_TABLE_ENTRIES) {
+            return "its table has " + tableEntries(fixed) + " entries; it may have 1 to "
+                    + BitmapEntry.MAX_TABLE_ENTRIES;
         }
-        int granularityBits = fixed.get(ValueLayout.JAVA_BYTE, GRANULARITY_BITS);
-        boolean odd = (fixed.get(BigEndian.INT, FLAGS) & ~KNOWN_FLAGS) != 0
-                || fixed.get(ValueLayout.JAVA_BYTE, TYPE) != 1
-                || granularityBits < 9
-                || granularityBits > 31
+        int granularityBits = fixed.get(ValueLayout.JAVA_BYTE, BitmapEntryLayout.GRANULARITY_BITS);
+        boolean odd = (fixed.get(BigEndian.INT, BitmapEntryLayout.FLAGS) & ~KNOWN_FLAGS) != 0
+                || fixed.get(ValueLayout.JAVA_BYTE, BitmapEntryLayout.TYPE) != BitmapEntry.DIRTY_TRACKING
+                || granularityBits < BitmapEntry.MIN_GRANULARITY_BITS
+                || granularityBits > BitmapEntry.MAX_GRANULARITY_BITS
                 || nameBytes == 0
-                || nameBytes > MAX_NAME_BYTES
+                || nameBytes > BitmapEntry.MAX_NAME_BYTES
                 || extraBytes != 0;
         return odd ? "its flags, type, granularity, name or extra data are none that may be" : null;
     }
 
     private static long tableEntries(MemorySegment fixed) {
-        return Integer.toUnsignedLong(fixed.get(BigEndian.INT, TABLE_ENTRIES));
+        return Integer.toUnsignedLong(fixed.get(BigEndian.INT, BitmapEntryLayout.TABLE_ENTRIES));
     }
 }

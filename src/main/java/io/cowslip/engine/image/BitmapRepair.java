@@ -1,15 +1,14 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.format.BigEndian;
+import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.Features;
 import io.cowslip.engine.format.HeaderExtension;
 import io.cowslip.engine.format.HeaderLayout;
-import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -23,11 +22,9 @@ import java.util.List;
 final class BitmapRepair {
     private static final long ALL_ONES = 1;
     private static final int EXTENSION_PREFIX_BYTES = 8;
-    private static final int EXTENSION_BYTES = 24;
 
     private final RepairFile target;
     private final ImageHeader header;
-    private final ImageGeometry geometry;
     private final CheckRun found;
     private final MetadataFile file;
     private final L2EntryRules rules;
@@ -35,7 +32,6 @@ final class BitmapRepair {
     BitmapRepair(RepairFile target, ImageHeader header, CheckRun found) {
         this.target = target;
         this.header = header;
-        this.geometry = header.geometry();
         this.found = found;
         this.file = new MetadataFile(target.file(), new CheckThreads(CheckObserver.NONE));
         this.rules = found.rules();
@@ -63,7 +59,7 @@ final class BitmapRepair {
         if (rules.isOutside(bitmap.tableOffset(), lengthBytes)) {
             return false;
         }
-        boolean shared = isShared(bitmap.tableOffset(), lengthBytes);
+        boolean shared = found.isShared(bitmap.tableOffset(), lengthBytes);
         boolean[] lost = new boolean[1];
         file.readPieces(bitmap.tableOffset(), lengthBytes, (firstByte, piece) -> {
             for (long position = 0; position < piece.byteSize(); position += Long.BYTES) {
@@ -78,16 +74,6 @@ final class BitmapRepair {
         return !lost[0];
     }
 
-    private boolean isShared(long tableOffset, long lengthBytes) {
-        long end = geometry.roundUpToCluster(tableOffset + lengthBytes) >>> geometry.clusterBits();
-        for (long cluster = tableOffset >>> geometry.clusterBits(); cluster < end; cluster++) {
-            if (found.references().get(cluster) > 1) {
-                return true;
-            }
-        }
-        return false;
-    }
-
     private void replaceDirectory(List<BitmapDirectoryReader.Entry> kept) throws IOException {
         if (kept.isEmpty()) {
             long autoclear = header.features().autoclear() & ~Features.BITMAPS;
@@ -97,13 +83,9 @@ final class BitmapRepair {
         }
         byte[] entries = entries(kept);
         long hostOffset = target.end(found);
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment clusters = arena.allocate(geometry.roundUpToCluster(entries.length));
-            MemorySegment.copy(MemorySegment.ofArray(entries), 0, clusters, 0, entries.length);
-            target.write(hostOffset, clusters);
-        }
+        target.writeClusters(hostOffset, entries, header.geometry());
         target.sync();
-        writeExtension(kept.size(), entries.length, hostOffset);
+        writeExtension(new BitmapDirectory(hostOffset, entries.length, kept.size()));
         target.sync();
     }
 
@@ -120,24 +102,11 @@ final class BitmapRepair {
         return entries.toByteArray();
     }
 
-    private void writeExtension(int count, long lengthBytes, long hostOffset) throws IOException {
-        try (IoBuffers.Loan loan = IoBuffers.borrow(EXTENSION_BYTES)) {
-            MemorySegment extension = loan.segment(EXTENSION_BYTES).fill((byte) 0);
-            extension.set(BigEndian.INT, 0, count);
-            extension.set(BigEndian.LONG, 8, lengthBytes);
-            extension.set(BigEndian.LONG, 16, hostOffset);
-            target.write(extensionOffset(), extension);
+    private void writeExtension(BitmapDirectory directory) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(BitmapDirectory.EXTENSION_BYTES)) {
+            MemorySegment extension = loan.segment(BitmapDirectory.EXTENSION_BYTES);
+            extension.copyFrom(directory.extension().data());
+            target.write(header.extensionOffset(HeaderExtension.BITMAPS) + EXTENSION_PREFIX_BYTES, extension);
         }
-    }
-
-    private long extensionOffset() {
-        long offset = header.headerLength();
-        for (HeaderExtension extension : header.extensions()) {
-            if (extension.type() == HeaderExtension.BITMAPS) {
-                return offset + EXTENSION_PREFIX_BYTES;
-            }
-            offset += EXTENSION_PREFIX_BYTES + (extension.data().byteSize() + 7 & -8);
-        }
-        throw new IllegalStateException("the header has no bitmaps");
     }
 }

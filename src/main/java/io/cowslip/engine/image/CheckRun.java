@@ -77,6 +77,17 @@ final class CheckRun {
         return rules;
     }
 
+    /** Whether any cluster of these bytes has more than one reference. */
+    boolean isShared(long hostOffset, long lengthBytes) {
+        long end = geometry.roundUpToCluster(hostOffset + lengthBytes) >>> geometry.clusterBits();
+        for (long cluster = hostOffset >>> geometry.clusterBits(); cluster < end; cluster++) {
+            if (references.get(cluster) > 1) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Whether a cluster of the file holds the header or a table that no L1 or L2 entry may lead to. */
     boolean isFixedMetadata(long cluster) {
         return fixedMetadata.get(cluster) > 0;

@@ -8,6 +8,7 @@ import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -31,6 +32,15 @@ final class RepairFile {
         unsynced.requireSound();
         unsynced.written();
         file.write(hostOffset, from);
+    }
+
+    /** Writes whole clusters: {@code bytes}, and zeros behind them. */
+    void writeClusters(long hostOffset, byte[] bytes, ImageGeometry geometry) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment clusters = arena.allocate(geometry.roundUpToCluster(bytes.length));
+            MemorySegment.copy(MemorySegment.ofArray(bytes), 0, clusters, 0, bytes.length);
+            write(hostOffset, clusters);
+        }
     }
 
     void writeLong(long hostOffset, long value) throws IOException {

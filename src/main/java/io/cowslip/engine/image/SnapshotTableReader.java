@@ -3,6 +3,8 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.format.SnapshotRecordLayout;
+import io.cowslip.engine.format.SnapshotTable;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -17,14 +19,6 @@ import org.jspecify.annotations.Nullable;
  * tell where the next one is.
  */
 final class SnapshotTableReader {
-    private static final int FIXED_BYTES = 40;
-    private static final int L1_ENTRIES = 8;
-    private static final int ID_BYTES = 12;
-    private static final int NAME_BYTES = 14;
-    private static final int EXTRA_BYTES = 36;
-    private static final int MAX_EXTRA_BYTES = 1024;
-    private static final int VERSION_3_EXTRA_BYTES = 16;
-    private static final long MAX_TABLE_BYTES = 64L << 20;
     private static final int SHOWN_NAME_BYTES = 80;
 
     private final MetadataFile file;
@@ -68,8 +62,8 @@ final class SnapshotTableReader {
     }
 
     private void readAll() throws IOException {
-        try (IoBuffers.Loan loan = IoBuffers.borrow(FIXED_BYTES)) {
-            MemorySegment fixed = loan.segment(FIXED_BYTES);
+        try (IoBuffers.Loan loan = IoBuffers.borrow(SnapshotRecordLayout.FIXED_BYTES)) {
+            MemorySegment fixed = loan.segment(SnapshotRecordLayout.FIXED_BYTES);
             for (int index = 0; index < header.snapshotCount(); index++) {
                 long firstByte = (lengthBytes + 7) & -8;
                 file.read(header.snapshotTableOffset() + firstByte, fixed);
@@ -84,16 +78,18 @@ final class SnapshotTableReader {
     }
 
     private Entry entry(int index, long firstByte, MemorySegment fixed) throws IOException {
-        long extraBytes = Integer.toUnsignedLong(fixed.get(BigEndian.INT, EXTRA_BYTES));
-        int idBytes = Short.toUnsignedInt(fixed.get(BigEndian.SHORT, ID_BYTES));
-        int nameBytes = Short.toUnsignedInt(fixed.get(BigEndian.SHORT, NAME_BYTES));
-        long l1Entries = Integer.toUnsignedLong(fixed.get(BigEndian.INT, L1_ENTRIES));
-        long l1Offset = fixed.get(BigEndian.LONG, 0);
-        long recordBytes = FIXED_BYTES + extraBytes + idBytes + nameBytes;
-        if (extraBytes > MAX_EXTRA_BYTES || firstByte + recordBytes > MAX_TABLE_BYTES) {
+        long extraBytes = Integer.toUnsignedLong(fixed.get(BigEndian.INT, SnapshotRecordLayout.EXTRA_BYTES));
+        int idBytes = Short.toUnsignedInt(fixed.get(BigEndian.SHORT, SnapshotRecordLayout.ID_BYTES));
+        int nameBytes = Short.toUnsignedInt(fixed.get(BigEndian.SHORT, SnapshotRecordLayout.NAME_BYTES));
+        long l1Entries = Integer.toUnsignedLong(fixed.get(BigEndian.INT, SnapshotRecordLayout.L1_ENTRIES));
+        long l1Offset = fixed.get(BigEndian.LONG, SnapshotRecordLayout.L1_TABLE_OFFSET);
+        long recordBytes = SnapshotRecordLayout.FIXED_BYTES + extraBytes + idBytes + nameBytes;
+        if (extraBytes > SnapshotRecordLayout.MAX_EXTRA_BYTES || firstByte + recordBytes > SnapshotTable.MAX_BYTES) {
             return new Entry(firstByte, 0, new L1Place("#" + index, 0, 0), l1Entries, Fault.LENGTH);
         }
-        String name = name(header.snapshotTableOffset() + firstByte + FIXED_BYTES + extraBytes + idBytes, nameBytes);
+        String name = name(
+                header.snapshotTableOffset() + firstByte + SnapshotRecordLayout.FIXED_BYTES + extraBytes + idBytes,
+                nameBytes);
         Fault fault = fault(l1Offset, l1Entries, extraBytes);
         L1Place place = new L1Place(name, l1Offset, fault == Fault.L1_TABLE ? 0 : (int) l1Entries);
         return new Entry(firstByte, (int) recordBytes, place, l1Entries, fault);
@@ -105,7 +101,9 @@ final class SnapshotTableReader {
                 || l1Entries > ImageGeometry.MAX_L1_BYTES / Long.BYTES) {
             return Fault.L1_TABLE;
         }
-        return header.version() >= 3 && extraBytes < VERSION_3_EXTRA_BYTES ? Fault.INCOMPLETE : Fault.NONE;
+        return header.version() >= 3 && extraBytes < SnapshotRecordLayout.VERSION_3_EXTRA_BYTES
+                ? Fault.INCOMPLETE
+                : Fault.NONE;
     }
 
     private String name(long hostOffset, int nameBytes) throws IOException {

@@ -5,10 +5,10 @@ import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.format.L1Entry;
+import io.cowslip.engine.format.SnapshotRecordLayout;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -20,11 +20,6 @@ import org.jspecify.annotations.Nullable;
  * behind everything else, made durable, and put in the place of the old one by one write to the header.
  */
 final class SnapshotTableRepair {
-    private static final int FIXED_BYTES = 40;
-    private static final int L1_ENTRIES = 8;
-    private static final int VM_STATE_BYTES = 32;
-    private static final int EXTRA_BYTES = 36;
-    private static final int VERSION_3_EXTRA_BYTES = 16;
 
     private final RepairFile target;
     private final ImageHeader header;
@@ -61,8 +56,8 @@ final class SnapshotTableRepair {
                 MemorySegment record = MemorySegment.ofArray(after);
                 l1Tables.add(new L1Place(
                         entry.l1Table().snapshot(),
-                        record.get(BigEndian.LONG, 0),
-                        record.get(BigEndian.INT, L1_ENTRIES)));
+                        record.get(BigEndian.LONG, SnapshotRecordLayout.L1_TABLE_OFFSET),
+                        record.get(BigEndian.INT, SnapshotRecordLayout.L1_ENTRIES)));
             }
         }
         if (changed) {
@@ -94,7 +89,7 @@ final class SnapshotTableRepair {
         }
         long needed = entriesNeeded(MemorySegment.ofArray(whole));
         if (needed < entry.l1Entries() && isTooLong(entry)) {
-            MemorySegment.ofArray(whole).set(BigEndian.INT, L1_ENTRIES, (int) needed);
+            MemorySegment.ofArray(whole).set(BigEndian.INT, SnapshotRecordLayout.L1_ENTRIES, (int) needed);
             return isNoTable(l1Offset, needed) ? null : whole.clone();
         }
         if (entry.fault() == SnapshotTableReader.Fault.L1_TABLE || isNoTable(l1Offset, entry.l1Entries())) {
@@ -108,7 +103,7 @@ final class SnapshotTableRepair {
         long l1Offset = entry.l1Table().hostOffset();
         return entry.fault() == SnapshotTableReader.Fault.L1_TABLE
                 || rules.isOutside(l1Offset, entry.l1Entries() * Long.BYTES)
-                || isShared(l1Offset, entry.l1Entries());
+                || found.isShared(l1Offset, entry.l1Entries() * Long.BYTES);
     }
 
     /** Whether these bytes cannot be an L1 table: past the end, or used by others too and with entries that make no sense. */
@@ -116,7 +111,7 @@ final class SnapshotTableRepair {
         if (rules.isOutside(l1Offset, entries * Long.BYTES)) {
             return true;
         }
-        if (!isShared(l1Offset, entries)) {
+        if (!found.isShared(l1Offset, entries * Long.BYTES)) {
             return false;
         }
         boolean[] senseless = new boolean[1];
@@ -138,25 +133,14 @@ final class SnapshotTableRepair {
                         && !found.isFixedMetadata(tableOffset >>> geometry.clusterBits());
     }
 
-    private boolean isShared(long l1Offset, long entries) {
-        long first = l1Offset >>> geometry.clusterBits();
-        long end = geometry.roundUpToCluster(l1Offset + entries * Long.BYTES) >>> geometry.clusterBits();
-        for (long cluster = first; cluster < end; cluster++) {
-            if (found.references().get(cluster) > 1) {
-                return true;
-            }
-        }
-        return false;
-    }
-
     /** L1 entries for the snapshot's disk and its VM state, as far as the record tells. */
     private long entriesNeeded(MemorySegment record) {
-        int extraBytes = record.get(BigEndian.INT, EXTRA_BYTES);
+        int extraBytes = record.get(BigEndian.INT, SnapshotRecordLayout.EXTRA_BYTES);
         long vmStateBytes = extraBytes >= Long.BYTES
-                ? record.get(BigEndian.LONG, FIXED_BYTES)
-                : Integer.toUnsignedLong(record.get(BigEndian.INT, VM_STATE_BYTES));
-        long diskBytes = extraBytes >= VERSION_3_EXTRA_BYTES
-                ? record.get(BigEndian.LONG, FIXED_BYTES + Long.BYTES)
+                ? record.get(BigEndian.LONG, SnapshotRecordLayout.FIXED_BYTES)
+                : Integer.toUnsignedLong(record.get(BigEndian.INT, SnapshotRecordLayout.VM_STATE_BYTES));
+        long diskBytes = extraBytes >= SnapshotRecordLayout.VERSION_3_EXTRA_BYTES
+                ? record.get(BigEndian.LONG, SnapshotRecordLayout.FIXED_BYTES + Long.BYTES)
                 : header.virtualSizeBytes();
         return tables(diskBytes) + tables(vmStateBytes);
     }
@@ -168,18 +152,23 @@ final class SnapshotTableRepair {
     /** The record with the fields that version 3 asks for: the size of the VM state, and that of the disk. */
     private byte[] completed(byte[] record) {
         MemorySegment before = MemorySegment.ofArray(record);
-        int extraBytes = before.get(BigEndian.INT, EXTRA_BYTES);
-        byte[] after = new byte[record.length + VERSION_3_EXTRA_BYTES - extraBytes];
+        int extraBytes = before.get(BigEndian.INT, SnapshotRecordLayout.EXTRA_BYTES);
+        byte[] after = new byte[record.length + SnapshotRecordLayout.VERSION_3_EXTRA_BYTES - extraBytes];
         MemorySegment grown = MemorySegment.ofArray(after);
-        MemorySegment.copy(before, 0, grown, 0, FIXED_BYTES + extraBytes);
-        long rest = FIXED_BYTES + extraBytes;
-        MemorySegment.copy(before, rest, grown, FIXED_BYTES + VERSION_3_EXTRA_BYTES, record.length - rest);
+        MemorySegment.copy(before, 0, grown, 0, SnapshotRecordLayout.FIXED_BYTES + extraBytes);
+        long rest = SnapshotRecordLayout.FIXED_BYTES + extraBytes;
+        MemorySegment.copy(
+                before,
+                rest,
+                grown,
+                SnapshotRecordLayout.FIXED_BYTES + SnapshotRecordLayout.VERSION_3_EXTRA_BYTES,
+                record.length - rest);
         if (extraBytes < Long.BYTES) {
-            long vmStateBytes = Integer.toUnsignedLong(before.get(BigEndian.INT, VM_STATE_BYTES));
-            grown.set(BigEndian.LONG, FIXED_BYTES, vmStateBytes);
+            long vmStateBytes = Integer.toUnsignedLong(before.get(BigEndian.INT, SnapshotRecordLayout.VM_STATE_BYTES));
+            grown.set(BigEndian.LONG, SnapshotRecordLayout.FIXED_BYTES, vmStateBytes);
         }
-        grown.set(BigEndian.LONG, FIXED_BYTES + Long.BYTES, header.virtualSizeBytes());
-        grown.set(BigEndian.INT, EXTRA_BYTES, VERSION_3_EXTRA_BYTES);
+        grown.set(BigEndian.LONG, SnapshotRecordLayout.FIXED_BYTES + Long.BYTES, header.virtualSizeBytes());
+        grown.set(BigEndian.INT, SnapshotRecordLayout.EXTRA_BYTES, SnapshotRecordLayout.VERSION_3_EXTRA_BYTES);
         return after;
     }
 
@@ -191,11 +180,7 @@ final class SnapshotTableRepair {
         }
         long hostOffset = records.isEmpty() ? 0 : target.end(found);
         if (!records.isEmpty()) {
-            try (Arena arena = Arena.ofConfined()) {
-                MemorySegment clusters = arena.allocate(geometry.roundUpToCluster(table.size()));
-                MemorySegment.copy(MemorySegment.ofArray(table.toByteArray()), 0, clusters, 0, table.size());
-                target.write(hostOffset, clusters);
-            }
+            target.writeClusters(hostOffset, table.toByteArray(), geometry);
         }
         target.sync();
         target.writeCountAndOffset(HeaderLayout.SNAPSHOT_COUNT, records.size(), hostOffset);
