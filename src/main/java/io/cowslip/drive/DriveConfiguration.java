@@ -110,20 +110,15 @@ class DriveConfiguration {
     }
 
     @Bean
+    DriveOpener driveOpener(
+            ImageRoot root, ImageEnvironment environment, DriveDefaults defaults, SecretFolder secrets) {
+        return new DriveOpener(root, environment, defaults, secrets);
+    }
+
+    @Bean
     DriveRegistry driveRegistry(
-            ImageRoot root,
-            ImageEnvironment environment,
-            DriveDefaults defaults,
-            SecretFolder secrets,
-            DriveClaims claims,
-            CacheCleaner cleaner,
-            ObjectProvider<DriveObserver> observers) {
-        return new DriveRegistry(
-                new DriveOpener(root, environment, defaults, secrets),
-                claims,
-                cleaner,
-                observer(observers),
-                new SecureRandom());
+            DriveOpener opener, DriveClaims claims, CacheCleaner cleaner, ObjectProvider<DriveObserver> observers) {
+        return new DriveRegistry(opener, claims, cleaner, observer(observers), new SecureRandom());
     }
 
     private static DriveObserver observer(ObjectProvider<DriveObserver> observers) {
@@ -138,6 +133,11 @@ class DriveConfiguration {
     @Bean
     ImageChecks imageChecks(ImageRoot root, ImageEnvironment environment, DriveClaims claims, DriveRegistry registry) {
         return new ImageChecks(root, environment, claims, registry);
+    }
+
+    @Bean
+    Conversions conversions(DriveOpener opener, DriveClaims claims, DriveRegistry registry) {
+        return new Conversions(opener, claims, registry, new SecureRandom());
     }
 
     @Bean

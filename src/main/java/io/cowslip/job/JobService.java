@@ -84,7 +84,7 @@ public final class JobService {
             return;
         }
         try {
-            job.complete(work.run(job.request(), job::advanced));
+            job.complete(work.run(job.id(), job.request(), job::advanced));
         } catch (CancellationException cancelled) {
             log.debug("Job {} stopped", job.id(), cancelled);
             job.stopped();

@@ -1,7 +1,9 @@
 package io.cowslip.web;
 
+import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
 import static io.cowslip.web.ProblemType.ID_TAKEN;
+import static io.cowslip.web.ProblemType.INVALID_IMAGE;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.ProblemType.IN_USE;
 import static io.cowslip.web.ProblemType.LIMIT_REACHED;
@@ -12,6 +14,7 @@ import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
+import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.Volumes;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobService;
@@ -37,7 +40,6 @@ import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -49,12 +51,14 @@ class JobController {
     private static final String EXAMPLE_ID = "nightly";
 
     private final JobService jobs;
+    private final DriveRegistry registry;
     private final JobEvents events;
     private final Volumes volumes;
     private final JsonMapper json;
 
-    JobController(JobService jobs, Volumes volumes, JsonMapper json) {
+    JobController(JobService jobs, DriveRegistry registry, Volumes volumes, JsonMapper json) {
         this.jobs = jobs;
+        this.registry = registry;
         this.events = new JobEvents(jobs, volumes);
         this.volumes = volumes;
         this.json = json;
@@ -64,14 +68,17 @@ class JobController {
     @io.swagger.v3.oas.annotations.parameters.RequestBody(
             content =
                     @Content(
-                            schema = @Schema(oneOf = NewCheck.class),
+                            schema = @Schema(oneOf = {NewCheck.class, NewConversion.class}),
                             examples = {
                                 @ExampleObject(name = "check-volume", value = """
                                         {"type": "check", "file": "vm1/base.qcow2"}"""),
                                 @ExampleObject(name = "check-drive", value = """
                                         {"type": "check", "drive": "root"}"""),
                                 @ExampleObject(name = "repair", value = """
-                                        {"type": "check", "file": "spare.qcow2", "repair": "all"}""")
+                                        {"type": "check", "file": "spare.qcow2", "repair": "all"}"""),
+                                @ExampleObject(name = "convert", value = """
+                                        {"type": "convert", "file": "vm1/root.qcow2",
+                                         "target": {"file": "export/root.raw", "format": "raw"}}""")
                             }))
     @ApiResponse(responseCode = "202", description = "The job, and its place in Location")
     @Fails({
@@ -81,6 +88,8 @@ class JobController {
         FORBIDDEN_PATH,
         NOT_FOUND,
         NO_SUCH_DRIVE,
+        ALREADY_EXISTS,
+        INVALID_IMAGE,
         ID_TAKEN,
         IN_USE,
         UNSUPPORTED_MEDIA_TYPE,
@@ -88,12 +97,8 @@ class JobController {
     })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<JobBody> start(@RequestBody ObjectNode request) throws IOException {
-        JsonNode type = request.path("type");
-        if (!type.isString() || !type.asString().equals(NewCheck.TYPE)) {
-            throw Refusal.ofOption("type", "type is " + type + "; it may be \"" + NewCheck.TYPE + "\"");
-        }
-        NewCheck check = json.treeToValue(request, NewCheck.class);
-        JobView job = jobs.submit(id(check.id()), check.request());
+        NewJob wanted = json.treeToValue(request, NewJob.form(request.path("type")));
+        JobView job = jobs.submit(id(wanted.id()), wanted.request(registry.defaults()));
         return ResponseEntity.accepted()
                 .location(URI.create("/jobs/" + job.id()))
                 .body(shown(job));

@@ -48,7 +48,7 @@ final class JobServiceTest {
         public void requirePossible(JobRequest request) {}
 
         @Override
-        public JobResult run(JobRequest request, Progress progress) throws IOException {
+        public JobResult run(JobId id, JobRequest request, Progress progress) throws IOException {
             for (int done = 1; done <= bytes; done++) {
                 turns.acquireUninterruptibly();
                 progress.advanced(done, bytes);
