@@ -29,7 +29,5 @@ public record Conversion(Source source, Target target) {
      * @param encryption null: none
      */
     public record Target(
-            String file,
-            CreateOptions options,
-            @Nullable VolumeEncryption encryption) {}
+            String file, CreateOptions options, @Nullable VolumeEncryption encryption) {}
 }

@@ -60,8 +60,8 @@ public final class Conversions {
         };
     }
 
-    private List<ImageInfo> convertVolume(
-            FileHolder job, VolumeSource source, Target target, CheckObserver observer) throws IOException {
+    private List<ImageInfo> convertVolume(FileHolder job, VolumeSource source, Target target, CheckObserver observer)
+            throws IOException {
         ImageOptions options = readOnly(source);
         DriveOpener.Chain chain = claim(job, source.file(), options);
         try (DiskImage disk = opener.open(chain, options)) {
@@ -102,23 +102,25 @@ public final class Conversions {
         if (!lease.dataVersion().equals(version)) {
             throw new DriveException(
                     Reason.IN_USE,
-                    "drive \"" + lease.id() + "\" was written while it was copied; make it read-only, or take a snapshot"
+                    "drive \"" + lease.id()
+                            + "\" was written while it was copied; make it read-only, or take a snapshot"
                             + " and convert that");
         }
     }
 
     private List<ImageInfo> copy(DiskImage source, Target target, CheckObserver observer) throws IOException {
-        @Nullable NewEncryption encryption =
+        @Nullable
+        NewEncryption encryption =
                 target.encryption() == null ? null : target.encryption().keyed(opener.secrets());
         try (PendingVolume pending = PendingVolume.of(opener.root(), target.file(), random.nextLong())) {
             CreateOptions options = options(target, source).withEncrypt(encryption);
             create(pending, options);
-            try (DiskImage disk =
-                    DiskImage.open(pending.file(), openOptions(options), opener.environment())) {
+            try (DiskImage disk = DiskImage.open(pending.file(), openOptions(options), opener.environment())) {
                 DiskCopy.copy(source, disk, observer);
                 disk.flush();
             }
-            Path file = pending.publish(claims.filesChange(), opener.environment().files());
+            Path file =
+                    pending.publish(claims.filesChange(), opener.environment().files());
             return ImageInfo.chain(file, opener.environment());
         } finally {
             if (encryption != null) {

@@ -122,8 +122,8 @@ final class DriveClaims {
                 if (!mine.bears(theirs)) {
                     throw new DriveException(
                             Reason.IN_USE,
-                            "\"" + mine.name() + "\" is " + (theirs.writes() ? "open for writing" : "in use")
-                                    + " by " + other);
+                            "\"" + mine.name() + "\" is " + (theirs.writes() ? "open for writing" : "in use") + " by "
+                                    + other);
                 }
             }
         }

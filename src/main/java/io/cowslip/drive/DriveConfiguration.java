@@ -147,8 +147,13 @@ class DriveConfiguration {
 
     @Bean
     DriveLifecycle driveLifecycle(
-            DriveRegistry registry, DriveProperties properties, DemoImage demo, BadProperty badProperty) {
-        return new DriveLifecycle(registry, properties, demo, badProperty);
+            DriveRegistry registry,
+            DriveProperties properties,
+            DemoImage demo,
+            ImageRoot root,
+            ImageEnvironment environment,
+            BadProperty badProperty) {
+        return new DriveLifecycle(registry, properties, demo, new Leftovers(root, environment.files()), badProperty);
     }
 
     @Bean

@@ -63,8 +63,8 @@ public final class ImageChecks {
     }
 
     /** Checks a volume, or repairs it where {@code repair} is not null, for the job of this id. */
-    public Checked checkVolume(
-            String job, String name, ImageCheck.@Nullable Repair repair, CheckObserver observer) throws IOException {
+    public Checked checkVolume(String job, String name, ImageCheck.@Nullable Repair repair, CheckObserver observer)
+            throws IOException {
         FileHolder holder = FileHolder.job(job);
         Path file = claim(holder, name, repair != null);
         try {

@@ -11,6 +11,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.HexFormat;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,6 +23,8 @@ import org.slf4j.LoggerFactory;
 final class PendingVolume implements AutoCloseable {
     /** Ends the name of each such file; its beginning is a dot, so that none of them is a volume. */
     private static final String SUFFIX = ".part";
+
+    private static final Pattern FILE_NAME = Pattern.compile("\\..+\\.[0-9a-f]{16}\\.part");
 
     /** The volume's own name is in the file's, as far as the host's limit of 255 bytes leaves room. */
     private static final int SHOWN_CHARACTERS = 50;
@@ -60,6 +63,11 @@ final class PendingVolume implements AutoCloseable {
         if (Files.exists(root.entry(name), LinkOption.NOFOLLOW_LINKS)) {
             throw ImageException.of(Kind.ALREADY_EXISTS, "\"" + name + "\" is there already");
         }
+    }
+
+    /** Whether this is the file of a volume in the making, by its name. */
+    static boolean isPending(Path file) {
+        return FILE_NAME.matcher(file.getFileName().toString()).matches();
     }
 
     /** Where the volume is made. */

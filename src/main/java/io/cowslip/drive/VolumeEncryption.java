@@ -13,9 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param iterTimeMillis how long a passphrase may take to be tried
  */
 public record VolumeEncryption(
-        NewEncryption options,
-        @Nullable String keySecretFile,
-        long iterTimeMillis) {
+        NewEncryption options, @Nullable String keySecretFile, long iterTimeMillis) {
 
     /** The same with its passphrase, for the caller to wipe, and with as many iterations as take that long here. */
     NewEncryption keyed(SecretFolder secrets) throws IOException {

@@ -39,7 +39,8 @@ record JobBody(
         @Nullable String ended,
 
         @Schema(
-                description = "Of a job that completed: of a check what it found, of a conversion the new volume's facts",
+                description =
+                        "Of a job that completed: of a check what it found, of a conversion the new volume's facts",
                 oneOf = {CheckBody.class, VolumeFacts.class})
         @Nullable
         Object result,
@@ -55,7 +56,15 @@ record JobBody(
             @Schema(description = "Bytes to deal with, as far as known; it may grow")
             long total,
 
-            @Schema(description = "Bytes per second") long rate) {}
+            @Schema(description = "Bytes per second") long rate,
+
+            @Schema(description = "Seconds until the end at this rate, of a job that runs") @Nullable
+            Long remainingSeconds) {
+
+        static Progress of(JobView job) {
+            return new Progress(job.doneBytes(), job.totalBytes(), job.bytesPerSecond(), job.remainingSeconds());
+        }
+    }
 
     /** Why a job failed. */
     @Schema(name = "JobProblem")
@@ -76,7 +85,7 @@ record JobBody(
                 asked.drive(),
                 asked.repair(),
                 asked.target(),
-                new Progress(job.doneBytes(), job.totalBytes(), job.bytesPerSecond()),
+                Progress.of(job),
                 job.created().toString(),
                 job.started() == null ? null : job.started().toString(),
                 job.ended() == null ? null : job.ended().toString(),
@@ -95,16 +104,20 @@ record JobBody(
             return switch (request) {
                 case JobRequest.CheckVolume check ->
                     new Asked(check.file(), null, check.repair() == null ? null : wireName(check.repair()), null);
-                case JobRequest.CheckDrive check -> new Asked(null, check.drive().value(), null, null);
+                case JobRequest.CheckDrive check ->
+                    new Asked(null, check.drive().value(), null, null);
                 case JobRequest.Convert convert ->
-                    of(convert.conversion().source(), convert.conversion().target().file());
+                    of(
+                            convert.conversion().source(),
+                            convert.conversion().target().file());
             };
         }
 
         private static Asked of(Conversion.Source source, String target) {
             return switch (source) {
                 case Conversion.VolumeSource volume -> new Asked(volume.file(), null, null, target);
-                case Conversion.DriveSource drive -> new Asked(null, drive.drive().value(), null, target);
+                case Conversion.DriveSource drive ->
+                    new Asked(null, drive.drive().value(), null, target);
             };
         }
     }

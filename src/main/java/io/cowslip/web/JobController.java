@@ -5,7 +5,9 @@ import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
 import static io.cowslip.web.ProblemType.ID_TAKEN;
 import static io.cowslip.web.ProblemType.INVALID_IMAGE;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
+import static io.cowslip.web.ProblemType.INVALID_REQUEST;
 import static io.cowslip.web.ProblemType.IN_USE;
+import static io.cowslip.web.ProblemType.KEY_REUSED;
 import static io.cowslip.web.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.ProblemType.NOT_FOUND;
 import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
@@ -37,6 +39,7 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
@@ -77,8 +80,8 @@ class JobController {
                                 @ExampleObject(name = "repair", value = """
                                         {"type": "check", "file": "spare.qcow2", "repair": "all"}"""),
                                 @ExampleObject(name = "convert", value = """
-                                        {"type": "convert", "file": "vm1/root.qcow2",
-                                         "target": {"file": "export/root.raw", "format": "raw"}}""")
+                                        {"type": "convert", "file": "vm1/base.qcow2",
+                                         "target": {"file": "export/base.raw", "format": "raw"}}""")
                             }))
     @ApiResponse(responseCode = "202", description = "The job, and its place in Location")
     @Fails({
@@ -89,16 +92,28 @@ class JobController {
         NOT_FOUND,
         NO_SUCH_DRIVE,
         ALREADY_EXISTS,
+        INVALID_REQUEST,
         INVALID_IMAGE,
+        KEY_REUSED,
         ID_TAKEN,
         IN_USE,
         UNSUPPORTED_MEDIA_TYPE,
         LIMIT_REACHED
     })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<JobBody> start(@RequestBody ObjectNode request) throws IOException {
+    ResponseEntity<JobBody> start(
+            @RequestBody ObjectNode request,
+            @RequestHeader(name = IdempotencyHeader.NAME, required = false)
+                    @Parameter(
+                            description =
+                                    "Makes a repetition of the request, such as one after a broken connection, answer with"
+                                            + " the first one's job. It is known for as long as the job is")
+                    @Nullable
+                    String idempotencyKey)
+            throws IOException {
         NewJob wanted = json.treeToValue(request, NewJob.form(request.path("type")));
-        JobView job = jobs.submit(id(wanted.id()), wanted.request(registry.defaults()));
+        JobView job = jobs.submit(
+                id(wanted.id()), wanted.request(registry.defaults()), IdempotencyHeader.key(idempotencyKey, request));
         return ResponseEntity.accepted()
                 .location(URI.create("/jobs/" + job.id()))
                 .body(shown(job));

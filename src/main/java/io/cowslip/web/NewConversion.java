@@ -31,7 +31,9 @@ record NewConversion(
         @Nullable String file,
         @Nullable String drive,
 
-        @Schema(description = "How the volume is opened: its format where that is raw, a snapshot of it, its passphrase")
+        @Schema(
+                description =
+                        "How the volume is opened: its format where that is raw, a snapshot of it, its passphrase")
         @Nullable
         LayerOptions options,
 
@@ -60,8 +62,7 @@ record NewConversion(
             }
             VolumeRequest wanted = volume == null ? VolumeRequest.DEFAULTS : volume;
             NewVolumeEncryption encryption = wanted.encrypt();
-            return new Conversion.Target(
-                    file, wanted.options(), encryption == null ? null : encryption.options());
+            return new Conversion.Target(file, wanted.options(), encryption == null ? null : encryption.options());
         }
     }
 

@@ -17,14 +17,14 @@ sealed interface NewJob permits NewCheck, NewConversion {
         Class<? extends NewJob> form = type.isString() ? FORMS.get(type.asString()) : null;
         if (form == null) {
             throw Refusal.ofOption(
-                    "type",
-                    "type is " + type + "; it may be \"" + String.join("\" or \"", FORMS.keySet()) + "\"");
+                    "type", "type is " + type + "; it may be \"" + String.join("\" or \"", FORMS.keySet()) + "\"");
         }
         return form;
     }
 
     /** The job's name; null: one is made up. */
-    @Nullable String id();
+    @Nullable
+    String id();
 
     /** What is asked for, with the options of {@code defaults} where an image is opened and none are given. */
     JobRequest request(ImageOptions defaults);

@@ -56,8 +56,6 @@ record NewVolumeEncryption(
                 Objects.requireNonNullElse(hashAlg, "sha256"),
                 0);
         return new VolumeEncryption(
-                options,
-                keySecretFile,
-                Objects.requireNonNullElse(iterTime, NewEncryption.DEFAULT_ITER_TIME_MILLIS));
+                options, keySecretFile, Objects.requireNonNullElse(iterTime, NewEncryption.DEFAULT_ITER_TIME_MILLIS));
     }
 }

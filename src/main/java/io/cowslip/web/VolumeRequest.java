@@ -42,8 +42,8 @@ record VolumeRequest(
         @Nullable Boolean lazyRefcounts) {
 
     /** Everything at its default. */
-    static final VolumeRequest DEFAULTS = new VolumeRequest(
-            null, null, null, null, null, null, null, null, null, null, null, null, null, null);
+    static final VolumeRequest DEFAULTS =
+            new VolumeRequest(null, null, null, null, null, null, null, null, null, null, null, null, null, null);
 
     private static final int DEFAULT_CLUSTER_BYTES = 65536;
     private static final int DEFAULT_REFCOUNT_BITS = 16;

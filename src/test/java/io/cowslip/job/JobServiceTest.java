@@ -180,7 +180,7 @@ final class JobServiceTest {
 
     private JobView submit(@Nullable JobId id) {
         try {
-            return jobs.submit(id, REQUEST);
+            return jobs.submit(id, REQUEST, null);
         } catch (IOException impossible) {
             throw new AssertionError(impossible);
         }

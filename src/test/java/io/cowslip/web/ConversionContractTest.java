@@ -36,9 +36,7 @@ class ConversionContractTest extends RunningService {
         assertThat(job.getString("result.filename")).isEqualTo("c/out/deep/source.raw");
         assertThat(job.getString("result.format")).isEqualTo("raw");
         assertThat(job.getLong("result.virtual-size")).isEqualTo(8 * MIB);
-        assertThat(job.getLong("progress.done"))
-                .isEqualTo(8 * MIB)
-                .isEqualTo(job.getLong("progress.total"));
+        assertThat(job.getLong("progress.done")).isEqualTo(8 * MIB).isEqualTo(job.getLong("progress.total"));
         requireSame(source, raw, "raw");
         // The holes of the source are holes again.
         assertThat(job.getLong("result.actual-size")).isLessThan(2 * MIB);
@@ -58,7 +56,8 @@ class ConversionContractTest extends RunningService {
         Path base = image("c/base.qcow2");
         QemuTools.img("snapshot", "-c", "before", base.toString()).succeeded();
         Path expected = file("c/expected.raw");
-        QemuTools.img("convert", "-O", "raw", base.toString(), expected.toString()).succeeded();
+        QemuTools.img("convert", "-O", "raw", base.toString(), expected.toString())
+                .succeeded();
         QemuTools.edit(base, "write -P 9 0 2M");
         Path copy = file("c/before.raw");
         ended(start("""
@@ -67,7 +66,8 @@ class ConversionContractTest extends RunningService {
         assertThat(Files.mismatch(copy, expected)).isNegative();
 
         Path top = file("c/top.qcow2");
-        QemuTools.img("create", "-q", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", top.toString()).succeeded();
+        QemuTools.img("create", "-q", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", top.toString())
+                .succeeded();
         QemuTools.edit(top, "write -P 3 1M 64k", "write -z 128k 64k");
         Path flat = file("c/flat.qcow2");
         ended(start("""
@@ -90,7 +90,8 @@ class ConversionContractTest extends RunningService {
                  "target": {"file": "c/secret.qcow2", "encrypt": {"format": "luks", "key-secret": "first horse",
                             "iter-time": 10}}}"""));
         assertThat(wrapped.prettify()).doesNotContain("first horse");
-        assertThat(wrapped.getString("result.format-specific.data.encrypt.format")).isEqualTo("luks");
+        assertThat(wrapped.getString("result.format-specific.data.encrypt.format"))
+                .isEqualTo("luks");
         Path plain = file("c/plain-again.qcow2");
         JsonPath unwrapped = ended(start("""
                 {"type": "convert", "file": "c/secret.qcow2",
@@ -187,6 +188,36 @@ class ConversionContractTest extends RunningService {
                         "already-exists")
                 .body("detail", containsString("c/taken.qcow2"));
         assertThat(Files.readAllBytes(source)).isEqualTo(before);
+    }
+
+    @Test
+    void aRepeatedRequestIsAnsweredWithTheFirstJob() {
+        image("c/once.qcow2");
+        file("c/once.raw");
+        String body = """
+                {"type": "convert", "file": "c/once.qcow2", "target": {"file": "c/once.raw", "format": "raw"}}""";
+        String first = keyed("8e03978e-40d5-43dd-bc93-6894a57f9324", body);
+        ended(first);
+        assertThat(keyed("\"8e03978e-40d5-43dd-bc93-6894a57f9324\"", body)).isEqualTo(first);
+        problem(
+                        json(body.replace("once.raw", "twice.raw"))
+                                .header("Idempotency-Key", "8e03978e-40d5-43dd-bc93-6894a57f9324")
+                                .post("/jobs"),
+                        422,
+                        "key-reused")
+                .body("detail", containsString(first.substring("/jobs/".length())));
+        problem(json(body).header("Idempotency-Key", "\"\"").post("/jobs"), 400, "invalid-request");
+        problem(json(body).header("Idempotency-Key", "another").post("/jobs"), 409, "already-exists");
+    }
+
+    private static String keyed(String key, String body) {
+        return json(body)
+                .header("Idempotency-Key", key)
+                .post("/jobs")
+                .then()
+                .statusCode(202)
+                .extract()
+                .header("Location");
     }
 
     /** 8 MiB with data in 1 MiB of it. */

@@ -54,10 +54,7 @@ class DiskCopyTest {
                 assertThat(model.difference(0, Files.readAllBytes(copy))).isEmpty();
             } else {
                 byte[] wanted = Arrays.copyOf(model.read(0, model.sizeBytes()), size(options));
-                ImageAssertions.assertThat(copy)
-                        .passesQemuCheck()
-                        .passesAudit()
-                        .holdsForQemu(ModelDisk.of(wanted));
+                ImageAssertions.assertThat(copy).passesQemuCheck().passesAudit().holdsForQemu(ModelDisk.of(wanted));
             }
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(
