@@ -16,9 +16,7 @@ final class DeflateBlock {
     private static final int FEWEST_LENGTH_CODES = 4;
 
     /** Lengths of codes are told in this order (section 3.2.7). */
-    private static final byte[] LENGTH_CODE_ORDER = {
-        16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15
-    };
+    private static final byte[] LENGTH_CODE_ORDER = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
 
     private static final int REPEAT_LAST = 16;
     private static final int FEW_ZEROS = 17;
@@ -212,8 +210,7 @@ final class DeflateBlock {
             int length, int distance, HuffmanCode literalCode, HuffmanCode distanceCode, BitWriter bits) {
         int lengthSymbol = DeflateAlphabet.lengthSymbol(length);
         literalCode.write(lengthSymbol, bits);
-        bits.write(
-                DeflateAlphabet.lengthExtra(lengthSymbol, length), DeflateAlphabet.lengthExtraBits(lengthSymbol));
+        bits.write(DeflateAlphabet.lengthExtra(lengthSymbol, length), DeflateAlphabet.lengthExtraBits(lengthSymbol));
         int distanceSymbol = DeflateAlphabet.distanceSymbol(distance);
         distanceCode.write(distanceSymbol, bits);
         bits.write(

@@ -110,8 +110,7 @@ final class HuffmanCode {
         for (int node = leaves; node <= root; node++) {
             int weight = 0;
             for (int child = 0; child < 2; child++) {
-                boolean takesLeaf =
-                        nextLeaf < leaves && (nextInner == node || weights[nextLeaf] <= weights[nextInner]);
+                boolean takesLeaf = nextLeaf < leaves && (nextInner == node || weights[nextLeaf] <= weights[nextInner]);
                 int taken = takesLeaf ? nextLeaf++ : nextInner++;
                 weight += weights[taken];
                 parents[taken] = node;

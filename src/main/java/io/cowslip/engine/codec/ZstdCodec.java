@@ -17,8 +17,7 @@ import java.nio.ByteBuffer;
 final class ZstdCodec extends ClusterCodec {
     private final CoderPool<ZstdDecompressCtx> decoders =
             new CoderPool<>(ZstdDecompressCtx::new, ZstdDecompressCtx::close);
-    private final CoderPool<ZstdCompressCtx> encoders =
-            new CoderPool<>(ZstdCompressCtx::new, ZstdCompressCtx::close);
+    private final CoderPool<ZstdCompressCtx> encoders = new CoderPool<>(ZstdCompressCtx::new, ZstdCompressCtx::close);
 
     @Override
     void decodeNative(MemorySegment payload, MemorySegment cluster) throws ImageException {
@@ -58,12 +57,8 @@ final class ZstdCodec extends ClusterCodec {
         ZstdCompressCtx context = encoders.take();
         try {
             return context.compressDirectByteBuffer(
-                    payload.asByteBuffer(),
-                    0,
-                    (int) payload.byteSize(),
-                    cluster.asByteBuffer(),
-                    0,
-                    (int) cluster.byteSize());
+                    payload.asByteBuffer(), 0, (int) payload.byteSize(), cluster.asByteBuffer(), 0, (int)
+                            cluster.byteSize());
         } catch (ZstdException e) {
             if (e.getErrorCode() == Zstd.errDstSizeTooSmall()) {
                 return 0;

@@ -56,8 +56,7 @@ final class WindowedInflater {
             int literals = bits(5) + 257;
             int distances = bits(5) + 1;
             int[] lengths = lengths(literals + distances);
-            symbols(
-                    Arrays.copyOf(lengths, literals), Arrays.copyOfRange(lengths, literals, literals + distances));
+            symbols(Arrays.copyOf(lengths, literals), Arrays.copyOfRange(lengths, literals, literals + distances));
         } else {
             throw new IllegalStateException("block type " + type);
         }
