@@ -84,8 +84,8 @@ final class CounterChunk {
         if (units.get() == null) {
             units.compareAndSet(null, new AtomicIntegerArray(CLUSTERS));
         }
-        Objects.requireNonNull(units.get())
-                .accumulateAndGet(position, more, (held, added) -> (int) Math.min(Integer.MAX_VALUE, (long) held + added));
+        Objects.requireNonNull(units.get()).accumulateAndGet(position, more, (held, added) ->
+                (int) Math.min(Integer.MAX_VALUE, (long) held + added));
     }
 
     private static int shift(int position) {

@@ -129,7 +129,8 @@ final class L2TableCheck {
         if (rules.dataFile() || inFile <= 0) {
             return 0;
         }
-        int alike = countContinuing(entries, from, (int) Math.min(entries.length, from + inFile), geometry.clusterBytes());
+        int alike =
+                countContinuing(entries, from, (int) Math.min(entries.length, from + inFile), geometry.clusterBytes());
         if (flagsCount) {
             alike = recorded.lengthAlike(cluster - 1, alike + 1) - 1;
         }

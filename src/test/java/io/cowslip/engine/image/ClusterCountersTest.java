@@ -91,7 +91,9 @@ final class ClusterCountersTest {
             int alike = counters.lengthAlike(first, length);
             assertThat(alike).as(Seeds.replay(getClass(), seed)).isBetween(1, length);
             for (int j = 1; j < alike; j++) {
-                assertThat(expected[first + j]).as(Seeds.replay(getClass(), seed)).isEqualTo(expected[first]);
+                assertThat(expected[first + j])
+                        .as(Seeds.replay(getClass(), seed))
+                        .isEqualTo(expected[first]);
             }
         }
     }
@@ -107,7 +109,8 @@ final class ClusterCountersTest {
         assertThat(counters.lengthAlike(501, 2000)).isEqualTo(502);
         assertThat(counters.lengthAlike(501, 7)).isEqualTo(7);
         counters.add(ClusterCounters.CHUNK_CLUSTERS - 9, 100, 1);
-        assertThat(counters.lengthAlike(ClusterCounters.CHUNK_CLUSTERS - 9, 100)).isEqualTo(9);
+        assertThat(counters.lengthAlike(ClusterCounters.CHUNK_CLUSTERS - 9, 100))
+                .isEqualTo(9);
     }
 
     @Test
