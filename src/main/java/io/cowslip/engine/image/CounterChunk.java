@@ -22,7 +22,7 @@ final class CounterChunk {
     private static final VarHandle WORDS = MethodHandles.arrayElementVarHandle(long[].class);
     private static final int COUNTS_PER_WORD = Long.BYTES;
     private static final long EACH_COUNT = 0x0101_0101_0101_0101L;
-    private static final long UPPER_HALF_OF_ANY = 0x80 * EACH_COUNT;
+    private static final long UPPER_HALF_OF_ANY = 0x8080_8080_8080_8080L;
 
     private final long[] words = new long[CLUSTERS / COUNTS_PER_WORD];
     private final AtomicReference<@Nullable AtomicIntegerArray> units = new AtomicReference<>();
