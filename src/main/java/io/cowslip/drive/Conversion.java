@@ -14,7 +14,5 @@ public record Conversion(DiskSource source, Target target) {
      * @param encryption null: none
      */
     public record Target(
-            String file,
-            CreateOptions options,
-            @Nullable VolumeEncryption encryption) {}
+            String file, CreateOptions options, @Nullable VolumeEncryption encryption) {}
 }

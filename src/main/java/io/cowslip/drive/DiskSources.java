@@ -80,11 +80,7 @@ final class DiskSources {
         }
     }
 
-    private record ClaimedVolume(
-            DiskImage image,
-            DriveClaims claims,
-            FileHolder job,
-            List<DriveClaims.Claim> taken)
+    private record ClaimedVolume(DiskImage image, DriveClaims claims, FileHolder job, List<DriveClaims.Claim> taken)
             implements Opened {
 
         /** Nobody else can write it. */
@@ -116,7 +112,8 @@ final class DiskSources {
             if (!lease.dataVersion().equals(version)) {
                 throw new DriveException(
                         Reason.IN_USE,
-                        "drive \"" + lease.id() + "\" was written meanwhile; make it read-only, or take a snapshot of it"
+                        "drive \"" + lease.id()
+                                + "\" was written meanwhile; make it read-only, or take a snapshot of it"
                                 + " and close it");
             }
         }

@@ -15,9 +15,13 @@ import org.springframework.context.annotation.Configuration;
 class JobConfiguration {
 
     @Bean
-    JobService jobService(ImageChecks checks, Conversions conversions, Comparisons comparisons, JobProperties properties) {
+    JobService jobService(
+            ImageChecks checks, Conversions conversions, Comparisons comparisons, JobProperties properties) {
         return new JobService(
-                new RequestedWork(checks, conversions, comparisons), properties, InstantSource.system(), new SecureRandom());
+                new RequestedWork(checks, conversions, comparisons),
+                properties,
+                InstantSource.system(),
+                new SecureRandom());
     }
 
     @Bean

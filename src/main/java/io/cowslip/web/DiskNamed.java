@@ -12,7 +12,9 @@ import org.jspecify.annotations.Nullable;
  * @param drive the open drive
  * @param options how the volume is opened
  */
-@Schema(name = "DiskNamed", description = "A disk to read: a volume (file, opened with options) or an open drive (drive)")
+@Schema(
+        name = "DiskNamed",
+        description = "A disk to read: a volume (file, opened with options) or an open drive (drive)")
 record DiskNamed(
         @Nullable String file,
         @Nullable String drive,
@@ -30,11 +32,11 @@ record DiskNamed(
     DiskSource source(ImageOptions defaults, String prefix) {
         if ((file == null) == (drive == null)) {
             throw Refusal.ofOption(
-                    prefix + "file", "a disk is either " + prefix + "file, a volume, or " + prefix + "drive, an open drive");
+                    prefix + "file",
+                    "a disk is either " + prefix + "file, a volume, or " + prefix + "drive, an open drive");
         }
         if (drive == null) {
-            return new DiskSource.OfVolume(
-                    String.valueOf(file), options == null ? defaults : options.over(defaults));
+            return new DiskSource.OfVolume(String.valueOf(file), options == null ? defaults : options.over(defaults));
         }
         if (options != null) {
             throw Refusal.ofOption(

@@ -41,7 +41,7 @@ record JobBody(
         @Schema(
                 description =
                         "Of a job that completed: of a check or a comparison what it found, of a conversion the new"
-                        + " volume's facts",
+                                + " volume's facts",
                 oneOf = {CheckBody.class, ComparisonBody.class, VolumeFacts.class})
         @Nullable
         Object result,

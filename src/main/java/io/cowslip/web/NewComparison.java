@@ -17,8 +17,9 @@ import org.jspecify.annotations.Nullable;
  */
 @Schema(
         name = "NewComparison",
-        description = "Compares two disks, each a volume or an open drive, as qemu-img compare does: where one is longer,"
-                + " it may have only zeros there")
+        description =
+                "Compares two disks, each a volume or an open drive, as qemu-img compare does: where one is longer,"
+                        + " it may have only zeros there")
 record NewComparison(
         @Schema(
                 requiredMode = Schema.RequiredMode.REQUIRED,
@@ -29,7 +30,8 @@ record NewComparison(
         @Nullable String file,
         @Nullable String drive,
 
-        @Schema(description = DiskNamed.ABOUT_OPTIONS) @Nullable LayerOptions options,
+        @Schema(description = DiskNamed.ABOUT_OPTIONS) @Nullable
+        LayerOptions options,
 
         @Schema(requiredMode = Schema.RequiredMode.REQUIRED) @Nullable
         DiskNamed other)

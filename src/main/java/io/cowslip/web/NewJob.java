@@ -9,11 +9,10 @@ import tools.jackson.databind.JsonNode;
 
 /** A job to be started, as JSON has it. Each type has its form. */
 sealed interface NewJob permits NewCheck, NewComparison, NewConversion {
-    Map<String, Class<? extends NewJob>> FORMS =
-            new TreeMap<>(Map.of(
-                    NewCheck.TYPE, NewCheck.class,
-                    NewComparison.TYPE, NewComparison.class,
-                    NewConversion.TYPE, NewConversion.class));
+    Map<String, Class<? extends NewJob>> FORMS = new TreeMap<>(Map.of(
+            NewCheck.TYPE, NewCheck.class,
+            NewComparison.TYPE, NewComparison.class,
+            NewConversion.TYPE, NewConversion.class));
 
     /** The form of this {@code type}. */
     static Class<? extends NewJob> form(JsonNode type) {

@@ -229,9 +229,7 @@ class ConversionContractTest extends RunningService {
         assertThat(changed.getLong("result.first-difference")).isEqualTo(3000 * KIB);
         // A volume may be on both sides.
         assertThat(ended(start("""
-                {"type": "compare", "file": "c/one.qcow2", "other": {"file": "c/one.qcow2"}}"""))
-                        .getBoolean("result.identical"))
-                .isTrue();
+                {"type": "compare", "file": "c/one.qcow2", "other": {"file": "c/one.qcow2"}}""")).getBoolean("result.identical")).isTrue();
     }
 
     private static String keyed(String key, String body) {

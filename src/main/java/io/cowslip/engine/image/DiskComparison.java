@@ -86,8 +86,7 @@ public final class DiskComparison {
         }
     }
 
-    private static MemorySegment read(DiskImage disk, long start, MemorySegment into, boolean zero)
-            throws IOException {
+    private static MemorySegment read(DiskImage disk, long start, MemorySegment into, boolean zero) throws IOException {
         if (zero) {
             return into.fill((byte) 0);
         }

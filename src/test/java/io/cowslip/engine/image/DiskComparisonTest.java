@@ -46,7 +46,8 @@ class DiskComparisonTest {
             DiskComparison.Outcome outcome = compare(made.disk().file(), other);
             assertThat(outcome)
                     .isEqualTo(new DiskComparison.Outcome(expected < 0, expected, sized.length == copy.length));
-            assertThat(QemuTools.compare(made.disk().file(), "qcow2", other, "raw").exitCode())
+            assertThat(QemuTools.compare(made.disk().file(), "qcow2", other, "raw")
+                            .exitCode())
                     .isEqualTo(outcome.identical() ? 0 : 1);
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(recipe + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
