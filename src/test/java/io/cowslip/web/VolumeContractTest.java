@@ -5,6 +5,7 @@ import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.endsWith;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.hasKey;
 import static org.hamcrest.Matchers.hasSize;
@@ -120,6 +121,21 @@ class VolumeContractTest extends RunningService {
         Path file = file("v/refused.qcow2");
         problem(json(body).put("/volumes/v/refused.qcow2"), status, type).body("option", equalTo(option));
         assertThat(file).doesNotExist();
+    }
+
+    /** Where there are subclusters to show a backing file through, it goes with places for the whole disk. */
+    @Test
+    void placesOverABackingFile() {
+        json("{\"virtual-size\": \"1M\"}").put("/volumes/v/below.qcow2").then().statusCode(201);
+        String over = "{\"backing-file\": \"below.qcow2\", \"backing-format\": \"qcow2\", \"preallocation\": \"metadata\"";
+        problem(json(over + "}").put("/volumes/v/over.qcow2"), 400, "invalid-option")
+                .body("option", equalTo("preallocation"))
+                .body("detail", containsString("extended-l2"));
+        json(over + ", \"extended-l2\": true}")
+                .put("/volumes/v/over.qcow2")
+                .then()
+                .statusCode(201)
+                .body("[0].format-specific.data.extended-l2", equalTo(true));
     }
 
     @Test
