@@ -2,6 +2,7 @@ package io.cowslip.drive;
 
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.host.FileIdentity;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,8 +12,8 @@ import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
- * Which drive ids are taken, and which files their chains stand on: the same file is never open beside a writer, and the
- * refusal names the drive that has it. The engine's locks on the files say the same to other processes. No I/O happens
+ * Which drive ids are taken, and which files drives and jobs stand on: the same file is never open beside a writer, and
+ * the refusal names who has it. The engine's locks on the files say the same to other processes. No I/O happens
  * under this object's monitor.
  *
  * <p>Volumes come and go only under {@link #filesChange()}. An opening holds {@link #filesStay()} from its first look at
@@ -38,7 +39,7 @@ final class DriveClaims {
     }
 
     private final int maxDrives;
-    private final Map<DriveId, List<Claim>> claims = new HashMap<>();
+    private final Map<FileHolder, List<Claim>> claims = new HashMap<>();
     private final ReadWriteLock files = new ReentrantReadWriteLock();
 
     DriveClaims(int maxDrives) {
@@ -55,32 +56,55 @@ final class DriveClaims {
 
     /** Takes the id and the files, or nothing of it. */
     synchronized void take(DriveId id, List<Claim> files) {
-        if (claims.containsKey(id)) {
+        FileHolder drive = FileHolder.of(id);
+        if (claims.containsKey(drive)) {
             throw new DriveException(Reason.ID_TAKEN, "there is a drive \"" + id + "\" already");
         }
-        if (claims.size() >= maxDrives) {
+        if (claims.keySet().stream().filter(FileHolder::isDrive).count() >= maxDrives) {
             throw new DriveException(
                     Reason.LIMIT_REACHED, maxDrives + " drives are open, as many as cowslip.max-drives allows");
         }
-        requireFree(id, files);
-        claims.put(id, files);
+        take(drive, files);
+    }
+
+    private void take(FileHolder holder, List<Claim> files) {
+        requireFree(holder, files);
+        claims.put(holder, files);
+    }
+
+    /** Takes files for a job, beside those that it has; or nothing of it. */
+    synchronized void add(FileHolder job, List<Claim> files) {
+        requireFree(job, files);
+        claims.computeIfAbsent(job, none -> new ArrayList<>()).addAll(files);
+    }
+
+    /** Gives back what a job took by {@link #add}. */
+    synchronized void remove(FileHolder job, List<Claim> files) {
+        List<Claim> held = claims.get(job);
+        if (held != null) {
+            files.forEach(held::remove);
+            if (held.isEmpty()) {
+                claims.remove(job);
+            }
+        }
     }
 
     /** Whether the drive writes its own files from now on; refused while others use one of them. */
     synchronized void changeWriting(DriveId id, boolean writes) {
-        List<Claim> after = claims.getOrDefault(id, List.of()).stream()
+        FileHolder drive = FileHolder.of(id);
+        List<Claim> after = claims.getOrDefault(drive, List.of()).stream()
                 .map(claim -> claim.writing(writes))
                 .toList();
-        requireFree(id, after);
-        claims.put(id, after);
+        requireFree(drive, after);
+        claims.put(drive, after);
     }
 
     synchronized void release(DriveId id) {
-        claims.remove(id);
+        claims.remove(FileHolder.of(id));
     }
 
-    /** A drive whose chain stands on the file. */
-    synchronized Optional<DriveId> holder(FileIdentity file) {
+    /** Who stands on the file. */
+    synchronized Optional<FileHolder> holder(FileIdentity file) {
         return claims.entrySet().stream()
                 .filter(entry ->
                         entry.getValue().stream().anyMatch(claim -> claim.file().equals(file)))
@@ -88,8 +112,8 @@ final class DriveClaims {
                 .findFirst();
     }
 
-    /** The drive that writes the file. */
-    synchronized Optional<DriveId> writer(FileIdentity file) {
+    /** Who writes the file. */
+    synchronized Optional<FileHolder> writer(FileIdentity file) {
         return claims.entrySet().stream()
                 .filter(entry -> entry.getValue().stream()
                         .anyMatch(claim -> claim.writes() && claim.file().equals(file)))
@@ -97,22 +121,22 @@ final class DriveClaims {
                 .findFirst();
     }
 
-    private void requireFree(DriveId id, List<Claim> wanted) {
+    private void requireFree(FileHolder holder, List<Claim> wanted) {
         claims.forEach((other, held) -> {
-            if (!other.equals(id)) {
+            if (!other.equals(holder)) {
                 requireFree(other, held, wanted);
             }
         });
     }
 
-    private static void requireFree(DriveId other, List<Claim> held, List<Claim> wanted) {
+    private static void requireFree(FileHolder other, List<Claim> held, List<Claim> wanted) {
         for (Claim mine : wanted) {
             for (Claim theirs : held) {
                 if (!mine.bears(theirs)) {
                     throw new DriveException(
                             Reason.IN_USE,
-                            "\"" + mine.name() + "\" is " + (theirs.writes() ? "open for writing" : "in use")
-                                    + " by drive \"" + other + "\"");
+                            "\"" + mine.name() + "\" is " + (theirs.writes() ? "open for writing" : "in use") + " by "
+                                    + other);
                 }
             }
         }

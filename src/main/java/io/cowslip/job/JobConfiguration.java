@@ -1,5 +1,7 @@
 package io.cowslip.job;
 
+import io.cowslip.drive.Comparisons;
+import io.cowslip.drive.Conversions;
 import io.cowslip.drive.ImageChecks;
 import java.security.SecureRandom;
 import java.time.InstantSource;
@@ -13,8 +15,13 @@ import org.springframework.context.annotation.Configuration;
 class JobConfiguration {
 
     @Bean
-    JobService jobService(ImageChecks checks, JobProperties properties) {
-        return new JobService(new RequestedWork(checks), properties, InstantSource.system(), new SecureRandom());
+    JobService jobService(
+            ImageChecks checks, Conversions conversions, Comparisons comparisons, JobProperties properties) {
+        return new JobService(
+                new RequestedWork(checks, conversions, comparisons),
+                properties,
+                InstantSource.system(),
+                new SecureRandom());
     }
 
     @Bean

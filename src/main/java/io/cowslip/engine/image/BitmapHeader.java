@@ -56,8 +56,8 @@ final class BitmapHeader {
                 throw ImageException.of(
                         ImageException.Kind.NO_SPACE,
                         file.path(),
-                        "the header would take " + wanted.sizeBytes() + " bytes with bitmaps; it must fit in one cluster"
-                                + " of " + header.clusterBytes());
+                        "the header would take " + wanted.sizeBytes()
+                                + " bytes with bitmaps; it must fit in one cluster" + " of " + header.clusterBytes());
             }
         }
     }

@@ -16,10 +16,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -95,7 +95,8 @@ final class EngineMatrixTest {
                         backed ? "base." + backing.wireName() : null,
                         backed ? backing : null,
                         wanted.refcountBits(),
-                        CreateOptions.CompressionType.valueOf(wanted.compression().name()),
+                        CreateOptions.CompressionType.valueOf(
+                                wanted.compression().name()),
                         wanted.version())
                 .withExtendedL2(wanted.extendedL2())
                 .withPreallocation(Preallocation.valueOf(wanted.preallocation().name()))
@@ -113,8 +114,7 @@ final class EngineMatrixTest {
             MatrixCase wanted, MatrixTools tools, ModelDisk model, SplittableRandom random) throws IOException {
         byte[] snapshot = null;
         byte[] tracked = null;
-        GuestSession.Disk disk =
-                new GuestSession.Disk(tools.image(), wanted.clusterBytes(), wanted.discardKeepsData());
+        GuestSession.Disk disk = new GuestSession.Disk(tools.image(), wanted.clusterBytes(), wanted.discardKeepsData());
         try (GuestSession guest = GuestSession.open(
                 disk, QemuMatrixTest.options(wanted), TestImages.environment(HostFiles.posix()), model)) {
             guest.read(0, guest.sizeBytes());
@@ -152,8 +152,7 @@ final class EngineMatrixTest {
         assertThat(data.path("compression-type").asString()).isEqualTo(lower(wanted.compression()));
         assertThat(text(data.path("data-file")))
                 .isEqualTo(wanted.dataFile() == MatrixCase.DataFile.NONE ? null : MatrixCase.DATA_FILE);
-        assertThat(data.path("data-file-raw").asBoolean(false))
-                .isEqualTo(wanted.dataFile() == MatrixCase.DataFile.RAW);
+        assertThat(data.path("data-file-raw").asBoolean(false)).isEqualTo(wanted.dataFile() == MatrixCase.DataFile.RAW);
         assertThat(text(data.at("/encrypt/format")))
                 .isEqualTo(wanted.encryption() == MatrixCase.Encryption.NONE ? null : "luks");
         assertThat(text(info.path("backing-filename-format")))

@@ -139,8 +139,7 @@ final class MatrixDisk {
         // The data file is made where the tool runs, and found beside the image later.
         String options = wanted.createOptions()
                 .replace(
-                        "data_file=" + MatrixCase.DATA_FILE,
-                        "data_file=" + new MatrixTools(wanted, folder).dataFile());
+                        "data_file=" + MatrixCase.DATA_FILE, "data_file=" + new MatrixTools(wanted, folder).dataFile());
         arguments.addAll(List.of(
                 "-o", options, new MatrixTools(wanted, folder).image().toString(), String.valueOf(wanted.sizeBytes())));
         if (wanted.encryption() == MatrixCase.Encryption.LUKS) {
@@ -158,9 +157,8 @@ final class MatrixDisk {
         if (wanted.snapshot() && wanted.snapshotComesFirst()) {
             rememberSnapshot();
         }
-        List<String> commands = writes(
-                wanted.dataFile() == MatrixCase.DataFile.NONE
-                        && wanted.preallocation() == MatrixCase.Preallocation.OFF);
+        List<String> commands = writes(wanted.dataFile() == MatrixCase.DataFile.NONE
+                && wanted.preallocation() == MatrixCase.Preallocation.OFF);
         if (wanted.snapshot() && !wanted.snapshotComesFirst()) {
             tools.io(commands);
             commands.clear();

@@ -42,7 +42,8 @@ final class QemuMatrixTest {
                 "of %,d combinations made by qemu-img, opened, changed and judged".formatted(all),
                 (created, own, random) -> {
                     MatrixDisk.Created image = new MatrixDisk.Created(created, own, random);
-                    return (wanted, requests) -> openChangeAndJudge(MatrixDisk.make(image, wanted, requests), wanted, requests);
+                    return (wanted, requests) ->
+                            openChangeAndJudge(MatrixDisk.make(image, wanted, requests), wanted, requests);
                 });
     }
 

@@ -1,0 +1,18 @@
+package io.cowslip.drive;
+
+import io.cowslip.engine.image.CreateOptions;
+import org.jspecify.annotations.Nullable;
+
+/** What is to become of which disk: a new volume that reads like it. */
+public record Conversion(DiskSource source, Target target) {
+
+    /**
+     * The volume to make.
+     *
+     * @param file relative to the image root
+     * @param options what it is; without a size it gets the source's
+     * @param encryption null: none
+     */
+    public record Target(
+            String file, CreateOptions options, @Nullable VolumeEncryption encryption) {}
+}

@@ -1,0 +1,96 @@
+package io.cowslip.drive;
+
+import io.cowslip.drive.Conversion.Target;
+import io.cowslip.engine.image.CheckObserver;
+import io.cowslip.engine.image.CreateOptions;
+import io.cowslip.engine.image.DiskCopy;
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.engine.image.EncryptOptions;
+import io.cowslip.engine.image.ImageCreator;
+import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.NewEncryption;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
+
+/** Copies disks into new volumes, which have their names only once they are whole. */
+public final class Conversions {
+    private final DriveOpener opener;
+    private final DriveClaims claims;
+    private final DiskSources sources;
+    private final RandomGenerator random;
+
+    Conversions(DriveOpener opener, DriveClaims claims, DiskSources sources, RandomGenerator random) {
+        this.opener = opener;
+        this.claims = claims;
+        this.sources = sources;
+        this.random = random;
+    }
+
+    /** Refuses what could not work as things stand. */
+    public void requirePossible(Conversion conversion) throws IOException {
+        PendingVolume.requireNew(opener.root(), conversion.target().file());
+        sources.requirePossible(conversion.source());
+    }
+
+    /**
+     * Makes the new volume for the job of this id.
+     *
+     * @return the facts of the new volume and of the chain below it
+     */
+    public List<ImageInfo> convert(String job, Conversion conversion, CheckObserver observer) throws IOException {
+        try (DiskSources.Opened source = sources.open(FileHolder.job(job), conversion.source())) {
+            return copy(source.image(), conversion.target(), (doneBytes, totalBytes) -> {
+                source.requireUnchanged();
+                observer.advanced(doneBytes, totalBytes);
+            });
+        }
+    }
+
+    private List<ImageInfo> copy(DiskImage source, Target target, CheckObserver observer) throws IOException {
+        @Nullable
+        NewEncryption encryption =
+                target.encryption() == null ? null : target.encryption().keyed(opener.secrets());
+        try (PendingVolume pending = PendingVolume.of(opener.root(), target.file(), random.nextLong())) {
+            CreateOptions options = options(target, source).withEncrypt(encryption);
+            create(pending, options);
+            try (DiskImage disk = DiskImage.open(pending.file(), openOptions(options), opener.environment())) {
+                DiskCopy.copy(source, disk, observer);
+                disk.flush();
+            }
+            Path file =
+                    pending.publish(claims.filesChange(), opener.environment().files());
+            return ImageInfo.chain(file, opener.environment());
+        } finally {
+            if (encryption != null) {
+                encryption.keySecret().close();
+            }
+        }
+    }
+
+    private static CreateOptions options(Target target, DiskImage source) {
+        CreateOptions options = target.options();
+        return options.virtualSizeBytes() == null ? options.withVirtualSize(source.virtualSizeBytes()) : options;
+    }
+
+    private void create(PendingVolume pending, CreateOptions options) throws IOException {
+        ImageCreator.create(pending.file(), options, opener.environment());
+        String dataFile = options.dataFile();
+        if (dataFile != null) {
+            pending.hasDataIn(opener.root().resolve(pending.file(), dataFile));
+        }
+    }
+
+    private static ImageOptions openOptions(CreateOptions options) {
+        NewEncryption encryption = options.encrypt();
+        return ImageOptions.defaults()
+                .withFormat(options.format())
+                .withEncrypt(
+                        encryption == null
+                                ? null
+                                : new EncryptOptions(EncryptOptions.Format.LUKS, encryption.keySecret(), null));
+    }
+}
