@@ -24,6 +24,7 @@ record AmendRequest(
                 example = "32")
         @Nullable
         Integer refcountBits,
+
         @Nullable Boolean lazyRefcounts,
 
         @Schema(

@@ -178,9 +178,14 @@ class VolumeController {
                     "As qemu-img amend, and as qemu-img rebase -u for the backing file. A crash leaves the volume as it"
                             + " was or as it is to be. Refused while the volume is open.")
     @io.swagger.v3.oas.annotations.parameters.RequestBody(
-            content = @Content(examples = {@ExampleObject(name = "lazy", value = """
-                                        {"lazy-refcounts": true}"""), @ExampleObject(name = "older", value = """
-                                        {"compat": "0.10", "refcount-bits": 16}""")}))
+            content =
+                    @Content(
+                            examples = {
+                                @ExampleObject(name = "lazy", value = """
+                                        {"lazy-refcounts": true}"""),
+                                @ExampleObject(name = "older", value = """
+                                        {"compat": "0.10", "refcount-bits": 16}""")
+                            }))
     @ApiResponse(responseCode = "200", description = "The volume's facts as they are now, durable")
     @Fails({
         UNREADABLE_JSON,

@@ -4,8 +4,8 @@ import static io.cowslip.web.Problems.problem;
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.hamcrest.Matchers.contains;
-import static org.hamcrest.Matchers.endsWith;
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.endsWith;
 import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.hasKey;
 import static org.hamcrest.Matchers.hasSize;
@@ -150,7 +150,10 @@ class VolumeContractTest extends RunningService {
                 .body("[0].format-specific.data.refcount-bits", equalTo(16));
         problem(json("{\"refcount-bits\": 8}").patch("/volumes/v/amended.qcow2"), 400, "invalid-option")
                 .body("option", equalTo("refcount-bits"));
-        problem(json("{\"compat\": \"1.1\", \"refcount-bits\": 9}").patch("/volumes/v/amended.qcow2"), 400, "invalid-option")
+        problem(
+                        json("{\"compat\": \"1.1\", \"refcount-bits\": 9}").patch("/volumes/v/amended.qcow2"),
+                        400,
+                        "invalid-option")
                 .body("option", equalTo("refcount-bits"));
         problem(
                         json("{\"backing-file\": \"amended.qcow2\", \"backing-format\": \"qcow2\"}")

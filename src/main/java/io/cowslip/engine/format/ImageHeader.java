@@ -242,7 +242,8 @@ public record ImageHeader(
 
     /** Whether there are compatible features or further fields that are not known here. */
     public boolean saysMoreThanIsKnown() {
-        boolean furtherZeros = furtherFields.mismatch(MemorySegment.ofArray(new byte[(int) furtherFields.byteSize()])) < 0;
+        boolean furtherZeros =
+                furtherFields.mismatch(MemorySegment.ofArray(new byte[(int) furtherFields.byteSize()])) < 0;
         return !furtherZeros || (features.compatible() & ~Features.LAZY_REFCOUNTS) != 0;
     }
 

@@ -90,8 +90,7 @@ public final class HeaderAmender {
                     header.refcountOrder(), header.refcountTableOffset(), header.refcountTableClusters());
         }
         CheckRun found = check(target.file(), header);
-        NewRefcounts.Place place =
-                target.growing(() -> new NewRefcounts(target, amended.geometry(), found).write());
+        NewRefcounts.Place place = target.growing(() -> new NewRefcounts(target, amended.geometry(), found).write());
         return amended.withRefcounts(amended.refcountOrder(), place.tableOffset(), place.tableClusters());
     }
 
@@ -136,7 +135,8 @@ public final class HeaderAmender {
         if (header.version() == 2 && bits != 1 << ImageHeader.VERSION_2_REFCOUNT_ORDER) {
             throw ImageException.invalidOption(
                     "refcount-bits",
-                    "refcount-bits is " + bits + "; with compat 0.10 it must be 16, and \"compat\": \"1.1\" takes others");
+                    "refcount-bits is " + bits
+                            + "; with compat 0.10 it must be 16, and \"compat\": \"1.1\" takes others");
         }
         return header.withRefcounts(
                 Integer.numberOfTrailingZeros(bits), header.refcountTableOffset(), header.refcountTableClusters());

@@ -34,9 +34,7 @@ final class VersionLowering {
                 (header.features().autoclear() & Features.BITMAPS) != 0
                         && header.extensionOffset(HeaderExtension.BITMAPS) >= 0,
                 "the image has bitmaps; delete them before");
-        refuseIf(
-                header.saysMoreThanIsKnown(),
-                "the header says what is not known here and 0.10 has no place for");
+        refuseIf(header.saysMoreThanIsKnown(), "the header says what is not known here and 0.10 has no place for");
         refuseIf(
                 header.refcountOrder() != ImageHeader.VERSION_2_REFCOUNT_ORDER && !counts16,
                 "0.10 has refcounts of 16 bits and the image of " + header.refcountBits()

@@ -65,7 +65,11 @@ final class AmendedTablesTest {
     }
 
     /** An image and what is asked of it. */
-    private record Amendment(MatrixCase wanted, MatrixDisk disk, @Nullable Integer version, @Nullable Integer bits) {
+    private record Amendment(
+            MatrixCase wanted,
+            MatrixDisk disk,
+            @Nullable Integer version,
+            @Nullable Integer bits) {
         static Amendment random(Path folder, SplittableRandom random, boolean small) throws IOException {
             MatrixCase wanted;
             do {
@@ -100,7 +104,8 @@ final class AmendedTablesTest {
                 options.add("refcount_bits=" + bits);
             }
             String opened = disk.tools().imageOptions().replace(file().toString(), copy.toString());
-            List<String> arguments = new ArrayList<>(List.of("amend", "-o", String.join(",", options), "--image-opts", opened));
+            List<String> arguments =
+                    new ArrayList<>(List.of("amend", "-o", String.join(",", options), "--image-opts", opened));
             if (wanted.encryption() != MatrixCase.Encryption.NONE) {
                 arguments.addAll(1, List.of("--object", MatrixCase.SECRET_OBJECT));
             }
@@ -205,8 +210,7 @@ final class AmendedTablesTest {
                 } catch (ImageException refused) {
                     assertThat(refused.kind()).isEqualTo(kind);
                 }
-                interrupted.requireOldOrNew(
-                        Map.of(amendment.file(), memory.contentOf(amendment.file())), i % 10 == 0);
+                interrupted.requireOldOrNew(Map.of(amendment.file(), memory.contentOf(amendment.file())), i % 10 == 0);
             }
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(amendment + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
@@ -259,7 +263,8 @@ final class AmendedTablesTest {
             assertThat(report.findings()).allMatch(AmendedTablesTest::isHarmless);
             MatrixTools.Contents contents = amendment.disk.contents();
             ImageOptions options = QemuMatrixTest.options(amendment.wanted).withReadOnly(true);
-            requireReads(options, environment, contents.now().read(0, contents.now().sizeBytes()));
+            requireReads(
+                    options, environment, contents.now().read(0, contents.now().sizeBytes()));
             if (contents.snapshot() != null) {
                 requireReads(options.withSnapshot(MatrixTools.SNAPSHOT), environment, contents.snapshot());
             }
@@ -277,9 +282,12 @@ final class AmendedTablesTest {
 
         private void askQemu(byte[] image) throws IOException {
             Path scratch = Files.write(amendment.file().resolveSibling("left"), image);
-            String opened = amendment.disk.tools().imageOptions().replace(amendment.file().toString(), scratch.toString());
-            int exitCode = QemuTools.img(
-                            "check", "--object", MatrixCase.SECRET_OBJECT, "--image-opts", opened)
+            String opened = amendment
+                    .disk
+                    .tools()
+                    .imageOptions()
+                    .replace(amendment.file().toString(), scratch.toString());
+            int exitCode = QemuTools.img("check", "--object", MatrixCase.SECRET_OBJECT, "--image-opts", opened)
                     .exitCode();
             assertThat(exitCode).as("exit code of qemu-img check").isIn(0, 2, 3);
         }
@@ -352,7 +360,11 @@ final class AmendedTablesTest {
         QemuTools.edit(image, "write -z -u 256k 8k");
         amend(image, 2, null);
         QemuTools.edit(
-                image, "read -P 0 0 16k", "read -P 7 16k 48k", "read -P 0 128k 16k", "read -P 0 256k 8k",
+                image,
+                "read -P 0 0 16k",
+                "read -P 7 16k 48k",
+                "read -P 0 128k 16k",
+                "read -P 0 256k 8k",
                 "read -P 3 264k 100k");
         assertThat(QemuTools.check(image).clean()).isTrue();
         QemuTools.img("snapshot", "-a", "one", image.toString()).succeeded();
@@ -376,7 +388,8 @@ final class AmendedTablesTest {
         QemuTools.edit(image, "write -P 1 0 64k");
         byte[] bytes = Files.readAllBytes(image);
         // The count of the first cluster.
-        int block = (int) ByteBuffer.wrap(bytes).getLong((int) ByteBuffer.wrap(bytes).getLong(48));
+        int block = (int)
+                ByteBuffer.wrap(bytes).getLong((int) ByteBuffer.wrap(bytes).getLong(48));
         ByteBuffer.wrap(bytes).putShort(block, (short) 0);
         Files.write(image, bytes);
         assertThatExceptionOfType(ImageException.class)
