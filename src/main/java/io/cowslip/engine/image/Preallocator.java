@@ -6,7 +6,6 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.format.SubclusterBitmap;
 import java.io.IOException;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -87,7 +87,8 @@ final class Qcow2Writing {
                 : new DataClusters.Counted(allocator, geometry);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
         ClusterReservations reservations = new ClusterReservations(metadataLock);
-        this.writer = new ClusterWriter(geometry, diskSize, layer, writableMap, clusters, barrier, reservations, passedDiscards);
+        this.writer = new ClusterWriter(
+                geometry, diskSize, layer, writableMap, clusters, barrier, reservations, passedDiscards);
         this.eraser = new ClusterEraser(
                 geometry,
                 diskSize,
@@ -124,17 +125,7 @@ final class Qcow2Writing {
         Preallocator preallocator = new Preallocator(
                 geometry, header.version(), layer.data(), writableMap, clusters, barrier, this::changing);
         this.resizer = new Resizer(
-                header,
-                layer,
-                l1,
-                map,
-                refcounts,
-                allocator,
-                barrier,
-                overlap,
-                bitmaps,
-                preallocator,
-                this::changing);
+                header, layer, l1, map, refcounts, allocator, barrier, overlap, bitmaps, preallocator, this::changing);
     }
 
     private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {

@@ -142,8 +142,7 @@ final class Resizer {
         int clusters = (int) (geometry.roundUpToCluster(bytes.byteSize()) >>> geometry.clusterBits());
         ClusterAllocator.Run run = allocator.allocateAll(clusters);
         taken.add(run);
-        barrier.writeTable(
-                MetadataKind.ACTIVE_L1, run.hostOffset(), bytes, (long) clusters << geometry.clusterBits());
+        barrier.writeTable(MetadataKind.ACTIVE_L1, run.hostOffset(), bytes, (long) clusters << geometry.clusterBits());
         barrier.commit(refcounts);
         return ResidentTable.read("L1 table", file, run.hostOffset(), entries.length);
     }
