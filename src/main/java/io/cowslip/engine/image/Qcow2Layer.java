@@ -430,10 +430,18 @@ final class Qcow2Layer implements ImageLayer {
     public Clipping shrink(long newBytes, CacheChange change) throws IOException {
         Qcow2CacheChange caching = (Qcow2CacheChange) change;
         ClippedClusters clipped = writable().clip(newBytes, caching::replaceSlices);
-        return () -> {
-            data.cut(newBytes);
-            caching.replaceRefcountCache();
-            writable().release(clipped);
+        return new Clipping() {
+            @Override
+            public void release() throws IOException {
+                data.cut(newBytes);
+                caching.replaceRefcountCache();
+                writable().release(clipped);
+            }
+
+            @Override
+            public void trim() throws IOException {
+                writable().trimFile();
+            }
         };
     }
 

@@ -133,6 +133,7 @@ final class Qcow2Writing {
                 barrier,
                 overlap,
                 bitmaps,
+                writableMap,
                 preallocator,
                 this::changing);
     }
@@ -428,7 +429,12 @@ final class Qcow2Writing {
     void release(@Nullable ClippedClusters clipped) throws IOException {
         if (clipped != null) {
             clipped.release(this::changing);
+            changing(() -> resizer.moveTablesDown(diskSize.bytes()));
         }
+    }
+
+    /** As {@link Resizer#trimFile}. */
+    void trimFile() throws IOException {
         changing(resizer::trimFile);
     }
 
