@@ -10,7 +10,6 @@ import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What a disk loses that becomes smaller: the clusters behind its new end, the L2 tables that lead to nothing else, and

@@ -123,8 +123,7 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     void requireResizable(long newBytes, Preallocation preallocation) throws IOException;
 
     /** Gets everything behind the disk's end ready up to a greater one, with {@code change} in force. */
-    void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange change)
-            throws IOException;
+    void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange change) throws IOException;
 
     /** Makes the greater size true, durably. The disk does not change meanwhile. */
     void endGrowth(long oldBytes, long newBytes) throws IOException;

@@ -59,7 +59,8 @@ final class ImageResize {
             throw ImageException.invalidOption(
                     "preallocation",
                     "preallocation is \"" + preallocation.wireName()
-                            + "\"; it must be \"off\" unless the disk grows, and it has " + oldBytes + " bytes already");
+                            + "\"; it must be \"off\" unless the disk grows, and it has " + oldBytes
+                            + " bytes already");
         }
     }
 

@@ -6,8 +6,6 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.format.SubclusterBitmap;
 import java.io.IOException;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Gives clusters of a disk their places before anybody writes them; they go on reading as zeros. For a part of the disk
@@ -52,7 +50,7 @@ final class Preallocator {
     private long step(long from, long endCluster, Preallocation mode) throws IOException {
         Step step = new Step(from);
         lock.during(() -> step.begin(endCluster));
-        if (step.run != null) {
+        if (step.end > step.first) {
             boolean filled = false;
             try {
                 step.fill(mode);
@@ -64,31 +62,35 @@ final class Preallocator {
             }
             lock.during(step::publish);
         }
-        return step.end();
+        return step.end;
     }
 
     /** Some clusters that follow each other and lie in one slice. */
     private final class Step {
         private long first;
-        private ClusterAllocator.@Nullable Run run;
+        private long end;
+        private long hostOffset;
         private boolean readsAsZeros;
 
         Step(long first) {
             this.first = first;
+            this.end = first;
         }
 
         void begin(long endCluster) throws IOException {
             map.prepare(first);
-            long end = Math.min(endCluster, map.sliceEnd(first));
-            while (first < end && hasPlace(first)) {
+            long most = Math.min(endCluster, map.sliceEnd(first));
+            while (first < most && hasPlace(first)) {
                 first++;
             }
-            long free = first;
-            while (free < end && !hasPlace(free)) {
-                free++;
+            end = first;
+            while (end < most && !hasPlace(end)) {
+                end++;
             }
-            if (first < free) {
-                run = clusters.allocateFor(first, (int) (free - first));
+            if (first < end) {
+                ClusterAllocator.Run run = clusters.allocateFor(first, (int) (end - first));
+                hostOffset = run.hostOffset();
+                end = first + run.clusters();
             }
         }
 
@@ -98,11 +100,11 @@ final class Preallocator {
         }
 
         void fill(Preallocation mode) throws IOException {
-            long lengthBytes = (long) run.clusters() << geometry.clusterBits();
+            long lengthBytes = end - first << geometry.clusterBits();
             long guestOffset = first << geometry.clusterBits();
-            readsAsZeros = data.reserve(mode, run.hostOffset(), guestOffset, lengthBytes);
+            readsAsZeros = data.reserve(mode, hostOffset, guestOffset, lengthBytes);
             if (!readsAsZeros && version == 2) {
-                data.zero(run.hostOffset(), guestOffset, lengthBytes);
+                data.zero(hostOffset, guestOffset, lengthBytes);
                 readsAsZeros = true;
             }
             barrier.newDataWritten(lengthBytes);
@@ -113,7 +115,7 @@ final class Preallocator {
             try {
                 barrier.requireSound();
                 map.prepare(first);
-                for (; published < run.clusters(); published++) {
+                for (; first + published < end; published++) {
                     publish(first + published, L2Entry.ofCopiedData(hostOffset(published)));
                 }
             } finally {
@@ -131,17 +133,14 @@ final class Preallocator {
         }
 
         void giveBackFrom(int index) {
-            if (index < run.clusters()) {
-                clusters.giveBack(new ClusterAllocator.Run(hostOffset(index), run.clusters() - index));
+            int rest = (int) (end - first) - index;
+            if (rest > 0) {
+                clusters.giveBack(new ClusterAllocator.Run(hostOffset(index), rest));
             }
         }
 
         private long hostOffset(int index) {
-            return run.hostOffset() + ((long) index << geometry.clusterBits());
-        }
-
-        long end() {
-            return run == null ? first : first + run.clusters();
+            return hostOffset + ((long) index << geometry.clusterBits());
         }
     }
 }

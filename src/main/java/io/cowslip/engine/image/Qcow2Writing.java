@@ -87,7 +87,8 @@ final class Qcow2Writing {
                 : new DataClusters.Counted(allocator, geometry);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
         ClusterReservations reservations = new ClusterReservations(metadataLock);
-        this.writer = new ClusterWriter(geometry, diskSize, layer, writableMap, clusters, barrier, reservations, passedDiscards);
+        this.writer = new ClusterWriter(
+                geometry, diskSize, layer, writableMap, clusters, barrier, reservations, passedDiscards);
         this.eraser = new ClusterEraser(
                 geometry,
                 diskSize,
@@ -97,18 +98,6 @@ final class Qcow2Writing {
                 reservations,
                 barrier,
                 passedDiscards);
-        this.snapshots = new Snapshots(
-                file,
-                geometry,
-                l1,
-                map,
-                refcounts,
-                allocator,
-                barrier,
-                overlap,
-                snapshotPlaces,
-                passedDiscards,
-                this::allChanged);
         try {
             BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
             this.bitmaps = Bitmaps.writable(
@@ -121,6 +110,19 @@ final class Qcow2Writing {
             refcounts.cache().close();
             throw refused;
         }
+        this.snapshots = new Snapshots(
+                file,
+                geometry,
+                l1,
+                map,
+                refcounts,
+                allocator,
+                barrier,
+                overlap,
+                snapshotPlaces,
+                passedDiscards,
+                bitmaps,
+                diskSize);
         Preallocator preallocator = new Preallocator(
                 geometry, header.version(), layer.data(), writableMap, clusters, barrier, this::changing);
         this.resizer = new Resizer(
@@ -333,10 +335,6 @@ final class Qcow2Writing {
                 allocator.reclaimWherePossible();
             });
         });
-    }
-
-    private void allChanged() {
-        bitmaps.allChanged();
     }
 
     /** Writes to the image file what is no part of its map, durable on return. */

@@ -52,8 +52,7 @@ final class ResizeQemuTest {
         "'cluster_size=4k,compat=0.10', 8388608, 1000448, OFF",
         "'cluster_size=64k,extended_l2=on', 8388608, 1000448, OFF"
     })
-    void comesToWhatQemuMakes(String options, long before, long after, Preallocation preallocation)
-            throws IOException {
+    void comesToWhatQemuMakes(String options, long before, long after, Preallocation preallocation) throws IOException {
         Path ours = QemuTools.create(folder.resolve("ours"), before, options);
         QemuTools.edit(ours, "write -P 1 0 700k", "write -P 2 2M 500k", "write -z 200k 64k");
         Path theirs = Files.copy(ours, folder.resolve("theirs"));
@@ -265,8 +264,8 @@ final class ResizeQemuTest {
                 folder.resolve("image"), MIB, 4096, "xts", external ? EncryptedImages.DATA_FILE : null);
         byte[] disk = new byte[1_000_448];
         Arrays.fill(disk, (byte) 3);
-        try (DiskImage image = DiskImage.open(
-                file, EncryptedImages.options(), TestImages.environment(HostFiles.posix()))) {
+        try (DiskImage image =
+                DiskImage.open(file, EncryptedImages.options(), TestImages.environment(HostFiles.posix()))) {
             TestImages.write(image, 0, Arrays.copyOf(disk, 1 << 20));
             image.resize(1_000_448, true, Preallocation.OFF);
             image.resize(4 * MIB, false, preallocation);
@@ -323,8 +322,8 @@ final class ResizeQemuTest {
     void cachesAreSizedAnewFromWhatWasAsked() throws IOException {
         Path file = QemuTools.create(folder.resolve("image"), 8L << 30, "");
         CacheOptions two = new CacheOptions(2L << 20, null, null, null);
-        try (DiskImage image = DiskImage.open(
-                file, TestImages.withCaches(two, false), TestImages.environment(HostFiles.posix()))) {
+        try (DiskImage image =
+                DiskImage.open(file, TestImages.withCaches(two, false), TestImages.environment(HostFiles.posix()))) {
             List<String> sizes = new ArrayList<>();
             for (long gib : List.of(8, 32, 600, 4)) {
                 image.resize(gib << 30, true, Preallocation.OFF);
@@ -353,8 +352,8 @@ final class ResizeQemuTest {
         }
         QemuTools.edit(file, writes.toArray(String[]::new));
         CacheOptions caches = new CacheOptions(8L << 20, 4096L, null, null, packed);
-        try (DiskImage image = DiskImage.open(
-                file, TestImages.withCaches(caches, false), TestImages.environment(HostFiles.posix()))) {
+        try (DiskImage image =
+                DiskImage.open(file, TestImages.withCaches(caches, false), TestImages.environment(HostFiles.posix()))) {
             readAll(image, places);
             TestImages.write(image, places.get(3), new byte[] {99});
             TestImages.write(image, places.get(5) + (1 << 20), new byte[] {88});
