@@ -187,7 +187,7 @@ final class ResizeTest {
             int qemuEvery = recipe.dataFile() == DiskRecipe.DataFile.NONE ? 40 : Integer.MAX_VALUE;
             CrashVerifier verifier = new CrashVerifier(guest, files, options, qemuEvery, random);
             if (recipe.dataFile() == DiskRecipe.DataFile.RAW) {
-                verifier.alsoIn(folder.resolve(DiskRecipe.DATA_FILE));
+                verifier.alsoIn(folder.resolve(DiskRecipe.DATA_FILE), false);
             }
             int states = verifier.verify(Seeds.longRun() ? 600 : 120, Files.createDirectory(folder.resolve("state")));
             reporter.publishEntry("states", Integer.toString(states));
