@@ -115,8 +115,10 @@ final class DataStore {
      * @return whether they do, as they are: encrypted ones do not
      */
     boolean reserve(Preallocation mode, long hostOffset, long guestOffset, long lengthBytes) throws IOException {
-        if (mode == Preallocation.METADATA && !external && encrypted == null) {
-            zero(hostOffset, guestOffset, lengthBytes);
+        if (mode == Preallocation.METADATA && !external) {
+            if (encrypted == null) {
+                zero(hostOffset, guestOffset, lengthBytes);
+            }
             growTo(hostOffset + lengthBytes);
         } else {
             mode.allocate(file, hostOffset, lengthBytes);

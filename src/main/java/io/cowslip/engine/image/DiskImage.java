@@ -509,7 +509,8 @@ public final class DiskImage implements AutoCloseable {
      */
     public synchronized Snapshot createSnapshot(String name, long dateSeconds, int dateNanos) throws IOException {
         List<Snapshot> created = new ArrayList<>();
-        changeSnapshots(snapshots -> created.add(Snapshot.of(snapshots.create(name, dateSeconds, dateNanos))));
+        changeSnapshots(layer -> layer.changeSnapshots(
+                snapshots -> created.add(Snapshot.of(snapshots.create(name, dateSeconds, dateNanos)))));
         return created.getFirst();
     }
 
@@ -519,25 +520,32 @@ public final class DiskImage implements AutoCloseable {
      * @throws ImageException NOT_FOUND or READ_ONLY
      */
     public synchronized void deleteSnapshot(String idOrName) throws IOException {
-        changeSnapshots(snapshots -> snapshots.delete(idOrName));
+        changeSnapshots(layer -> layer.changeSnapshots(snapshots -> snapshots.delete(idOrName)));
     }
 
     /**
-     * Makes the disk what it was when the snapshot with this id or else this name was taken. The snapshot stays; what the
-     * disk held since is gone.
+     * Makes the disk what it was when the snapshot with this id or else this name was taken, and as large. The snapshot
+     * stays; what the disk held since is gone.
      *
-     * @throws ImageException NOT_FOUND; READ_ONLY; UNSUPPORTED_FEATURE when the disk had another size
+     * @throws ImageException NOT_FOUND; READ_ONLY; UNSUPPORTED_FEATURE for a disk of another size in an image of version 2;
+     *     INCONSISTENT_BITMAP when a bitmap cannot follow it
      */
     public synchronized void revert(String idOrName) throws IOException {
         changeCount.incrementAndGet();
         try {
-            changeSnapshots(snapshots -> snapshots.revert(idOrName));
+            changeSnapshots(layer -> layer.revert(idOrName, options.caches()));
         } finally {
             changeCount.incrementAndGet();
         }
     }
 
-    private void changeSnapshots(Qcow2Writing.SnapshotAction action) throws IOException {
+    /** What is done to an image that has snapshots. */
+    @FunctionalInterface
+    private interface SnapshotChange {
+        void make(Qcow2Layer layer) throws IOException;
+    }
+
+    private void changeSnapshots(SnapshotChange change) throws IOException {
         requireWritable();
         if (!(top instanceof Qcow2Layer layer)) {
             throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image cannot have snapshots");
@@ -547,8 +555,9 @@ public final class DiskImage implements AutoCloseable {
             changes.awaitThoseBegun();
             reads.hold();
             requests.awaitThoseBegun();
-            layer.changeSnapshots(action);
+            change.make(layer);
         } finally {
+            diskSize.set(layer.virtualSizeBytes());
             reads.release();
             changes.release();
         }

@@ -134,11 +134,14 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     /** Makes a smaller size true, durably. No request is in flight. */
     Clipping shrink(long newBytes, CacheChange change) throws IOException;
 
-    /** What a disk has lost that has become smaller. */
+    /** What a disk has lost that has become smaller. Both happen beside requests. */
     @FunctionalInterface
     interface Clipping {
-        /** Lets go of it, beside requests. */
+        /** Lets go of it. */
         void release() throws IOException;
+
+        /** Gives space at the file's end back, once the requests are over that began before the release ended. */
+        default void trim() throws IOException {}
     }
 
     /** Refuses {@code lazy-refcounts} where the image cannot have them. */

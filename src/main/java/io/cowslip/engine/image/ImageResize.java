@@ -118,7 +118,11 @@ final class ImageResize {
     private void shrink(long newBytes) throws IOException {
         CacheChange change = layer.prepareResize(caches, newBytes);
         try {
-            clip(newBytes, change).release();
+            ImageLayer.Clipping clipping = clip(newBytes, change);
+            clipping.release();
+            changes.awaitThoseBegun();
+            requests.awaitThoseBegun();
+            clipping.trim();
         } finally {
             finish(change);
         }

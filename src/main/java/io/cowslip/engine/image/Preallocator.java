@@ -6,7 +6,10 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.format.SubclusterBitmap;
 import java.io.IOException;
+<<<<<<< HEAD
 import org.jspecify.annotations.Nullable;
+=======
+>>>>>>> resize2
 
 /**
  * Gives clusters of a disk their places before anybody writes them; they go on reading as zeros. For a part of the disk
@@ -51,7 +54,7 @@ final class Preallocator {
     private long step(long from, long endCluster, Preallocation mode) throws IOException {
         Step step = new Step(from);
         lock.during(() -> step.begin(endCluster));
-        if (step.run != null) {
+        if (step.end > step.first) {
             boolean filled = false;
             try {
                 step.fill(mode);
@@ -63,31 +66,35 @@ final class Preallocator {
             }
             lock.during(step::publish);
         }
-        return step.end();
+        return step.end;
     }
 
     /** Some clusters that follow each other and lie in one slice. */
     private final class Step {
         private long first;
-        private ClusterAllocator.@Nullable Run run;
+        private long end;
+        private long hostOffset;
         private boolean readsAsZeros;
 
         Step(long first) {
             this.first = first;
+            this.end = first;
         }
 
         void begin(long endCluster) throws IOException {
             map.prepare(first);
-            long end = Math.min(endCluster, map.sliceEnd(first));
-            while (first < end && hasPlace(first)) {
+            long most = Math.min(endCluster, map.sliceEnd(first));
+            while (first < most && hasPlace(first)) {
                 first++;
             }
-            long free = first;
-            while (free < end && !hasPlace(free)) {
-                free++;
+            end = first;
+            while (end < most && !hasPlace(end)) {
+                end++;
             }
-            if (first < free) {
-                run = clusters.allocateFor(first, (int) (free - first));
+            if (first < end) {
+                ClusterAllocator.Run run = clusters.allocateFor(first, (int) (end - first));
+                hostOffset = run.hostOffset();
+                end = first + run.clusters();
             }
         }
 
@@ -97,11 +104,11 @@ final class Preallocator {
         }
 
         void fill(Preallocation mode) throws IOException {
-            long lengthBytes = (long) run.clusters() << geometry.clusterBits();
+            long lengthBytes = end - first << geometry.clusterBits();
             long guestOffset = first << geometry.clusterBits();
-            readsAsZeros = data.reserve(mode, run.hostOffset(), guestOffset, lengthBytes);
+            readsAsZeros = data.reserve(mode, hostOffset, guestOffset, lengthBytes);
             if (!readsAsZeros && version == 2) {
-                data.zero(run.hostOffset(), guestOffset, lengthBytes);
+                data.zero(hostOffset, guestOffset, lengthBytes);
                 readsAsZeros = true;
             }
             barrier.newDataWritten(lengthBytes);
@@ -112,7 +119,7 @@ final class Preallocator {
             try {
                 barrier.requireSound();
                 map.prepare(first);
-                for (; published < run.clusters(); published++) {
+                for (; first + published < end; published++) {
                     publish(first + published, L2Entry.ofCopiedData(hostOffset(published)));
                 }
             } finally {
@@ -130,17 +137,14 @@ final class Preallocator {
         }
 
         void giveBackFrom(int index) {
-            if (index < run.clusters()) {
-                clusters.giveBack(new ClusterAllocator.Run(hostOffset(index), run.clusters() - index));
+            int rest = (int) (end - first) - index;
+            if (rest > 0) {
+                clusters.giveBack(new ClusterAllocator.Run(hostOffset(index), rest));
             }
         }
 
         private long hostOffset(int index) {
-            return run.hostOffset() + ((long) index << geometry.clusterBits());
-        }
-
-        long end() {
-            return run == null ? first : first + run.clusters();
+            return hostOffset + ((long) index << geometry.clusterBits());
         }
     }
 }

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
 
 /** An open qcow2 file: map, then act. Reading is here; what changes metadata is in {@link Qcow2Writing}. */
 final class Qcow2Layer implements ImageLayer {
+    private static final long NOTHING_KEPT = 0;
+
     private final HostFile file;
     private final DataStore data;
     private final ImageGeometry geometry;
@@ -375,7 +377,7 @@ final class Qcow2Layer implements ImageLayer {
         if (wanted.equals(budget)) {
             return CacheChange.NONE;
         }
-        return new Qcow2CacheChange(wanted, newL2Cache(wanted, map.source()), 0);
+        return emptyCaches(wanted, geometryNow());
     }
 
     @Override
@@ -430,10 +432,18 @@ final class Qcow2Layer implements ImageLayer {
     public Clipping shrink(long newBytes, CacheChange change) throws IOException {
         Qcow2CacheChange caching = (Qcow2CacheChange) change;
         ClippedClusters clipped = writable().clip(newBytes, caching::replaceSlices);
-        return () -> {
-            data.cut(newBytes);
-            caching.replaceRefcountCache();
-            writable().release(clipped);
+        return new Clipping() {
+            @Override
+            public void release() throws IOException {
+                data.cut(newBytes);
+                caching.replaceRefcountCache();
+                writable().release(clipped);
+            }
+
+            @Override
+            public void trim() throws IOException {
+                writable().trimFile();
+            }
         };
     }
 
@@ -445,11 +455,46 @@ final class Qcow2Layer implements ImageLayer {
                     file.path(),
                     "an image with an external data file cannot have snapshots");
         }
-        Qcow2CacheChange change = new Qcow2CacheChange(budget, newL2Cache(budget, map.source()), 0);
+        Qcow2CacheChange change = emptyCaches(budget, geometryNow());
         try {
             writable().changeSnapshots(action, change::replaceSlices);
         } finally {
             change.finish();
+        }
+    }
+
+    private Qcow2CacheChange emptyCaches(CacheBudget newBudget, ImageGeometry newGeometry) throws ImageException {
+        return new Qcow2CacheChange(
+                newBudget, caches.create(newBudget, newGeometry, map.source(), l2Counters), NOTHING_KEPT);
+    }
+
+    /**
+     * Goes back to a snapshot, whose disk may have another size.
+     *
+     * @param options what cache sizes are asked for
+     */
+    void revert(String idOrName, CacheOptions options) throws IOException {
+        Long diskBytes = SnapshotReader.diskBytesOf(idOrName, file);
+        if (diskBytes == null || diskBytes == diskSize.bytes()) {
+            changeSnapshots(snapshots -> snapshots.revert(idOrName));
+            return;
+        }
+        ImageGeometry next = geometry.withVirtualSizeBytes(diskBytes);
+        Qcow2CacheChange resized = emptyCaches(CacheBudget.of(options, next), next);
+        Qcow2CacheChange asBefore = null;
+        try {
+            Qcow2CacheChange unlessDone = emptyCaches(budget, geometryNow());
+            asBefore = unlessDone;
+            writable()
+                    .changeSnapshots(
+                            snapshots -> snapshots.revert(idOrName),
+                            () -> (diskSize.bytes() == diskBytes ? resized : unlessDone).replaceSlices());
+            resized.replaceRefcountCache();
+        } finally {
+            resized.finish();
+            if (asBefore != null) {
+                asBefore.finish();
+            }
         }
     }
 
@@ -459,7 +504,7 @@ final class Qcow2Layer implements ImageLayer {
         private final long endOfKept;
         private @Nullable L2SliceCache replaced;
 
-        /** @param endOfKept the guest cluster up to which cached slices go on to hold; 0: none does */
+        /** @param endOfKept the guest cluster up to which cached slices go on to hold; or {@link #NOTHING_KEPT} */
         Qcow2CacheChange(CacheBudget wanted, L2SliceCache prepared, long endOfKept) {
             this.wanted = wanted;
             this.prepared = prepared;
@@ -484,7 +529,9 @@ final class Qcow2Layer implements ImageLayer {
 
         /** Nothing of the old slices is newer than the file. */
         void replaceSlices() {
-            prepared.takeOver(map.slices(), endOfKept);
+            if (endOfKept != NOTHING_KEPT) {
+                prepared.takeOver(map.slices(), endOfKept);
+            }
             replaced = map.replaceSlices(prepared);
             budget = wanted;
         }

@@ -98,18 +98,6 @@ final class Qcow2Writing {
                 reservations,
                 barrier,
                 passedDiscards);
-        this.snapshots = new Snapshots(
-                file,
-                geometry,
-                l1,
-                map,
-                refcounts,
-                allocator,
-                barrier,
-                overlap,
-                snapshotPlaces,
-                passedDiscards,
-                this::allChanged);
         try {
             BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
             this.bitmaps = Bitmaps.writable(
@@ -122,10 +110,38 @@ final class Qcow2Writing {
             refcounts.cache().close();
             throw refused;
         }
+        this.snapshots = new Snapshots(
+                file,
+                geometry,
+                l1,
+                map,
+                refcounts,
+                allocator,
+                barrier,
+                overlap,
+                snapshotPlaces,
+                passedDiscards,
+                bitmaps,
+                diskSize);
         Preallocator preallocator = new Preallocator(
                 geometry, header.version(), layer.data(), writableMap, clusters, barrier, this::changing);
         this.resizer = new Resizer(
+<<<<<<< HEAD
                 header, layer, l1, map, refcounts, allocator, barrier, overlap, bitmaps, preallocator, this::changing);
+=======
+                header,
+                layer,
+                l1,
+                map,
+                refcounts,
+                allocator,
+                barrier,
+                overlap,
+                bitmaps,
+                writableMap,
+                preallocator,
+                this::changing);
+>>>>>>> resize2
     }
 
     private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {
@@ -325,10 +341,6 @@ final class Qcow2Writing {
         });
     }
 
-    private void allChanged() {
-        bitmaps.allChanged();
-    }
-
     /** Writes to the image file what is no part of its map, durable on return. */
     void writeDurably(long hostOffset, byte[] bytes) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(bytes.length)) {
@@ -419,7 +431,12 @@ final class Qcow2Writing {
     void release(@Nullable ClippedClusters clipped) throws IOException {
         if (clipped != null) {
             clipped.release(this::changing);
+            changing(() -> resizer.moveTablesDown(diskSize.bytes()));
         }
+    }
+
+    /** As {@link Resizer#trimFile}. */
+    void trimFile() throws IOException {
         changing(resizer::trimFile);
     }
 

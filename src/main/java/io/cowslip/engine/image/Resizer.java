@@ -47,6 +47,7 @@ final class Resizer {
     private final WriteBarrier barrier;
     private final MetadataOverlap overlap;
     private final Bitmaps bitmaps;
+    private final WritableMap writableMap;
     private final Preallocator preallocator;
     private final MetadataLock lock;
 
@@ -60,6 +61,7 @@ final class Resizer {
             WriteBarrier barrier,
             MetadataOverlap overlap,
             Bitmaps bitmaps,
+            WritableMap writableMap,
             Preallocator preallocator,
             MetadataLock lock) {
         this.file = layer.file();
@@ -74,6 +76,7 @@ final class Resizer {
         this.barrier = barrier;
         this.overlap = overlap;
         this.bitmaps = bitmaps;
+        this.writableMap = writableMap;
         this.preallocator = preallocator;
         this.lock = lock;
     }
@@ -118,16 +121,21 @@ final class Resizer {
         if (entries <= old.entryCount()) {
             return;
         }
-        List<ClusterAllocator.Run> taken = new ArrayList<>();
+        moveTable(Arrays.copyOf(old.entries(), entries), allocateTable(entries));
+    }
+
+    /** The same in other clusters, which are its own already. */
+    private void moveTable(long[] entries, ClusterAllocator.Run run) throws IOException {
+        ResidentTable old = l1.table();
         boolean done = false;
         try {
-            ResidentTable next = writeTable(Arrays.copyOf(old.entries(), entries), taken);
-            barrier.publishL1Table(entries, next.hostOffset());
+            ResidentTable next = writeTable(entries, run);
+            barrier.publishL1Table(entries.length, next.hostOffset());
             done = true;
             use(next);
         } finally {
             if (!done) {
-                taken.forEach(allocator::giveBack);
+                allocator.giveBack(run);
             }
         }
         if (old.lengthBytes() > 0) {
@@ -135,14 +143,17 @@ final class Resizer {
         }
     }
 
-    /** An L1 table in clusters of its own, which join {@code taken}; all of it is durable when this returns. */
-    private ResidentTable writeTable(long[] entries, List<ClusterAllocator.Run> taken) throws IOException {
+    private ClusterAllocator.Run allocateTable(int entries) throws IOException {
+        return allocator.allocateAll(
+                (int) (geometry.roundUpToCluster((long) entries * Long.BYTES) >>> geometry.clusterBits()));
+    }
+
+    /** An L1 table in clusters of its own; all that is known is durable when this returns. */
+    private ResidentTable writeTable(long[] entries, ClusterAllocator.Run run) throws IOException {
         MemorySegment bytes = MemorySegment.ofArray(new byte[entries.length * Long.BYTES]);
         MemorySegment.copy(entries, 0, bytes, BigEndian.LONG, 0, entries.length);
-        int clusters = (int) (geometry.roundUpToCluster(bytes.byteSize()) >>> geometry.clusterBits());
-        ClusterAllocator.Run run = allocator.allocateAll(clusters);
-        taken.add(run);
-        barrier.writeTable(MetadataKind.ACTIVE_L1, run.hostOffset(), bytes, (long) clusters << geometry.clusterBits());
+        barrier.writeTable(
+                MetadataKind.ACTIVE_L1, run.hostOffset(), bytes, (long) run.clusters() << geometry.clusterBits());
         barrier.commit(refcounts);
         return ResidentTable.read("L1 table", file, run.hostOffset(), entries.length);
     }
@@ -210,7 +221,8 @@ final class Resizer {
                 done = true;
                 return null;
             }
-            ResidentTable table = writeTable(kept, taken);
+            taken.add(allocateTable(kept.length));
+            ResidentTable table = writeTable(kept, taken.getLast());
             bitmaps.resize(newBytes);
             barrier.publishDisk(newBytes, kept.length, table.hostOffset());
             done = true;
@@ -245,6 +257,22 @@ final class Resizer {
             l1Entries[index] = L1Entry.ofCopiedTable(run.hostOffset());
             return true;
         }
+    }
+
+    /**
+     * Moves the tables that became smaller to where there is room now: while they were made there may have been none but
+     * at the file's end, which they would keep there.
+     */
+    void moveTablesDown(long diskBytes) throws IOException {
+        ResidentTable table = l1.table();
+        ClusterAllocator.Run run = allocateTable(table.entryCount());
+        if (run.hostOffset() < table.hostOffset()) {
+            moveTable(table.entries(), run);
+        } else {
+            allocator.giveBack(run);
+        }
+        writableMap.moveTableDown(diskBytes - 1 >>> geometry.clusterBits());
+        barrier.commit(refcounts);
     }
 
     /** Lets go of refcount blocks that count nothing, and ends the file after its last cluster in use. */

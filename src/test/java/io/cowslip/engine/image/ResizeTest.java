@@ -20,8 +20,11 @@ import io.cowslip.testing.TestImages;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Tag;
@@ -128,7 +131,22 @@ final class ResizeTest {
             int sizeBytes = otherSize(guest, recipe, random);
             guest.resize(sizeBytes, preallocation(guest.sizeBytes() < sizeBytes, random));
             guest.read(0, guest.sizeBytes());
+            if (!taken.isEmpty() && random.nextInt(3) == 0) {
+                revert(guest, random);
+            }
         }
+    }
+
+    /** The disk takes the snapshot's size. */
+    private void revert(GuestSession guest, SplittableRandom random) throws IOException {
+        List<String> names = new ArrayList<>(taken.keySet());
+        String name = names.get(random.nextInt(names.size()));
+        byte[] then = Objects.requireNonNull(taken.get(name));
+        guest.image().revert(name);
+        guest.model().resize(then.length);
+        guest.model().write(0, then);
+        guest.read(0, then.length);
+        assertThat(guest.image().virtualSizeBytes()).isEqualTo(then.length);
     }
 
     private static Preallocation preallocation(boolean grows, SplittableRandom random) {
@@ -169,7 +187,7 @@ final class ResizeTest {
             int qemuEvery = recipe.dataFile() == DiskRecipe.DataFile.NONE ? 40 : Integer.MAX_VALUE;
             CrashVerifier verifier = new CrashVerifier(guest, files, options, qemuEvery, random);
             if (recipe.dataFile() == DiskRecipe.DataFile.RAW) {
-                verifier.alsoIn(folder.resolve(DiskRecipe.DATA_FILE));
+                verifier.alsoIn(folder.resolve(DiskRecipe.DATA_FILE), false);
             }
             int states = verifier.verify(Seeds.longRun() ? 600 : 120, Files.createDirectory(folder.resolve("state")));
             reporter.publishEntry("states", Integer.toString(states));
