@@ -6,10 +6,6 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.format.SubclusterBitmap;
 import java.io.IOException;
-<<<<<<< HEAD
-import org.jspecify.annotations.Nullable;
-=======
->>>>>>> resize2
 
 /**
  * Gives clusters of a disk their places before anybody writes them; they go on reading as zeros. For a part of the disk

@@ -126,9 +126,6 @@ final class Qcow2Writing {
         Preallocator preallocator = new Preallocator(
                 geometry, header.version(), layer.data(), writableMap, clusters, barrier, this::changing);
         this.resizer = new Resizer(
-<<<<<<< HEAD
-                header, layer, l1, map, refcounts, allocator, barrier, overlap, bitmaps, preallocator, this::changing);
-=======
                 header,
                 layer,
                 l1,
@@ -141,7 +138,6 @@ final class Qcow2Writing {
                 writableMap,
                 preallocator,
                 this::changing);
->>>>>>> resize2
     }
 
     private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {
