@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.endsWith;
-import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.hasKey;
 import static org.hamcrest.Matchers.hasSize;
@@ -128,7 +127,8 @@ class VolumeContractTest extends RunningService {
     @Test
     void placesOverABackingFile() {
         json("{\"virtual-size\": \"1M\"}").put("/volumes/v/below.qcow2").then().statusCode(201);
-        String over = "{\"backing-file\": \"below.qcow2\", \"backing-format\": \"qcow2\", \"preallocation\": \"metadata\"";
+        String over =
+                "{\"backing-file\": \"below.qcow2\", \"backing-format\": \"qcow2\", \"preallocation\": \"metadata\"";
         problem(json(over + "}").put("/volumes/v/over.qcow2"), 400, "invalid-option")
                 .body("option", equalTo("preallocation"))
                 .body("detail", containsString("extended-l2"));

@@ -91,9 +91,7 @@ final class CreateChecks {
                     "preallocation is \"metadata\" for a raw image, which has none; it may be \"off\", \"falloc\" or"
                             + " \"full\"");
         }
-        if (options.preallocation() != Preallocation.OFF
-                && options.backingFile() != null
-                && !options.extendedL2()) {
+        if (options.preallocation() != Preallocation.OFF && options.backingFile() != null && !options.extendedL2()) {
             throw ImageException.invalidOption(
                     "preallocation",
                     "preallocation is \"" + options.preallocation().wireName()
