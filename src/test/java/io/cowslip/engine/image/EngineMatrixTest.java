@@ -107,7 +107,8 @@ final class EngineMatrixTest {
         if (wanted.encryption() == MatrixCase.Encryption.LUKS) {
             options = options.withEncrypt(NewEncryption.of(Secret.of(MatrixCase.SECRET), LUKS_ITERATIONS));
         }
-        ImageCreator.create(new MatrixTools(wanted, own).image(), options, TestImages.environment(new UnsyncedHostFiles()));
+        ImageCreator.create(
+                new MatrixTools(wanted, own).image(), options, TestImages.environment(new UnsyncedHostFiles()));
     }
 
     private static MatrixTools.Contents fill(

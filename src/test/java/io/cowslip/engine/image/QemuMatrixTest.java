@@ -66,8 +66,8 @@ final class QemuMatrixTest {
             throws IOException {
         GuestSession.Disk image =
                 new GuestSession.Disk(disk.tools().image(), wanted.clusterBytes(), wanted.discardKeepsData());
-        try (GuestSession guest =
-                GuestSession.open(image, options(wanted), TestImages.environment(new UnsyncedHostFiles()), disk.model())) {
+        try (GuestSession guest = GuestSession.open(
+                image, options(wanted), TestImages.environment(new UnsyncedHostFiles()), disk.model())) {
             guest.read(0, guest.sizeBytes());
             if (wanted.isWritable()) {
                 new GuestOperations(guest, random, wanted.longestBytes()).run(20, MIX);
