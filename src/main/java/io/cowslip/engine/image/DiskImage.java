@@ -57,7 +57,7 @@ public final class DiskImage implements AutoCloseable {
         this.top = top;
         this.options = options;
         this.transferable = !top.isWritable();
-        top.followDiscards(options);
+        top.followWrites(options);
     }
 
     /**
@@ -248,7 +248,7 @@ public final class DiskImage implements AutoCloseable {
             throw ImageException.invalidOption("read-only", "read-only must be true while snapshot is given");
         }
         WriteOptions.check(wanted);
-        top.requireGuardsPossible(wanted);
+        top.requirePossible(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
             endTransfersAndReopen(wanted);
@@ -263,7 +263,7 @@ public final class DiskImage implements AutoCloseable {
             }
             top.guard(wanted);
             options = wanted;
-            top.followDiscards(wanted);
+            top.followWrites(wanted);
         } finally {
             awaitAllBegun();
             prepared.forEach(CacheChange::finish);
@@ -398,7 +398,7 @@ public final class DiskImage implements AutoCloseable {
         HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE, wanted.pageCache());
         try {
             top = openSameForWriting(file, wanted, old);
-            top.followDiscards(wanted);
+            top.followWrites(wanted);
         } catch (IOException | RuntimeException refused) {
             relock(old, file, refused);
             throw refused;
