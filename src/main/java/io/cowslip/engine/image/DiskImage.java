@@ -143,6 +143,14 @@ public final class DiskImage implements AutoCloseable {
         });
     }
 
+    /**
+     * Writes that begin and end at multiples of this cost least, in bytes: where they are compressed a cluster, of which
+     * a part would have to be merged with the rest; else 1.
+     */
+    public int writeUnitBytes() {
+        return options.writes().compress() ? Math.max(1, top.clusterBytes()) : 1;
+    }
+
     /** Makes the range read as zeros. Whole clusters keep their space in the file but need no data written. */
     public void zero(long guestOffset, long lengthBytes) throws IOException {
         changing(guestOffset, lengthBytes, layer -> layer.zero(guestOffset, lengthBytes, false));
