@@ -65,7 +65,7 @@ final class CompressingWrites {
         }
         long most = Math.max(BATCH_BYTES, (long) FEWEST_IN_BATCH << geometry.clusterBits());
         long length = Math.min(from.byteSize(), most);
-        boolean toEnd = guestOffset + length == geometry.virtualSizeBytes();
+        boolean toEnd = guestOffset + length == layer.virtualSizeBytes();
         return from.asSlice(0, toEnd ? length : geometry.clusterStart(length));
     }
 

@@ -91,6 +91,11 @@ final class WritableMap {
         }
     }
 
+    /** Makes everything published so far durable. */
+    void commit() throws IOException {
+        barrier.commit(refcounts);
+    }
+
     private long newTable() throws IOException {
         return newTable(host -> file.zero(host, geometry.clusterBytes()));
     }
@@ -123,6 +128,23 @@ final class WritableMap {
         long ownTable = newTable(host -> copyTable(sharedTable, host));
         l1.set(index, L1Entry.ofCopiedTable(ownTable));
         allocator.free(sharedTable, geometry.clusterBytes(), false);
+    }
+
+    /** Moves the L2 table of {@code guestCluster} to where there is room before it, if there is any. */
+    void moveTableDown(long guestCluster) throws IOException {
+        int index = map.l1Index(guestCluster);
+        long old = L1Entry.tableOffset(l1.entry(index));
+        if (old == 0 || !L1Entry.isCopied(l1.entry(index))) {
+            return;
+        }
+        barrier.commit(refcounts);
+        long moved = newTable(host -> copyTable(old, host));
+        if (moved < old) {
+            l1.set(index, L1Entry.ofCopiedTable(moved));
+            allocator.free(old, geometry.clusterBytes(), true);
+        } else {
+            allocator.giveBack(new ClusterAllocator.Run(moved, 1));
+        }
     }
 
     private void copyTable(long fromHost, long toHost) throws IOException {
