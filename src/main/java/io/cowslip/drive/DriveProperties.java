@@ -98,7 +98,10 @@ public record DriveProperties(
                             Objects.requireNonNullElse(discard, otherwise.discard()),
                             cacheDirect == null ? otherwise.cacheDirect() : cacheDirect,
                             null)
-                    .withWrites(compress == null ? otherwise.writes() : otherwise.writes().withCompress(compress))
+                    .withWrites(
+                            compress == null
+                                    ? otherwise.writes()
+                                    : otherwise.writes().withCompress(compress))
                     .withLazyRefcounts(lazyRefcounts == null ? otherwise.lazyRefcounts() : lazyRefcounts)
                     .withOverlapCheck(
                             overlapCheck == null

@@ -18,9 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record WriteLayerOptions(
-        @JsonProperty("compress")
-        @Schema(description = ABOUT_COMPRESS)
-        @Nullable
+        @JsonProperty("compress") @Schema(description = ABOUT_COMPRESS) @Nullable
         Boolean compress,
 
         @JsonProperty(DETECT_ZEROES)

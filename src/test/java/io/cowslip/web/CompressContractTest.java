@@ -68,7 +68,8 @@ class CompressContractTest extends RunningService {
                 .statusCode(200);
         patch("{\"compress\": null}").then().statusCode(200).body("compress", equalTo(false));
         given().delete("/drives/disk").then().statusCode(204);
-        assertThat(QemuTools.compressedClusters(root().resolve("c/switch.qcow2"))).isEqualTo(1);
+        assertThat(QemuTools.compressedClusters(root().resolve("c/switch.qcow2")))
+                .isEqualTo(1);
     }
 
     @Test

@@ -100,8 +100,7 @@ final class CompressingWrites {
         int index = from;
         while (index < end) {
             int next = index;
-            CompressedWriter.Begun write =
-                    writing.step(() -> writer.begin(firstCluster + next, packed, next, end));
+            CompressedWriter.Begun write = writing.step(() -> writer.begin(firstCluster + next, packed, next, end));
             store(write);
             index += write.clusters();
         }

@@ -43,8 +43,7 @@ final class PackedClusters implements AutoCloseable {
         return packed;
     }
 
-    private void packOne(
-            ClusterCodec codec, MemorySegment plain, int clusterBytes, boolean zeroClusters, int index) {
+    private void packOne(ClusterCodec codec, MemorySegment plain, int clusterBytes, boolean zeroClusters, int index) {
         long from = (long) index * clusterBytes;
         long to = Math.min(from + clusterBytes, plain.byteSize());
         if (zeroClusters && ZeroDetection.isZero(plain, from, to)) {

@@ -144,7 +144,8 @@ final class RawLayer implements ImageLayer {
     public void requirePossible(ImageOptions options) throws ImageException {
         if (!options.readOnly() && options.writes().compress()) {
             throw ImageException.invalidOption(
-                    "compress", "compress is true, but the image is raw and has nothing compressed; leave compress out");
+                    "compress",
+                    "compress is true, but the image is raw and has nothing compressed; leave compress out");
         }
     }
 

@@ -117,7 +117,8 @@ final class CompressedGuestTest {
     private static void requireSameCount(Path file) throws IOException {
         long counted = QemuTools.compressedClusters(file);
         try (DiskImage image = TestImages.openReadOnly(file)) {
-            Assertions.assertThat(image.check(CheckObserver.NONE).compressedClusters()).isEqualTo(counted);
+            Assertions.assertThat(image.check(CheckObserver.NONE).compressedClusters())
+                    .isEqualTo(counted);
         }
     }
 }

@@ -67,9 +67,7 @@ final class CompressedWritesTest {
             write(image, 62 * CLUSTER, text(2 * CLUSTER - 1536, 8, 1));
         }
         assertThat(QemuTools.compressedClusters(file)).isEqualTo(2);
-        ImageAssertions.assertThat(file)
-                .passesQemuCheck()
-                .holdsForQemu(ModelDisk.of(model.read(0, DISK - 1536)));
+        ImageAssertions.assertThat(file).passesQemuCheck().holdsForQemu(ModelDisk.of(model.read(0, DISK - 1536)));
     }
 
     @Test
@@ -127,9 +125,8 @@ final class CompressedWritesTest {
             write(image, 5 * CLUSTER - 2000, text(4000, 8, 7));
         }
         assertSound(5);
-        List<QemuTools.MapEntry> data = QemuTools.map(file).stream()
-                .filter(QemuTools.MapEntry::data)
-                .toList();
+        List<QemuTools.MapEntry> data =
+                QemuTools.map(file).stream().filter(QemuTools.MapEntry::data).toList();
         assertThat(data.stream().mapToLong(QemuTools.MapEntry::length).sum()).isEqualTo(6 * CLUSTER);
     }
 
@@ -235,15 +232,17 @@ final class CompressedWritesTest {
             refused("another file", () -> image.reconfigure(compressing()));
             TestImages.write(image, 0, new byte[] {1});
         }
-        try (DiskImage image = DiskImage.open(raw, compressing().withFormat(ImageFormat.RAW).withReadOnly(true),
-                TestEnvironments.plain())) {
+        try (DiskImage image = DiskImage.open(
+                raw, compressing().withFormat(ImageFormat.RAW).withReadOnly(true), TestEnvironments.plain())) {
             refused("raw", () -> image.reconfigure(image.options().withReadOnly(false)));
             assertThat(TestImages.read(image, 0, 1)).containsExactly(0);
         }
     }
 
     private void refuses(Path image, ImageOptions options, String why) {
-        refused(why, () -> DiskImage.open(image, options, TestEnvironments.plain()).close());
+        refused(
+                why,
+                () -> DiskImage.open(image, options, TestEnvironments.plain()).close());
     }
 
     private static void refused(String why, org.assertj.core.api.ThrowableAssert.ThrowingCallable call) {
@@ -287,7 +286,8 @@ final class CompressedWritesTest {
                         int cluster = round * writers + mine;
                         byte[] bytes = text(4096, 8, cluster);
                         TestImages.write(image, cluster * 4096L, bytes);
-                        assertThat(TestImages.read(image, cluster * 4096L, 4096)).isEqualTo(bytes);
+                        assertThat(TestImages.read(image, cluster * 4096L, 4096))
+                                .isEqualTo(bytes);
                     }
                     return null;
                 });

@@ -49,8 +49,8 @@ final class HostFailureTest {
             DiskRecipe.Made made = recipe.make(folder, random);
             CrashingHostFiles memory = new CrashingHostFiles();
             FaultyHostFiles files = new FaultyHostFiles(memory);
-            ImageOptions options = TestImages.smallestCaches(512)
-                    .withWrites(WriteOptions.DEFAULTS.withCompress(random.nextBoolean()));
+            ImageOptions options =
+                    TestImages.smallestCaches(512).withWrites(WriteOptions.DEFAULTS.withCompress(random.nextBoolean()));
             GuestSession guest =
                     GuestSession.open(made.disk(), options, TestImages.environment(files), made.model(), memory);
             boolean lostTrack;

@@ -63,9 +63,7 @@ enum PowerCutWorkload {
         }
     },
     COMPRESSED_FROM_RAW(
-            DiskRecipe.plain(4096, 200 << 10, 10)
-                    .withRefcountBits(2)
-                    .over(new DiskRecipe.Layer(0, 150 << 10, false)),
+            DiskRecipe.plain(4096, 200 << 10, 10).withRefcountBits(2).over(new DiskRecipe.Layer(0, 150 << 10, false)),
             mix(1, 12, 2, 2, 3, 0),
             50,
             3) {
@@ -74,8 +72,7 @@ enum PowerCutWorkload {
             return compressing(super.options());
         }
     },
-    COMPRESSED_SUBCLUSTERS(
-            DiskRecipe.plain(16384, 400 << 10, 12).withExtendedL2(), mix(1, 14, 3, 3, 3, 0), 50, 3) {
+    COMPRESSED_SUBCLUSTERS(DiskRecipe.plain(16384, 400 << 10, 12).withExtendedL2(), mix(1, 14, 3, 3, 3, 0), 50, 3) {
         @Override
         ImageOptions options() {
             return compressing(super.options());

@@ -94,7 +94,8 @@ class WriteOptionsTest {
     @Test
     void unmappingNeedsDiscards() {
         Path file = QemuTools.create(folder.resolve("image"), CLUSTER, "");
-        ImageOptions refused = discarding(DiscardMode.IGNORE, new WriteOptions(false, DetectZeroes.UNMAP, null, true, false));
+        ImageOptions refused =
+                discarding(DiscardMode.IGNORE, new WriteOptions(false, DetectZeroes.UNMAP, null, true, false));
         assertThatThrownBy(() -> DiskImage.open(file, refused, TestEnvironments.plain()))
                 .isInstanceOf(ImageException.class)
                 .hasMessageContaining("detect-zeroes");
@@ -159,9 +160,11 @@ class WriteOptionsTest {
         Path file = QemuTools.create(folder.resolve("image"), 4 * CLUSTER, "");
         QemuTools.edit(file, "write -P 2 0 256k");
         CountingHostFiles files = new CountingHostFiles();
-        ImageOptions silent = discarding(DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.OFF, false, true, false));
+        ImageOptions silent =
+                discarding(DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.OFF, false, true, false));
         try (DiskImage image = DiskImage.open(file, silent, TestImages.environment(files))) {
-            image.reconfigure(discarding(DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.UNMAP, true, true, false)));
+            image.reconfigure(
+                    discarding(DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.UNMAP, true, true, false)));
             TestImages.write(image, 0, new byte[CLUSTER]);
         }
         assertThat(files.punches()).isEqualTo(1);
