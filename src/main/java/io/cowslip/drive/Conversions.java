@@ -10,6 +10,7 @@ import io.cowslip.engine.image.ImageCreator;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.NewEncryption;
+import io.cowslip.engine.image.WriteOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -57,7 +58,7 @@ public final class Conversions {
         try (PendingVolume pending = PendingVolume.of(opener.root(), target.file(), random.nextLong())) {
             CreateOptions options = options(target, source).withEncrypt(encryption);
             create(pending, options);
-            try (DiskImage disk = DiskImage.open(pending.file(), openOptions(options), opener.environment())) {
+            try (DiskImage disk = DiskImage.open(pending.file(), openOptions(options, target.compress()), opener.environment())) {
                 DiskCopy.copy(source, disk, observer);
                 disk.flush();
             }
@@ -84,10 +85,11 @@ public final class Conversions {
         }
     }
 
-    private static ImageOptions openOptions(CreateOptions options) {
+    private static ImageOptions openOptions(CreateOptions options, boolean compress) {
         NewEncryption encryption = options.encrypt();
         return ImageOptions.defaults()
                 .withFormat(options.format())
+                .withWrites(WriteOptions.DEFAULTS.withCompress(compress))
                 .withEncrypt(
                         encryption == null
                                 ? null
