@@ -67,7 +67,10 @@ record NewConversion(
             VolumeRequest wanted = volume == null ? VolumeRequest.DEFAULTS : volume;
             NewVolumeEncryption encryption = wanted.encrypt();
             return new Conversion.Target(
-                    file, wanted.options(), Boolean.TRUE.equals(compress), encryption == null ? null : encryption.options());
+                    file,
+                    wanted.options(),
+                    Boolean.TRUE.equals(compress),
+                    encryption == null ? null : encryption.options());
         }
     }
 

@@ -59,7 +59,9 @@ class DiskCopyTest {
             }
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(
-                    recipe + " to " + options + (compress ? ", compressed: " : ": ") + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
+                    recipe + " to " + options + (compress ? ", compressed: " : ": ") + e.getMessage() + "; "
+                            + Seeds.replay(getClass(), seed),
+                    e);
         }
     }
 
@@ -95,8 +97,7 @@ class DiskCopyTest {
         Path to = folder.resolve("copy");
         ImageCreator.create(to, options, environment);
         try (DiskImage source = DiskImage.open(from, TestImages.readOnly(), environment);
-                DiskImage target =
-                        DiskImage.open(to, targetOptions(options.format(), compress), environment)) {
+                DiskImage target = DiskImage.open(to, targetOptions(options.format(), compress), environment)) {
             AtomicLong done = new AtomicLong();
             DiskCopy.copy(source, target, (doneBytes, totalBytes) -> {
                 assertThat(doneBytes).isLessThanOrEqualTo(totalBytes);
@@ -108,9 +109,7 @@ class DiskCopyTest {
     }
 
     private static ImageOptions targetOptions(ImageFormat format, boolean compress) {
-        return ImageOptions.defaults()
-                .withFormat(format)
-                .withWrites(WriteOptions.DEFAULTS.withCompress(compress));
+        return ImageOptions.defaults().withFormat(format).withWrites(WriteOptions.DEFAULTS.withCompress(compress));
     }
 
     @Test
