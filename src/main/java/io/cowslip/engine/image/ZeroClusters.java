@@ -75,9 +75,7 @@ final class ZeroClusters {
         if (placesNeeded.get() > 0) {
             Places made = target.growing(this::makePlaces);
             target.writeOffsetAndCount(
-                    HeaderLayout.REFCOUNT_TABLE_OFFSET,
-                    made.refcounts.tableOffset(),
-                    made.refcounts.tableClusters());
+                    HeaderLayout.REFCOUNT_TABLE_OFFSET, made.refcounts.tableOffset(), made.refcounts.tableClusters());
             current = made.found;
         }
         target.sync();
