@@ -58,7 +58,7 @@ public final class DiskImage implements AutoCloseable {
         this.diskSize = new DiskSize(top.virtualSizeBytes());
         this.options = options;
         this.transferable = !top.isWritable();
-        top.followDiscards(options);
+        top.followWrites(options);
     }
 
     /**
@@ -142,6 +142,14 @@ public final class DiskImage implements AutoCloseable {
                 ZeroDetection.write(layer, guestOffset, from, detection == DetectZeroes.UNMAP, requests);
             }
         });
+    }
+
+    /**
+     * Writes that begin and end at multiples of this cost least, in bytes: where they are compressed a cluster, of which
+     * a part would have to be merged with the rest; else 1.
+     */
+    public int writeUnitBytes() {
+        return options.writes().compress() ? Math.max(1, top.clusterBytes()) : 1;
     }
 
     /** Makes the range read as zeros. Whole clusters keep their space in the file but need no data written. */
@@ -243,7 +251,7 @@ public final class DiskImage implements AutoCloseable {
     public synchronized void reconfigure(ImageOptions wanted) throws IOException {
         FixedOptions.requireSame(options, wanted, top);
         WriteOptions.check(wanted);
-        top.requireGuardsPossible(wanted);
+        top.requirePossible(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
             endTransfersAndReopen(wanted);
@@ -258,7 +266,7 @@ public final class DiskImage implements AutoCloseable {
             }
             top.guard(wanted);
             options = wanted;
-            top.followDiscards(wanted);
+            top.followWrites(wanted);
         } finally {
             awaitAllBegun();
             prepared.forEach(CacheChange::finish);
@@ -374,7 +382,7 @@ public final class DiskImage implements AutoCloseable {
         try {
             top = openSameForWriting(file, wanted, old);
             diskSize.set(top.virtualSizeBytes());
-            top.followDiscards(wanted);
+            top.followWrites(wanted);
         } catch (IOException | RuntimeException refused) {
             relock(old, file, refused);
             throw refused;
