@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClusterEraser {
     private final ImageGeometry geometry;
+    private final DiskSize diskSize;
     private final int version;
     private final @Nullable ImageLayer backing;
     private final WritableMap map;
@@ -24,6 +25,7 @@ final class ClusterEraser {
 
     ClusterEraser(
             ImageGeometry geometry,
+            DiskSize diskSize,
             int version,
             @Nullable ImageLayer backing,
             WritableMap map,
@@ -31,6 +33,7 @@ final class ClusterEraser {
             WriteBarrier barrier,
             PassedDiscards passedDiscards) {
         this.geometry = geometry;
+        this.diskSize = diskSize;
         this.version = version;
         this.backing = backing;
         this.map = map;
@@ -64,7 +67,7 @@ final class ClusterEraser {
 
     /** Where the clusters end that a range up to {@code end} has whole. */
     long endOfWholeClusters(long end) {
-        return end == geometry.virtualSizeBytes() ? geometry.roundUpToCluster(end) : geometry.clusterStart(end);
+        return end == diskSize.bytes() ? geometry.roundUpToCluster(end) : geometry.clusterStart(end);
     }
 
     @FunctionalInterface
