@@ -53,8 +53,7 @@ final class CorruptBitRaceTest {
         HeldOperations files = new HeldOperations(file);
         DiskImage image = DiskImage.open(file, ImageOptions.defaults(), TestImages.environment(files));
         HeldOperations.Hold hold = files.holdAfter(skipped, HeldOperations.Kind.WRITE);
-        CompletableFuture<Void> bitmap =
-                Background.run(() -> image.bitmaps().create("changes", 4096, true));
+        CompletableFuture<Void> bitmap = Background.run(() -> image.bitmaps().create("changes", 4096, true));
         while (!hold.isReached() && !bitmap.isDone()) {
             Thread.sleep(1);
         }

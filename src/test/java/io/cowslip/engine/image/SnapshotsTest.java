@@ -172,8 +172,7 @@ final class SnapshotsTest {
      * Nothing but leaks, and not even those once a dirty image was opened for writing; in version 2, which has no dirty
      * bit, flags that cost copies as well. Each snapshot that is listed holds what it held.
      */
-    private void verify(
-            Map<Path, byte[]> left, Path file, Map<String, byte[]> all, String where, boolean askQemu)
+    private void verify(Map<Path, byte[]> left, Path file, Map<String, byte[]> all, String where, boolean askQemu)
             throws IOException {
         byte[] image = Objects.requireNonNull(left.get(file));
         boolean dirty = image[VERSION_BYTE] > 2 && (image[INCOMPATIBLE_BYTE] & DIRTY) != 0;
@@ -184,7 +183,9 @@ final class SnapshotsTest {
         }
         RefcountAudit.Report audit = RefcountAudit.of(files.contentOf(file));
         assertThat(audit.corruptions()).as(where).isEmpty();
-        assertThat(audit.leaksAtMost() || image[VERSION_BYTE] == 2).as("%s: %s", where, audit).isTrue();
+        assertThat(audit.leaksAtMost() || image[VERSION_BYTE] == 2)
+                .as("%s: %s", where, audit)
+                .isTrue();
         assertThat(audit.clean() || !dirty).as("%s: %s", where, audit).isTrue();
         List<Snapshot> snapshots = requireContents(file, environment, all, where);
         if (askQemu && image[VERSION_BYTE] > 2) {
@@ -199,7 +200,9 @@ final class SnapshotsTest {
             QemuTools.edit(copy, "read 0 512");
         }
         QemuTools.CheckResult check = QemuTools.check(copy);
-        assertThat(dirty ? check.clean() : check.leaksAtMost()).as("%s: %s", where, check).isTrue();
+        assertThat(dirty ? check.clean() : check.leaksAtMost())
+                .as("%s: %s", where, check)
+                .isTrue();
         assertThat(QemuTools.info(copy).path("snapshots").size()).as(where).isEqualTo(snapshots.size());
     }
 
