@@ -114,8 +114,8 @@ final class Snapshots {
             barrier.endFlagChange();
             return snapshot;
         } finally {
-            if (!done && takeBack(counted ? active : new long[0], taken)) {
-                barrier.endFlagChange();
+            if (!done) {
+                takeBack(counted ? active : new long[0], taken, true);
             }
         }
     }
@@ -132,20 +132,23 @@ final class Snapshots {
     }
 
     /**
-     * Puts counts and flags back; false where even that is refused: what is left then are leaks and flags that cost
-     * copies.
+     * Puts counts and flags back. Where even that is refused, what is left are leaks and flags that cost copies, and the
+     * image stays marked as dirty.
+     *
+     * @param marked whether it is
      */
-    private boolean takeBack(long[] counted, List<ClusterAllocator.Run> taken) {
+    private void takeBack(long[] counted, List<ClusterAllocator.Run> taken, boolean marked) {
         try {
             barrier.requireSound();
             taken.forEach(allocator::giveBack);
             shared.lower(counted, false);
             copied.setWhereSole();
             barrier.commit(refcounts);
-            return true;
+            if (marked) {
+                barrier.endFlagChange();
+            }
         } catch (IOException refused) {
             // The failure that led here is the one to tell.
-            return false;
         }
     }
 
@@ -166,8 +169,8 @@ final class Snapshots {
             barrier.publishSnapshotTable(after.snapshots().size(), tableOffset);
             done = true;
         } finally {
-            if (!done && takeBack(new long[0], taken)) {
-                barrier.endFlagChange();
+            if (!done) {
+                takeBack(new long[0], taken, true);
             }
         }
         places.remove(snapshot, reached);
@@ -210,7 +213,7 @@ final class Snapshots {
             overlap.follow(next, MetadataKind.ACTIVE_L2);
         } finally {
             if (!done) {
-                takeBack(counted ? wanted : new long[0], taken);
+                takeBack(counted ? wanted : new long[0], taken, false);
             }
         }
         shared.lower(old.entries(), passedDiscards.snapshot());

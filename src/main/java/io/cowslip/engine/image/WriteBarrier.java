@@ -164,13 +164,14 @@ final class WriteBarrier {
      * Ends a change that {@link #beginFlagChange} began and a commit has made durable. Where the host refuses to take the
      * dirty bit away, closing tries again.
      */
-    void endFlagChange() {
+    void endFlagChange() throws IOException {
         flagChanges--;
         if (!lazyRefcounts) {
             try {
                 markClean();
-            } catch (IOException refused) {
-                // What was asked for is done and durable; the bit costs a repair at worst.
+            } catch (ImageException refused) {
+                // What was asked for is done and durable, and the bit costs a repair at worst. A failed sync ends it all.
+                requireSound();
             }
         }
     }
