@@ -170,7 +170,8 @@ final class WriteBarrier {
             try {
                 markClean();
             } catch (ImageException refused) {
-                // What was asked for is done and durable, and the bit costs a repair at worst. A failed sync ends it all.
+                // What was asked for is done and durable, and the bit costs a repair at worst. A failed sync ends it
+                // all.
                 requireSound();
             }
         }
