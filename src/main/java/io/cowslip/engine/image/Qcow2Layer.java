@@ -61,7 +61,12 @@ final class Qcow2Layer implements ImageLayer {
         CacheMaker maker = new CacheMaker(factory, geometry, new CacheCounters(), new CacheCounters());
         ActiveL1 l1 = new ActiveL1(ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries()));
         this.map = new ClusterMap(
-                file, geometry, header.version(), data.isExternal(), l1, source -> maker.slices(budget, header.virtualSizeBytes(), source));
+                file,
+                geometry,
+                header.version(),
+                data.isExternal(),
+                l1,
+                source -> maker.slices(budget, header.virtualSizeBytes(), source));
         this.codec = ClusterCodec.of(header.compressionType());
         try {
             this.writing = writable
