@@ -91,7 +91,7 @@ final class ClusterWriter {
      */
     private void mapZeros(long firstCluster, int count) throws IOException {
         long start = firstCluster << geometry.clusterBits();
-        long end = Math.min(firstCluster + count << geometry.clusterBits(), geometry.virtualSizeBytes());
+        long end = Math.min(firstCluster + count << geometry.clusterBits(), diskSize.bytes());
         layer.data().zero(start, start, end - start);
         barrier.dataWritten();
         for (long cluster = firstCluster; cluster < firstCluster + count; cluster++) {
