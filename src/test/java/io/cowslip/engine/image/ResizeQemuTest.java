@@ -297,6 +297,25 @@ final class ResizeQemuTest {
         }
     }
 
+    /** Its last cluster, which the disk's end cuts, has no place until it is written. */
+    @Test
+    void theLastClusterOfARawDataFileEndsWithTheDisk() throws IOException {
+        Path data = folder.resolve("data");
+        Path file = QemuTools.create(
+                folder.resolve("image"), 4 * MIB, "compat=1.1,data_file=" + data + ",data_file_raw=on");
+        QemuTools.edit(file, "discard 0 4M");
+        try (DiskImage image = TestImages.open(file)) {
+            image.resize(1_000_448, true, Preallocation.OFF);
+            TestImages.write(image, 1_000_447, new byte[] {8});
+            assertThat(Files.size(data)).isEqualTo(1_000_448);
+            image.resize(2 * MIB, false, Preallocation.OFF);
+            TestImages.write(image, 2 * MIB - 1, new byte[] {9});
+            assertThat(TestImages.read(image, 1_000_447, 3)).containsExactly(8, 0, 0);
+        }
+        assertThat(Files.size(data)).isEqualTo(2 * MIB);
+        ImageAssertions.assertThat(file).passesQemuCheck();
+    }
+
     @Test
     void rawDisksToo() throws IOException {
         Path file = Files.write(folder.resolve("raw"), filled(2 << 20));
