@@ -14,7 +14,7 @@ import tools.jackson.databind.exc.UnrecognizedPropertyException;
 final class JsonFaults {
 
     /** Options of QEMU's and of the contract's that come later. */
-    private static final Set<String> LATER = Set.of("cache", "snapshot");
+    private static final Set<String> LATER = Set.of("cache");
 
     private JsonFaults() {}
 

@@ -62,6 +62,19 @@ class SnapshotController {
         }
     }
 
+    @Operation(operationId = "getSnapshot", summary = "Show one snapshot")
+    @ApiResponse(responseCode = "200", description = "The snapshot")
+    @Fails({NO_SUCH_DRIVE, NOT_FOUND, CORRUPT_IMAGE, HOST_IO})
+    @GetMapping(path = "/{snapshot}", produces = MediaType.APPLICATION_JSON_VALUE)
+    SnapshotBody show(
+            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
+            throws IOException {
+        try (DriveLease lease = registry.lease(id)) {
+            return SnapshotBody.of(lease.image().snapshot(snapshot));
+        }
+    }
+
     @Operation(
             operationId = "createSnapshot",
             summary = "Take a snapshot",

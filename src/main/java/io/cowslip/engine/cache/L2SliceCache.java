@@ -173,6 +173,16 @@ public final class L2SliceCache implements AutoCloseable {
         });
     }
 
+    /**
+     * Copies the words of the slice that begins with {@code guestCluster}, if it is newer than the file. Where it is not,
+     * the file has all that was put before the call. No lookup: nothing is loaded, counted or marked as used. Any thread.
+     *
+     * @param words where they go, from {@code first} on
+     */
+    public boolean copyDirty(long guestCluster, long[] words, int first) {
+        return slices.copyDirty(guestCluster >>> sliceBits, words, first);
+    }
+
     /** Whether any slice is newer than the file. */
     public boolean hasDirty() {
         return slices.hasDirty();

@@ -54,6 +54,11 @@ final class ClusterMap {
         return slices;
     }
 
+    /** The tables that this map answers by. */
+    DiskTables tables() {
+        return new DiskTables.Active(this, l1, geometry);
+    }
+
     /** Puts another cache, with nothing dirty in the old one, in the old one's place; under the metadata lock. */
     L2SliceCache replaceSlices(L2SliceCache other) {
         L2SliceCache old = slices;
