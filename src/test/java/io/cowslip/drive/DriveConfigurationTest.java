@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.ImageOptions.DiscardMode;
+import io.cowslip.engine.image.WriteOptions;
+import io.cowslip.engine.image.WriteOptions.DetectZeroes;
 import io.cowslip.engine.image.OverlapCheck;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -55,6 +57,11 @@ class DriveConfigurationTest {
                         "cowslip.drive-defaults.l2-cache-packed=false",
                         "cowslip.drive-defaults.cache-direct=true",
                         "cowslip.drive-defaults.discard=ignore",
+                        "cowslip.drive-defaults.detect-zeroes=on",
+                        "cowslip.drive-defaults.pass-discard-request=true",
+                        "cowslip.drive-defaults.pass-discard-snapshot=false",
+                        "cowslip.drive-defaults.pass-discard-other=true",
+                        "cowslip.drive-defaults.discard-no-unref=true",
                         "cowslip.drive-defaults.lazy-refcounts=true",
                         "cowslip.drive-defaults.overlap-check.template=none",
                         "cowslip.drive-defaults.overlap-check.main-header=true",
@@ -68,6 +75,7 @@ class DriveConfigurationTest {
                                         DiscardMode.IGNORE,
                                         true,
                                         null)
+                                .withWrites(new WriteOptions(DetectZeroes.ON, true, false, true, true))
                                 .withLazyRefcounts(true)
                                 .withOverlapCheck(
                                         new OverlapCheck(OverlapCheck.Template.NONE, Map.of("main-header", true)))));
@@ -97,6 +105,8 @@ class DriveConfigurationTest {
         "cowslip.drive-defaults.lazy-refcounts, perhaps",
         "cowslip.drive-defaults.cache-size, 16E",
         "cowslip.drive-defaults.discard, perhaps",
+        "cowslip.drive-defaults.detect-zeroes, perhaps",
+        "cowslip.drive-defaults.discard-no-unref, perhaps",
         "cowslip.drive-defaults.cache-clean-interval, often",
         "cowslip.drive-defaults.cache-direct, perhaps",
         "cowslip.drive-defaults.read-only, perhaps"

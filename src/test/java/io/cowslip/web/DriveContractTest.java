@@ -108,6 +108,7 @@ class DriveContractTest extends RunningService {
                 "{\"id\":\"x\"}                                        | invalid-option     | file",
                 "{\"file\":\"d/x.qcow2\",\"lazy-refcounts\":\"on\"}     | unreadable-json | lazy-refcounts",
                 "{\"file\":\"d/x.qcow2\",\"pass-discard-other\":\"on\"}  | unreadable-json | pass-discard-other",
+                "{\"file\":\"d/x.qcow2\",\"discard-no-unref\":\"on\"}  | unreadable-json | discard-no-unref",
                 "{\"file\":\"d/x.qcow2\",\"detect-zeroes\":\"most\"}  | invalid-option | detect-zeroes",
                 "{\"file\":\"d/x.qcow2\",\"detect-zeroes\":\"unmap\",\"discard\":\"ignore\"}  | invalid-option | detect-zeroes",
                 "{\"file\":\"d/x.qcow2\",\"overlap-check\":\"most\"}  | invalid-option | overlap-check",

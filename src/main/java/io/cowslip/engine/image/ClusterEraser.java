@@ -21,6 +21,7 @@ final class ClusterEraser {
     private final ClusterReservations reservations;
     private final WriteBarrier barrier;
     private final PassedDiscards passedDiscards;
+    private final KeptClusters kept;
 
     ClusterEraser(
             ImageGeometry geometry,
@@ -29,7 +30,8 @@ final class ClusterEraser {
             WritableMap map,
             ClusterReservations reservations,
             WriteBarrier barrier,
-            PassedDiscards passedDiscards) {
+            PassedDiscards passedDiscards,
+            KeptClusters kept) {
         this.geometry = geometry;
         this.version = version;
         this.backing = backing;
@@ -37,6 +39,7 @@ final class ClusterEraser {
         this.reservations = reservations;
         this.barrier = barrier;
         this.passedDiscards = passedDiscards;
+        this.kept = kept;
     }
 
     /** Makes whole clusters read as zeros, from {@link #firstErasable} on. Those that the image has keep their place. */
@@ -123,7 +126,12 @@ final class ClusterEraser {
     }
 
     private void discardExtended(long cluster) throws IOException {
-        if (isBacked(cluster) || !map.extendedEntry(cluster).equals(ExtendedL2Entry.NONE)) {
+        ExtendedL2Entry now = map.extendedEntry(cluster);
+        if (kept.keeps(now.descriptor())) {
+            kept.requireNoMetadataIn(now.descriptor());
+            replaceUnlessSame(cluster, now.withBitmap(SubclusterBitmap.ALL_ZERO), false);
+            kept.punch(now.descriptor());
+        } else if (isBacked(cluster) || !now.equals(ExtendedL2Entry.NONE)) {
             replaceUnlessSame(cluster, ExtendedL2Entry.ZERO, true);
         }
     }
@@ -163,7 +171,14 @@ final class ClusterEraser {
             if (backing == null) {
                 replaceUnlessSame(cluster, 0);
             }
-        } else if (isBacked(cluster) || map.entry(cluster) != 0) {
+            return;
+        }
+        long entry = map.entry(cluster);
+        if (kept.keeps(entry)) {
+            kept.requireNoMetadataIn(entry);
+            replaceUnlessSame(cluster, entry | L2Entry.ZERO);
+            kept.punch(entry);
+        } else if (isBacked(cluster) || entry != 0) {
             replaceUnlessSame(cluster, L2Entry.ZERO);
         }
     }

@@ -116,7 +116,7 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     /** Gets other cache sizes ready, refusing what the options do not allow. */
     CacheChange prepareCaches(CacheOptions options) throws IOException;
 
-    /** Refuses {@code lazy-refcounts} where the image cannot have them. */
+    /** Refuses {@code lazy-refcounts} and {@code discard-no-unref} where the image cannot have them. */
     void requireGuardsPossible(ImageOptions options) throws ImageException;
 
     /** Puts {@code lazy-refcounts} and {@code overlap-check} in force, for a layer that is written. */

@@ -338,7 +338,7 @@ final class Qcow2Layer implements ImageLayer {
     @Override
     public void requireGuardsPossible(ImageOptions options) throws ImageException {
         if (!options.readOnly()) {
-            Qcow2Writing.requireLazyRefcountsPossible(header.version(), options);
+            Qcow2Writing.requirePossible(header.version(), options);
         }
     }
 

@@ -56,7 +56,7 @@ final class Qcow2Writing {
             ImageOptions options,
             RefcountCaches caches)
             throws IOException {
-        requireLazyRefcountsPossible(header.version(), options);
+        requirePossible(header.version(), options);
         this.file = layer.file();
         this.geometry = header.geometry();
         this.layer = layer;
@@ -86,7 +86,14 @@ final class Qcow2Writing {
         ClusterReservations reservations = new ClusterReservations(metadataLock);
         this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations, passedDiscards);
         this.eraser = new ClusterEraser(
-                geometry, header.version(), layer.backing(), writableMap, reservations, barrier, passedDiscards);
+                geometry,
+                header.version(),
+                layer.backing(),
+                writableMap,
+                reservations,
+                barrier,
+                passedDiscards,
+                new KeptClusters(layer.data(), overlap, geometry, passedDiscards));
         this.snapshots = new Snapshots(
                 file,
                 geometry,
@@ -131,13 +138,19 @@ final class Qcow2Writing {
         return asked == null ? lazyInHeader : asked;
     }
 
-    /** As QEMU: version 2 has no dirty bit. */
-    static void requireLazyRefcountsPossible(int version, ImageOptions options) throws ImageException {
+    /** As QEMU: version 2 has no dirty bit, and no clusters that have a place and read as zeros. */
+    static void requirePossible(int version, ImageOptions options) throws ImageException {
         if (version == 2 && Boolean.TRUE.equals(options.lazyRefcounts())) {
             throw ImageException.invalidOption(
                     "lazy-refcounts",
                     "lazy-refcounts is on, but the image is of version 2, which cannot say that its refcounts are late;"
                             + " version 3 can");
+        }
+        if (version == 2 && options.writes().discardNoUnref()) {
+            throw ImageException.invalidOption(
+                    "discard-no-unref",
+                    "discard-no-unref is on, but the image is of version 2, in which a cluster that reads as zeros cannot"
+                            + " keep its place; in version 3 it can");
         }
     }
 
