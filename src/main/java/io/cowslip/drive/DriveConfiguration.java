@@ -42,6 +42,11 @@ class DriveConfiguration {
     }
 
     @Bean
+    static UnknownProperties unknownProperties(Environment environment) {
+        return new UnknownProperties(environment);
+    }
+
+    @Bean
     ImageRoot imageRoot(DriveProperties properties, BadProperty badProperty) {
         try {
             return ImageRoot.at(properties.imageRoot());

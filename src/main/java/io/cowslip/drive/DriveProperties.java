@@ -213,6 +213,7 @@ public record DriveProperties(
             return options.over(otherwise, format)
                     .withDataFile(dataFile)
                     .withSnapshot(snapshot)
+                    .withReadOnly(readOnly == null ? snapshot != null || otherwise.readOnly() : readOnly)
                     .withEncrypt(keySecretFile == null ? null : new EncryptOptions(null, null, keySecretFile));
         }
     }

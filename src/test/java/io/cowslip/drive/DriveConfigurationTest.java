@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
@@ -150,6 +151,35 @@ class DriveConfigurationTest {
                 "cowslip.drive-defaults.cache-size=4M",
                 "cowslip.drive-defaults.l2-cache-size=1M",
                 "cowslip.drive-defaults.refcount-cache-size=1M");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "cowslip.image-roto",
+                "cowslip.drive-defaults.l2-cache-sise",
+                "cowslip.drive-defaults.overlap-check.main-haeder",
+                "cowslip.drives.root.fiel",
+                "cowslip.dirves.root.file"
+            })
+    void whatIsMisspeltStopsTheStartAndIsNamed(String property) {
+        assertFailsAt(property, property + "=1", "cowslip.drives.root.file=some.qcow2");
+    }
+
+    @Test
+    void whatIsMisspeltIsToldWithWhatIsKnown() {
+        service.withPropertyValues("cowslip.drive-defaults.discrad=ignore")
+                .run(context -> assertThat(context)
+                        .getFailure()
+                        .hasMessageContaining("There is no such property")
+                        .hasMessageContaining("detect-zeroes, discard, discard-no-unref"));
+    }
+
+    /** What the system sets may be for somebody else. */
+    @Test
+    void systemPropertiesMayHaveTheSameBeginning() {
+        service.withSystemProperties("cowslip.service.host=10.0.0.1")
+                .run(context -> assertThat(context).hasNotFailed());
     }
 
     @Test

@@ -137,6 +137,23 @@ class DriveContractTest extends RunningService {
         problem(json(body).post("/drives"), 400, "unreadable-json");
     }
 
+    /** In the words of the API, and not in those of what reads JSON for it. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{                          | the body is no JSON: it ends too early",
+                "{\"file\":\"d/x.qcow2        | the body is no JSON: it ends too early",
+                "{\"file\":\"d/x.qcow2\",    | the body is no JSON: it ends too early",
+                "{\"file\": [             | the body is no JSON: it ends too early",
+                "{\"read-only\": tru      | the body is no JSON: it ends too early",
+                "{file: 1}                  | the body is no JSON: look at line 1, column 3",
+                "{\"file\":\"a\"} x         | the body is no JSON: look at line 1, column 15"
+            })
+    void whatIsWrongWithTheJsonIsSaid(String body, String detail) {
+        problem(json(body).post("/drives"), 400, "unreadable-json").body("detail", equalTo(detail));
+    }
+
     @Test
     void anotherMediaTypeIsRefused() {
         problem(given().contentType("text/plain").body("{}").post("/drives"), 415, "unsupported-media-type");

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -86,7 +87,7 @@ final class DiskChangesTest {
         CountingHostFiles files = new CountingHostFiles();
         try (DiskImage image =
                 DiskImage.open(file, TestImages.readOnly(), TestImages.environment(files))) {
-            CacheStats before = image.layers().getFirst().l2();
+            CacheStats before = Objects.requireNonNull(image.layers().getFirst().l2());
             long bytesBefore = files.bytesRead();
             int readsBefore = files.reads();
             assertThat(changed(image, "before", null)).isEqualTo(expected);
@@ -126,7 +127,7 @@ final class DiskChangesTest {
             fill(image, 5 * TABLE_REACH, 1, 7);
             fill(image, 9 * TABLE_REACH + CLUSTER, 2 * CLUSTER, 7);
             image.discard(7 * TABLE_REACH, CLUSTER);
-            CacheStats before = image.layers().getFirst().l2();
+            CacheStats before = Objects.requireNonNull(image.layers().getFirst().l2());
             assertThat(before.entriesDirty()).isPositive();
             List<String> expected = List.of(
                     5 * TABLE_REACH + "+" + CLUSTER,
