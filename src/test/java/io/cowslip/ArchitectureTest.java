@@ -143,8 +143,16 @@ final class ArchitectureTest {
             .resideOutsideOfPackage(ENGINE + ".host")
             .and(not(simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator")))
             .should()
-            .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")))
-            .orShould()
+            .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")));
+
+    @ArchTest
+    static final ArchRule FOLDERS_ARE_SYNCED_WHERE_FILES_GET_THEIR_NAMES = noClasses()
+            .that()
+            .resideInAPackage("io.cowslip..")
+            .and()
+            .resideOutsideOfPackage(ENGINE + ".host")
+            .and(not(simpleNameOfTopLevel("ImageCreator", "PendingVolume")))
+            .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFiles").and(targetNamed("syncFolder")));
 
     @ArchTest

@@ -11,8 +11,8 @@ import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
- * Which drive ids are taken, and which files their chains stand on: the same file is never open beside a writer, and the
- * refusal names the drive that has it. The engine's locks on the files say the same to other processes. No I/O happens
+ * Which drive ids are taken, and which files drives and jobs stand on: the same file is never open beside a writer, and
+ * the refusal names who has it. The engine's locks on the files say the same to other processes. No I/O happens
  * under this object's monitor.
  *
  * <p>Volumes come and go only under {@link #filesChange()}. An opening holds {@link #filesStay()} from its first look at
@@ -38,7 +38,7 @@ final class DriveClaims {
     }
 
     private final int maxDrives;
-    private final Map<DriveId, List<Claim>> claims = new HashMap<>();
+    private final Map<FileHolder, List<Claim>> claims = new HashMap<>();
     private final ReadWriteLock files = new ReentrantReadWriteLock();
 
     DriveClaims(int maxDrives) {
@@ -55,32 +55,43 @@ final class DriveClaims {
 
     /** Takes the id and the files, or nothing of it. */
     synchronized void take(DriveId id, List<Claim> files) {
-        if (claims.containsKey(id)) {
+        FileHolder drive = FileHolder.of(id);
+        if (claims.containsKey(drive)) {
             throw new DriveException(Reason.ID_TAKEN, "there is a drive \"" + id + "\" already");
         }
-        if (claims.size() >= maxDrives) {
+        if (claims.keySet().stream().filter(FileHolder::isDrive).count() >= maxDrives) {
             throw new DriveException(
                     Reason.LIMIT_REACHED, maxDrives + " drives are open, as many as cowslip.max-drives allows");
         }
-        requireFree(id, files);
-        claims.put(id, files);
+        take(drive, files);
+    }
+
+    /** Takes the files for a holder that has none yet, or nothing of it. */
+    synchronized void take(FileHolder holder, List<Claim> files) {
+        requireFree(holder, files);
+        claims.put(holder, files);
     }
 
     /** Whether the drive writes its own files from now on; refused while others use one of them. */
     synchronized void changeWriting(DriveId id, boolean writes) {
-        List<Claim> after = claims.getOrDefault(id, List.of()).stream()
+        FileHolder drive = FileHolder.of(id);
+        List<Claim> after = claims.getOrDefault(drive, List.of()).stream()
                 .map(claim -> claim.writing(writes))
                 .toList();
-        requireFree(id, after);
-        claims.put(id, after);
+        requireFree(drive, after);
+        claims.put(drive, after);
     }
 
-    synchronized void release(DriveId id) {
-        claims.remove(id);
+    void release(DriveId id) {
+        release(FileHolder.of(id));
     }
 
-    /** A drive whose chain stands on the file. */
-    synchronized Optional<DriveId> holder(FileIdentity file) {
+    synchronized void release(FileHolder holder) {
+        claims.remove(holder);
+    }
+
+    /** Who stands on the file. */
+    synchronized Optional<FileHolder> holder(FileIdentity file) {
         return claims.entrySet().stream()
                 .filter(entry ->
                         entry.getValue().stream().anyMatch(claim -> claim.file().equals(file)))
@@ -88,8 +99,8 @@ final class DriveClaims {
                 .findFirst();
     }
 
-    /** The drive that writes the file. */
-    synchronized Optional<DriveId> writer(FileIdentity file) {
+    /** Who writes the file. */
+    synchronized Optional<FileHolder> writer(FileIdentity file) {
         return claims.entrySet().stream()
                 .filter(entry -> entry.getValue().stream()
                         .anyMatch(claim -> claim.writes() && claim.file().equals(file)))
@@ -97,22 +108,22 @@ final class DriveClaims {
                 .findFirst();
     }
 
-    private void requireFree(DriveId id, List<Claim> wanted) {
+    private void requireFree(FileHolder holder, List<Claim> wanted) {
         claims.forEach((other, held) -> {
-            if (!other.equals(id)) {
+            if (!other.equals(holder)) {
                 requireFree(other, held, wanted);
             }
         });
     }
 
-    private static void requireFree(DriveId other, List<Claim> held, List<Claim> wanted) {
+    private static void requireFree(FileHolder other, List<Claim> held, List<Claim> wanted) {
         for (Claim mine : wanted) {
             for (Claim theirs : held) {
                 if (!mine.bears(theirs)) {
                     throw new DriveException(
                             Reason.IN_USE,
-                            "\"" + mine.name() + "\" is " + (theirs.writes() ? "open for writing" : "in use")
-                                    + " by drive \"" + other + "\"");
+                            "\"" + mine.name() + "\" is " + (theirs.writes() ? "open for writing" : "in use") + " by "
+                                    + other);
                 }
             }
         }

@@ -115,20 +115,15 @@ class DriveConfiguration {
     }
 
     @Bean
+    DriveOpener driveOpener(
+            ImageRoot root, ImageEnvironment environment, DriveDefaults defaults, SecretFolder secrets) {
+        return new DriveOpener(root, environment, defaults, secrets);
+    }
+
+    @Bean
     DriveRegistry driveRegistry(
-            ImageRoot root,
-            ImageEnvironment environment,
-            DriveDefaults defaults,
-            SecretFolder secrets,
-            DriveClaims claims,
-            CacheCleaner cleaner,
-            ObjectProvider<DriveObserver> observers) {
-        return new DriveRegistry(
-                new DriveOpener(root, environment, defaults, secrets),
-                claims,
-                cleaner,
-                observer(observers),
-                new SecureRandom());
+            DriveOpener opener, DriveClaims claims, CacheCleaner cleaner, ObjectProvider<DriveObserver> observers) {
+        return new DriveRegistry(opener, claims, cleaner, observer(observers), new SecureRandom());
     }
 
     private static DriveObserver observer(ObjectProvider<DriveObserver> observers) {
@@ -146,14 +141,24 @@ class DriveConfiguration {
     }
 
     @Bean
+    Conversions conversions(DriveOpener opener, DriveClaims claims, DriveRegistry registry) {
+        return new Conversions(opener, claims, registry, new SecureRandom());
+    }
+
+    @Bean
     DemoImage demoImage(ImageRoot root, ImageEnvironment environment) {
         return new DemoImage(root, environment);
     }
 
     @Bean
     DriveLifecycle driveLifecycle(
-            DriveRegistry registry, DriveProperties properties, DemoImage demo, BadProperty badProperty) {
-        return new DriveLifecycle(registry, properties, demo, badProperty);
+            DriveRegistry registry,
+            DriveProperties properties,
+            DemoImage demo,
+            ImageRoot root,
+            ImageEnvironment environment,
+            BadProperty badProperty) {
+        return new DriveLifecycle(registry, properties, demo, new Leftovers(root, environment.files()), badProperty);
     }
 
     @Bean

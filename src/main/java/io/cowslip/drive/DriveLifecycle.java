@@ -24,19 +24,31 @@ final class DriveLifecycle implements SmartLifecycle {
     private final DriveRegistry registry;
     private final DriveProperties properties;
     private final DemoImage demo;
+    private final Leftovers leftovers;
     private final BadProperty badProperty;
     private volatile boolean running;
 
-    DriveLifecycle(DriveRegistry registry, DriveProperties properties, DemoImage demo, BadProperty badProperty) {
+    DriveLifecycle(
+            DriveRegistry registry,
+            DriveProperties properties,
+            DemoImage demo,
+            Leftovers leftovers,
+            BadProperty badProperty) {
         this.registry = registry;
         this.properties = properties;
         this.demo = demo;
+        this.leftovers = leftovers;
         this.badProperty = badProperty;
     }
 
     @Override
     public void start() {
         running = true;
+        try {
+            leftovers.remove();
+        } catch (IOException e) {
+            throw new UncheckedIOException("The image root cannot be searched for volumes that were never finished", e);
+        }
         try {
             if (properties.demoImage()) {
                 demo.makeIfEmpty();

@@ -8,7 +8,9 @@ import io.cowslip.engine.image.ImageCheck;
 import io.cowslip.engine.image.ImageEnvironment;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,13 +43,18 @@ public final class ImageChecks {
      */
     public void requireFree(String name, ImageCheck.@Nullable Repair repair) throws IOException {
         FileIdentity identity = ImageRoot.identity(root.existing(name));
-        Optional<DriveId> holder = repair == null ? claims.writer(identity) : claims.holder(identity);
-        holder.ifPresent(drive -> {
+        Optional<FileHolder> holder = repair == null ? claims.writer(identity) : claims.holder(identity);
+        holder.ifPresent(found -> {
             throw new DriveException(
-                    Reason.IN_USE,
-                    "\"" + name + "\" is in use by drive \"" + drive + "\"; "
-                            + (repair == null ? "check the drive instead" : "close it for the repair"));
+                    Reason.IN_USE, "\"" + name + "\" is in use by " + found + "; " + advice(found, repair));
         });
+    }
+
+    private static String advice(FileHolder holder, ImageCheck.@Nullable Repair repair) {
+        if (!holder.isDrive()) {
+            return "wait until it has ended";
+        }
+        return repair == null ? "check the drive instead" : "close it for the repair";
     }
 
     /** Refuses a drive that is not open. */
@@ -55,16 +62,32 @@ public final class ImageChecks {
         registry.drive(id);
     }
 
-    public Checked checkVolume(String name, CheckObserver observer) throws IOException {
-        requireFree(name, null);
-        Path file = root.existing(name);
-        return new Checked(name, ImageCheck.check(file, observer, environment));
+    /** Checks a volume, or repairs it where {@code repair} is not null, for the job of this id. */
+    public Checked checkVolume(String job, String name, ImageCheck.@Nullable Repair repair, CheckObserver observer)
+            throws IOException {
+        FileHolder holder = FileHolder.job(job);
+        Path file = claim(holder, name, repair != null);
+        try {
+            return new Checked(
+                    name,
+                    repair == null
+                            ? ImageCheck.check(file, observer, environment)
+                            : ImageCheck.repair(file, repair, observer, environment));
+        } finally {
+            claims.release(holder);
+        }
     }
 
-    public Checked repairVolume(String name, ImageCheck.Repair repair, CheckObserver observer) throws IOException {
-        requireFree(name, repair);
-        Path file = root.existing(name);
-        return new Checked(name, ImageCheck.repair(file, repair, observer, environment));
+    private Path claim(FileHolder job, String name, boolean writes) throws IOException {
+        Lock stay = claims.filesStay();
+        stay.lock();
+        try {
+            Path file = root.existing(name);
+            claims.take(job, List.of(new DriveClaims.Claim(ImageRoot.identity(file), name, writes, true)));
+            return file;
+        } finally {
+            stay.unlock();
+        }
     }
 
     /** Checks an open drive's own image; see {@code DiskImage.check} for what its guests notice. */

@@ -67,24 +67,11 @@ public final class Volumes {
         return root.relativeName(file);
     }
 
-    /**
-     * Creates an encrypted volume, and wipes its passphrase.
-     *
-     * @param keySecretFile the file in the secrets folder that holds the passphrase; null: it is in {@code encryption}
-     * @param iterTimeMillis how long a passphrase may take to be tried
-     */
-    public List<ImageInfo> create(
-            String name,
-            CreateOptions options,
-            NewEncryption encryption,
-            @Nullable String keySecretFile,
-            long iterTimeMillis)
-            throws IOException {
-        NewEncryption keyed =
-                keySecretFile == null ? encryption : encryption.withKeySecret(secrets.read(keySecretFile));
+    /** Creates an encrypted volume, and wipes its passphrase. */
+    public List<ImageInfo> create(String name, CreateOptions options, VolumeEncryption encryption) throws IOException {
+        NewEncryption keyed = encryption.keyed(secrets);
         try {
-            int iterations = keyed.iterationsIn(iterTimeMillis, System::nanoTime);
-            return create(name, options.withEncrypt(keyed.withIterations(iterations)));
+            return create(name, options.withEncrypt(keyed));
         } finally {
             keyed.keySecret().close();
         }
@@ -147,8 +134,8 @@ public final class Volumes {
     }
 
     private void requireNotOpen(String name, FileIdentity identity) {
-        claims.holder(identity).ifPresent(drive -> {
-            throw new DriveException(Reason.IN_USE, "\"" + name + "\" is in use by drive \"" + drive + "\"");
+        claims.holder(identity).ifPresent(holder -> {
+            throw new DriveException(Reason.IN_USE, "\"" + name + "\" is in use by " + holder);
         });
     }
 

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 final class Job {
     private final JobId id;
     private final JobRequest request;
+    private final @Nullable IdempotencyKey key;
     private final InstantSource clock;
     private final Instant created;
     private final ReentrantLock lock = new ReentrantLock();
@@ -31,9 +32,10 @@ final class Job {
     private @Nullable Exception failure;
     private volatile boolean cancelRequested;
 
-    Job(JobId id, JobRequest request, InstantSource clock) {
+    Job(JobId id, JobRequest request, @Nullable IdempotencyKey key, InstantSource clock) {
         this.id = id;
         this.request = request;
+        this.key = key;
         this.clock = clock;
         this.created = clock.instant();
     }
@@ -44,6 +46,12 @@ final class Job {
 
     JobRequest request() {
         return request;
+    }
+
+    /** The key that the request came with, if any. */
+    @Nullable
+    IdempotencyKey key() {
+        return key;
     }
 
     /** Begins to run; false when the job was cancelled before. */

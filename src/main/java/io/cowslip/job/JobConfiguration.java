@@ -1,5 +1,6 @@
 package io.cowslip.job;
 
+import io.cowslip.drive.Conversions;
 import io.cowslip.drive.ImageChecks;
 import java.security.SecureRandom;
 import java.time.InstantSource;
@@ -13,8 +14,9 @@ import org.springframework.context.annotation.Configuration;
 class JobConfiguration {
 
     @Bean
-    JobService jobService(ImageChecks checks, JobProperties properties) {
-        return new JobService(new RequestedWork(checks), properties, InstantSource.system(), new SecureRandom());
+    JobService jobService(ImageChecks checks, Conversions conversions, JobProperties properties) {
+        return new JobService(
+                new RequestedWork(checks, conversions), properties, InstantSource.system(), new SecureRandom());
     }
 
     @Bean

@@ -9,6 +9,8 @@ public final class JobException extends RuntimeException {
         NO_SUCH_JOB,
         /** The id is taken by a job that is known. */
         ID_TAKEN,
+        /** The idempotency key came with another request before. */
+        KEY_REUSED,
         /** As many jobs wait as may. */
         LIMIT_REACHED,
         /** The service is on its way out. */

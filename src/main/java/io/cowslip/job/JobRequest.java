@@ -1,5 +1,6 @@
 package io.cowslip.job;
 
+import io.cowslip.drive.Conversion;
 import io.cowslip.drive.DriveId;
 import io.cowslip.engine.image.ImageCheck;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,14 @@ public sealed interface JobRequest {
         @Override
         public String type() {
             return "check";
+        }
+    }
+
+    /** Makes a new volume that reads like a disk. */
+    record Convert(Conversion conversion) implements JobRequest {
+        @Override
+        public String type() {
+            return "convert";
         }
     }
 

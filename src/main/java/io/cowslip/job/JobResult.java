@@ -1,6 +1,8 @@
 package io.cowslip.job;
 
 import io.cowslip.engine.image.CheckReport;
+import io.cowslip.engine.image.ImageInfo;
+import java.util.List;
 
 /** What came of a job that completed. */
 public sealed interface JobResult {
@@ -11,4 +13,11 @@ public sealed interface JobResult {
      * @param file the image, relative to the image root
      */
     record Checked(String file, CheckReport report) implements JobResult {}
+
+    /**
+     * Of a conversion.
+     *
+     * @param chain the new volume's facts and those of the chain below it
+     */
+    record Converted(List<ImageInfo> chain) implements JobResult {}
 }

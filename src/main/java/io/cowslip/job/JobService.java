@@ -45,22 +45,49 @@ public final class JobService {
     }
 
     /**
-     * Takes a job on; {@code id} null: one is made up.
+     * Takes a job on; {@code id} null: one is made up. A request with the key of a job that is known is answered with
+     * that job, whatever has become of it.
      *
      * @throws IOException when it is plain that it cannot work, as its work would find
      */
-    public JobView submit(@Nullable JobId id, JobRequest request) throws IOException {
+    public JobView submit(@Nullable JobId id, JobRequest request, @Nullable IdempotencyKey key) throws IOException {
+        Job first = withKey(key);
+        if (first != null) {
+            return first.view();
+        }
         work.requirePossible(request);
-        Job job = new Job(id == null ? newId() : id, request, clock);
-        admit(job);
-        return job.view();
+        return admit(new Job(id == null ? newId() : id, request, key, clock)).view();
+    }
+
+    private synchronized @Nullable Job withKey(@Nullable IdempotencyKey key) {
+        if (key == null) {
+            return null;
+        }
+        for (Job job : jobs.values()) {
+            IdempotencyKey known = job.key();
+            if (known != null && known.value().equals(key.value())) {
+                if (!known.equals(key)) {
+                    throw new JobException(
+                            Reason.KEY_REUSED,
+                            "the Idempotency-Key came with another request before, for job \"" + job.id()
+                                    + "\"; another request needs another key");
+                }
+                return job;
+            }
+        }
+        return null;
     }
 
     private JobId newId() {
         return new JobId("j" + HexFormat.of().toHexDigits(random.nextLong()).substring(0, 10));
     }
 
-    private synchronized void admit(Job job) {
+    /** @return the job, or the one that had its key first */
+    private synchronized Job admit(Job job) {
+        Job first = withKey(job.key());
+        if (first != null) {
+            return first;
+        }
         if (ended) {
             throw new JobException(Reason.UNAVAILABLE, "the service is shutting down");
         }
@@ -77,6 +104,7 @@ public final class JobService {
         }
         jobs.put(job.id(), job);
         executor.execute(() -> run(job));
+        return job;
     }
 
     private void run(Job job) {
@@ -84,7 +112,7 @@ public final class JobService {
             return;
         }
         try {
-            job.complete(work.run(job.request(), job::advanced));
+            job.complete(work.run(job.id(), job.request(), job::advanced));
         } catch (CancellationException cancelled) {
             log.debug("Job {} stopped", job.id(), cancelled);
             job.stopped();

@@ -25,4 +25,12 @@ public record JobView(
         @Nullable Instant started,
         @Nullable Instant ended,
         @Nullable JobResult result,
-        @Nullable Exception failure) {}
+        @Nullable Exception failure) {
+
+    /** Whole seconds until the job ends if it goes on like that; null where nothing tells. */
+    public @Nullable Long remainingSeconds() {
+        return state != JobState.RUNNING || bytesPerSecond == 0
+                ? null
+                : Long.valueOf(Math.ceilDiv(Math.max(0, totalBytes - doneBytes), bytesPerSecond));
+    }
+}

@@ -14,6 +14,6 @@ interface JobWork {
     /** Refuses what cannot work, before anything waits for its turn. */
     void requirePossible(JobRequest request) throws IOException;
 
-    /** Does the work, in the calling thread and others. */
-    JobResult run(JobRequest request, Progress progress) throws IOException;
+    /** Does the work of the job of this id, in the calling thread and others. */
+    JobResult run(JobId id, JobRequest request, Progress progress) throws IOException;
 }

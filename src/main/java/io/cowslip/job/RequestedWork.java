@@ -1,16 +1,17 @@
 package io.cowslip.job;
 
+import io.cowslip.drive.Conversions;
 import io.cowslip.drive.ImageChecks;
-import io.cowslip.engine.image.CheckObserver;
-import io.cowslip.engine.image.ImageCheck;
 import java.io.IOException;
 
 /** Does what jobs ask for, by their type. */
 final class RequestedWork implements JobWork {
     private final ImageChecks checks;
+    private final Conversions conversions;
 
-    RequestedWork(ImageChecks checks) {
+    RequestedWork(ImageChecks checks, Conversions conversions) {
         this.checks = checks;
+        this.conversions = conversions;
     }
 
     @Override
@@ -18,23 +19,19 @@ final class RequestedWork implements JobWork {
         switch (request) {
             case JobRequest.CheckVolume check -> checks.requireFree(check.file(), check.repair());
             case JobRequest.CheckDrive check -> checks.requireOpen(check.drive());
+            case JobRequest.Convert convert -> conversions.requirePossible(convert.conversion());
         }
     }
 
     @Override
-    public JobResult run(JobRequest request, Progress progress) throws IOException {
+    public JobResult run(JobId id, JobRequest request, Progress progress) throws IOException {
         return switch (request) {
-            case JobRequest.CheckVolume check -> check(check, progress::advanced);
+            case JobRequest.CheckVolume check ->
+                checked(checks.checkVolume(id.value(), check.file(), check.repair(), progress::advanced));
             case JobRequest.CheckDrive check -> checked(checks.checkDrive(check.drive(), progress::advanced));
+            case JobRequest.Convert convert ->
+                new JobResult.Converted(conversions.convert(id.value(), convert.conversion(), progress::advanced));
         };
-    }
-
-    private JobResult check(JobRequest.CheckVolume check, CheckObserver observer) throws IOException {
-        ImageCheck.Repair repair = check.repair();
-        return checked(
-                repair == null
-                        ? checks.checkVolume(check.file(), observer)
-                        : checks.repairVolume(check.file(), repair, observer));
     }
 
     private static JobResult checked(ImageChecks.Checked checked) {

@@ -116,6 +116,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
         return switch (reason) {
             case NO_SUCH_JOB -> ProblemType.NO_SUCH_JOB;
             case ID_TAKEN -> ProblemType.ID_TAKEN;
+            case KEY_REUSED -> ProblemType.KEY_REUSED;
             case LIMIT_REACHED -> ProblemType.LIMIT_REACHED;
             case UNAVAILABLE -> ProblemType.UNAVAILABLE;
         };

@@ -1,5 +1,6 @@
 package io.cowslip.web;
 
+import io.cowslip.drive.Conversion;
 import io.cowslip.drive.Volumes;
 import io.cowslip.job.JobRequest;
 import io.cowslip.job.JobResult;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param file the volume that it was asked to work on
  * @param drive the drive that it was asked to work on
  * @param repair what it was asked to repair
+ * @param target the volume that it was asked to make
  * @param created when it was asked for, RFC 3339 in UTC, as all times here
  */
 @Schema(name = "Job", description = "Work in the background")
@@ -30,13 +32,18 @@ record JobBody(
         @Nullable String file,
         @Nullable String drive,
         @Nullable String repair,
+        @Nullable String target,
         Progress progress,
         String created,
         @Nullable String started,
         @Nullable String ended,
 
-        @Schema(description = "Of a job that completed") @Nullable
-        CheckBody result,
+        @Schema(
+                description =
+                        "Of a job that completed: of a check what it found, of a conversion the new volume's facts",
+                oneOf = {CheckBody.class, VolumeFacts.class})
+        @Nullable
+        Object result,
 
         @Schema(description = "Of a job that failed: a problem (RFC 9457)") @Nullable
         Problem problem) {
@@ -49,7 +56,15 @@ record JobBody(
             @Schema(description = "Bytes to deal with, as far as known; it may grow")
             long total,
 
-            @Schema(description = "Bytes per second") long rate) {}
+            @Schema(description = "Bytes per second") long rate,
+
+            @Schema(description = "Seconds until the end at this rate, of a job that runs") @Nullable
+            Long remainingSeconds) {
+
+        static Progress of(JobView job) {
+            return new Progress(job.doneBytes(), job.totalBytes(), job.bytesPerSecond(), job.remainingSeconds());
+        }
+    }
 
     /** Why a job failed. */
     @Schema(name = "JobProblem")
@@ -61,28 +76,58 @@ record JobBody(
             @Nullable String option) {}
 
     static JobBody of(JobView job, Volumes volumes) {
-        JobRequest request = job.request();
+        Asked asked = Asked.of(job.request());
         return new JobBody(
                 job.id().value(),
-                request.type(),
+                job.request().type(),
                 wireName(job.state()),
-                request instanceof JobRequest.CheckVolume check ? check.file() : null,
-                request instanceof JobRequest.CheckDrive check ? check.drive().value() : null,
-                request instanceof JobRequest.CheckVolume check && check.repair() != null
-                        ? wireName(check.repair())
-                        : null,
-                new Progress(job.doneBytes(), job.totalBytes(), job.bytesPerSecond()),
+                asked.file(),
+                asked.drive(),
+                asked.repair(),
+                asked.target(),
+                Progress.of(job),
                 job.created().toString(),
                 job.started() == null ? null : job.started().toString(),
                 job.ended() == null ? null : job.ended().toString(),
-                result(job.result()),
+                result(job.result(), volumes),
                 problem(job.failure(), volumes));
     }
 
-    private static @Nullable CheckBody result(@Nullable JobResult result) {
+    /** What a request names. */
+    private record Asked(
+            @Nullable String file,
+            @Nullable String drive,
+            @Nullable String repair,
+            @Nullable String target) {
+
+        static Asked of(JobRequest request) {
+            return switch (request) {
+                case JobRequest.CheckVolume check ->
+                    new Asked(check.file(), null, check.repair() == null ? null : wireName(check.repair()), null);
+                case JobRequest.CheckDrive check ->
+                    new Asked(null, check.drive().value(), null, null);
+                case JobRequest.Convert convert ->
+                    of(
+                            convert.conversion().source(),
+                            convert.conversion().target().file());
+            };
+        }
+
+        private static Asked of(Conversion.Source source, String target) {
+            return switch (source) {
+                case Conversion.VolumeSource volume -> new Asked(volume.file(), null, null, target);
+                case Conversion.DriveSource drive ->
+                    new Asked(null, drive.drive().value(), null, target);
+            };
+        }
+    }
+
+    private static @Nullable Object result(@Nullable JobResult result, Volumes volumes) {
         return switch (result) {
             case null -> null;
             case JobResult.Checked checked -> CheckBody.of(checked.file(), checked.report());
+            case JobResult.Converted converted ->
+                VolumeFacts.of(converted.chain().getFirst(), volumes);
         };
     }
 

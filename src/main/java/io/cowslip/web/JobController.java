@@ -1,9 +1,13 @@
 package io.cowslip.web;
 
+import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
 import static io.cowslip.web.ProblemType.ID_TAKEN;
+import static io.cowslip.web.ProblemType.INVALID_IMAGE;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
+import static io.cowslip.web.ProblemType.INVALID_REQUEST;
 import static io.cowslip.web.ProblemType.IN_USE;
+import static io.cowslip.web.ProblemType.KEY_REUSED;
 import static io.cowslip.web.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.ProblemType.NOT_FOUND;
 import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
@@ -12,6 +16,7 @@ import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
+import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.Volumes;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobService;
@@ -34,10 +39,10 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -49,12 +54,14 @@ class JobController {
     private static final String EXAMPLE_ID = "nightly";
 
     private final JobService jobs;
+    private final DriveRegistry registry;
     private final JobEvents events;
     private final Volumes volumes;
     private final JsonMapper json;
 
-    JobController(JobService jobs, Volumes volumes, JsonMapper json) {
+    JobController(JobService jobs, DriveRegistry registry, Volumes volumes, JsonMapper json) {
         this.jobs = jobs;
+        this.registry = registry;
         this.events = new JobEvents(jobs, volumes);
         this.volumes = volumes;
         this.json = json;
@@ -64,14 +71,17 @@ class JobController {
     @io.swagger.v3.oas.annotations.parameters.RequestBody(
             content =
                     @Content(
-                            schema = @Schema(oneOf = NewCheck.class),
+                            schema = @Schema(oneOf = {NewCheck.class, NewConversion.class}),
                             examples = {
                                 @ExampleObject(name = "check-volume", value = """
                                         {"type": "check", "file": "vm1/base.qcow2"}"""),
                                 @ExampleObject(name = "check-drive", value = """
                                         {"type": "check", "drive": "root"}"""),
                                 @ExampleObject(name = "repair", value = """
-                                        {"type": "check", "file": "spare.qcow2", "repair": "all"}""")
+                                        {"type": "check", "file": "spare.qcow2", "repair": "all"}"""),
+                                @ExampleObject(name = "convert", value = """
+                                        {"type": "convert", "file": "vm1/base.qcow2",
+                                         "target": {"file": "export/base.raw", "format": "raw"}}""")
                             }))
     @ApiResponse(responseCode = "202", description = "The job, and its place in Location")
     @Fails({
@@ -81,19 +91,29 @@ class JobController {
         FORBIDDEN_PATH,
         NOT_FOUND,
         NO_SUCH_DRIVE,
+        ALREADY_EXISTS,
+        INVALID_REQUEST,
+        INVALID_IMAGE,
+        KEY_REUSED,
         ID_TAKEN,
         IN_USE,
         UNSUPPORTED_MEDIA_TYPE,
         LIMIT_REACHED
     })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<JobBody> start(@RequestBody ObjectNode request) throws IOException {
-        JsonNode type = request.path("type");
-        if (!type.isString() || !type.asString().equals(NewCheck.TYPE)) {
-            throw Refusal.ofOption("type", "type is " + type + "; it may be \"" + NewCheck.TYPE + "\"");
-        }
-        NewCheck check = json.treeToValue(request, NewCheck.class);
-        JobView job = jobs.submit(id(check.id()), check.request());
+    ResponseEntity<JobBody> start(
+            @RequestBody ObjectNode request,
+            @RequestHeader(name = IdempotencyHeader.NAME, required = false)
+                    @Parameter(
+                            description =
+                                    "Makes a repetition of the request, such as one after a broken connection, answer with"
+                                            + " the first one's job. It is known for as long as the job is")
+                    @Nullable
+                    String idempotencyKey)
+            throws IOException {
+        NewJob wanted = json.treeToValue(request, NewJob.form(request.path("type")));
+        JobView job = jobs.submit(
+                id(wanted.id()), wanted.request(registry.defaults()), IdempotencyHeader.key(idempotencyKey, request));
         return ResponseEntity.accepted()
                 .location(URI.create("/jobs/" + job.id()))
                 .body(shown(job));

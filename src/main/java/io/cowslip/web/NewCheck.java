@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DriveId;
 import io.cowslip.engine.image.ImageCheck.Repair;
+import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.job.JobRequest;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
@@ -30,11 +30,13 @@ record NewCheck(
         @Nullable String drive,
 
         @Schema(allowableValues = {"leaks", "all"}) @Nullable
-        String repair) {
+        String repair)
+        implements NewJob {
 
     static final String TYPE = "check";
 
-    JobRequest request() {
+    @Override
+    public JobRequest request(ImageOptions defaults) {
         if ((file == null) == (drive == null)) {
             throw Refusal.ofOption("file", "a check takes either file, a volume, or drive, an open drive");
         }
@@ -44,7 +46,7 @@ record NewCheck(
         if (repair != null) {
             throw Refusal.ofOption("repair", "an open drive cannot be repaired; close it and give its file");
         }
-        return new JobRequest.CheckDrive(driveId(drive));
+        return new JobRequest.CheckDrive(DriveIds.named(drive));
     }
 
     private @Nullable Repair repairWanted() {
@@ -54,12 +56,5 @@ record NewCheck(
             case "all" -> Repair.ALL;
             default -> throw Refusal.ofOption("repair", "repair is \"" + repair + "\"; it may be \"leaks\" or \"all\"");
         };
-    }
-
-    private static DriveId driveId(String text) {
-        if (!DriveId.isPossible(text)) {
-            throw Refusal.of(ProblemType.NO_SUCH_DRIVE, "no drive can have the id \"" + text + "\"");
-        }
-        return new DriveId(text);
     }
 }

@@ -104,6 +104,10 @@ enum ProblemType {
             "The range is not on the disk",
             "A range to read starts past the end, too many ranges were asked for, or a write would pass the end. Nothing"
                     + " was written. \"Content-Range: bytes */size\" tells the size."),
+    KEY_REUSED(
+            HttpStatus.UNPROCESSABLE_CONTENT,
+            "The Idempotency-Key belongs to another request",
+            "A key stands for one request and its repetitions. Another request takes another key."),
     INVALID_IMAGE(
             HttpStatus.UNPROCESSABLE_CONTENT,
             "The file is not a sound image",

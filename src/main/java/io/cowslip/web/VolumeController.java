@@ -160,15 +160,10 @@ class VolumeController {
             @PathVariable @Parameter(description = VOLUME, example = "vm1/new.qcow2") String path,
             @RequestBody VolumeRequest request)
             throws IOException {
-        VolumeEncryption encryption = request.encrypt();
+        NewVolumeEncryption encryption = request.encrypt();
         List<ImageInfo> chain = encryption == null
                 ? volumes.create(name(path), request.options())
-                : volumes.create(
-                        name(path),
-                        request.options(),
-                        encryption.options(),
-                        encryption.keySecretFile(),
-                        encryption.iterTimeMillis());
+                : volumes.create(name(path), request.options(), encryption.options());
         return ResponseEntity.created(UriComponentsBuilder.fromPath("/volumes" + path)
                         .build()
                         .encode()

@@ -38,8 +38,12 @@ record VolumeRequest(
         @Nullable Boolean extendedL2,
         @Nullable String dataFile,
         @Nullable Boolean dataFileRaw,
-        @Nullable VolumeEncryption encrypt,
+        @Nullable NewVolumeEncryption encrypt,
         @Nullable Boolean lazyRefcounts) {
+
+    /** Everything at its default. */
+    static final VolumeRequest DEFAULTS =
+            new VolumeRequest(null, null, null, null, null, null, null, null, null, null, null, null, null, null);
 
     private static final int DEFAULT_CLUSTER_BYTES = 65536;
     private static final int DEFAULT_REFCOUNT_BITS = 16;

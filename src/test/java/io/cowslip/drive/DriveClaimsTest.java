@@ -39,7 +39,7 @@ class DriveClaimsTest {
         claims.release(A);
 
         assertRefused(Reason.IN_USE, "\"file9\" is in use by drive \"b\"", () -> claims.take(C, List.of(writing(9))));
-        assertThat(claims.holder(new FileIdentity(0, 9))).contains(B);
+        assertThat(claims.holder(new FileIdentity(0, 9))).contains(FileHolder.of(B));
         assertThat(claims.holder(new FileIdentity(0, 1))).isEmpty();
     }
 
@@ -76,6 +76,21 @@ class DriveClaimsTest {
 
         claims.changeWriting(A, false);
         assertThatCode(() -> claims.take(B, List.of(reading(1)))).doesNotThrowAnyException();
+    }
+
+    @Test
+    void aJobHasFilesLikeADriveButIsNone() {
+        claims.take(FileHolder.job("copy"), List.of(reading(1)));
+        claims.take(A, List.of(writing(2)));
+        claims.take(B, List.of(writing(3)));
+
+        assertRefused(
+                Reason.IN_USE,
+                "\"file1\" is in use by job \"copy\"",
+                () -> claims.take(FileHolder.job("repair"), List.of(writing(1))));
+        claims.release(FileHolder.job("copy"));
+        assertThatCode(() -> claims.take(FileHolder.job("repair"), List.of(writing(1))))
+                .doesNotThrowAnyException();
     }
 
     @Test

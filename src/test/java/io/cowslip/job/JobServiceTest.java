@@ -48,7 +48,7 @@ final class JobServiceTest {
         public void requirePossible(JobRequest request) {}
 
         @Override
-        public JobResult run(JobRequest request, Progress progress) throws IOException {
+        public JobResult run(JobId id, JobRequest request, Progress progress) throws IOException {
             for (int done = 1; done <= bytes; done++) {
                 turns.acquireUninterruptibly();
                 progress.advanced(done, bytes);
@@ -180,7 +180,7 @@ final class JobServiceTest {
 
     private JobView submit(@Nullable JobId id) {
         try {
-            return jobs.submit(id, REQUEST);
+            return jobs.submit(id, REQUEST, null);
         } catch (IOException impossible) {
             throw new AssertionError(impossible);
         }

@@ -20,7 +20,7 @@ public final class ClusterCipher implements AutoCloseable {
 
     private final CipherSpec spec;
     private final byte[] key;
-    private final DecoderPool<SectorLane> lanes;
+    private final CoderPool<SectorLane> lanes;
 
     /** @param key of the length that {@code spec} says; a copy is kept until the end */
     public ClusterCipher(CipherSpec spec, byte[] key) {
@@ -29,7 +29,7 @@ public final class ClusterCipher implements AutoCloseable {
         }
         this.spec = spec;
         this.key = key.clone();
-        this.lanes = new DecoderPool<>(this::newLane, SectorLane::wipe);
+        this.lanes = new CoderPool<>(this::newLane, SectorLane::wipe);
     }
 
     private SectorLane newLane() {

@@ -5,11 +5,11 @@ import io.cowslip.engine.format.ImageHeader;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Decodes the compressed clusters of one image. Any thread may decode at any time; {@link #close()} is for the owner,
- * when no call is under way.
+ * Decodes and encodes the compressed clusters of one image. Any thread may do so at any time; {@link #close()} is for the
+ * owner, when no call is under way.
  *
  * <p>A decoder works between two pieces of native memory and copies nothing on the heap. What it needs besides is the
- * same for every input: no image can make it allocate.
+ * same for every input: no image can make it allocate. What an encoder needs is bounded by the cluster size.
  */
 public abstract sealed class ClusterCodec implements AutoCloseable permits DeflateCodec, ZstdCodec {
 
@@ -40,7 +40,25 @@ public abstract sealed class ClusterCodec implements AutoCloseable permits Defla
 
     abstract void decodeNative(MemorySegment payload, MemorySegment cluster) throws ImageException;
 
-    /** Gives the decoders' memory back. */
+    /**
+     * Encodes one cluster, so that any reader of the format takes it.
+     *
+     * @param cluster native memory of exactly one cluster
+     * @param payload native memory; undefined behind what is encoded
+     * @return the encoded bytes at the start of {@code payload}; 0 when they do not come to less than a cluster and at
+     *     most {@code payload}
+     */
+    public int encode(MemorySegment cluster, MemorySegment payload) {
+        if (!payload.isNative() || !cluster.isNative() || payload.isReadOnly()) {
+            throw new IllegalArgumentException("clusters are encoded between native segments");
+        }
+        return encodeNative(cluster, payload.asSlice(0, Math.min(payload.byteSize(), cluster.byteSize() - 1)));
+    }
+
+    /** @param payload less than a cluster */
+    abstract int encodeNative(MemorySegment cluster, MemorySegment payload);
+
+    /** Gives the coders' memory back. */
     @Override
     public abstract void close();
 

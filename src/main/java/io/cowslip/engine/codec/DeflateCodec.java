@@ -7,11 +7,12 @@ import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
 /**
- * Compression type zlib: raw deflate without a zlib header. QEMU writes with a window of 4 KiB and reads any; so does
- * this.
+ * Compression type zlib: raw deflate without a zlib header (qcow2 specification, "Compressed Clusters Descriptor"). QEMU
+ * writes with a window of 4 KiB and reads any; so does this.
  */
 final class DeflateCodec extends ClusterCodec {
-    private final DecoderPool<Inflater> inflaters = new DecoderPool<>(() -> new Inflater(true), Inflater::end);
+    private final CoderPool<Inflater> inflaters = new CoderPool<>(() -> new Inflater(true), Inflater::end);
+    private final CoderPool<DeflateEncoder> encoders = new CoderPool<>(DeflateEncoder::new, encoder -> {});
 
     @Override
     void decodeNative(MemorySegment payload, MemorySegment cluster) throws ImageException {
@@ -39,7 +40,18 @@ final class DeflateCodec extends ClusterCodec {
     }
 
     @Override
+    int encodeNative(MemorySegment cluster, MemorySegment payload) {
+        DeflateEncoder encoder = encoders.take();
+        try {
+            return encoder.encode(cluster, payload);
+        } finally {
+            encoders.giveBack(encoder);
+        }
+    }
+
+    @Override
     public void close() {
         inflaters.close();
+        encoders.close();
     }
 }

@@ -1,6 +1,7 @@
 package io.cowslip.engine.codec;
 
 import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdCompressCtx;
 import com.github.luben.zstd.ZstdDecompressCtx;
 import com.github.luben.zstd.ZstdException;
 import io.cowslip.engine.ImageException;
@@ -11,21 +12,22 @@ import java.nio.ByteBuffer;
  * Compression type zstd: one frame or more, until a cluster is full.
  *
  * <p>Frames are decoded whole, straight into the cluster: streaming would allocate the window that the frame asks for,
- * which is for the image to choose.
+ * which is for the image to choose. Each cluster is encoded as one frame that tells its size.
  */
 final class ZstdCodec extends ClusterCodec {
-    private final DecoderPool<ZstdDecompressCtx> contexts =
-            new DecoderPool<>(ZstdDecompressCtx::new, ZstdDecompressCtx::close);
+    private final CoderPool<ZstdDecompressCtx> decoders =
+            new CoderPool<>(ZstdDecompressCtx::new, ZstdDecompressCtx::close);
+    private final CoderPool<ZstdCompressCtx> encoders = new CoderPool<>(ZstdCompressCtx::new, ZstdCompressCtx::close);
 
     @Override
     void decodeNative(MemorySegment payload, MemorySegment cluster) throws ImageException {
-        ZstdDecompressCtx context = contexts.take();
+        ZstdDecompressCtx context = decoders.take();
         try {
             decompress(context, payload.asByteBuffer(), cluster.asByteBuffer());
         } catch (ZstdException e) {
             throw corrupt("its zstd frame is damaged").causedBy(e);
         } finally {
-            contexts.giveBack(context);
+            decoders.giveBack(context);
         }
     }
 
@@ -51,7 +53,25 @@ final class ZstdCodec extends ClusterCodec {
     }
 
     @Override
+    int encodeNative(MemorySegment cluster, MemorySegment payload) {
+        ZstdCompressCtx context = encoders.take();
+        try {
+            return context.compressDirectByteBuffer(
+                    payload.asByteBuffer(), 0, (int) payload.byteSize(), cluster.asByteBuffer(), 0, (int)
+                            cluster.byteSize());
+        } catch (ZstdException e) {
+            if (e.getErrorCode() == Zstd.errDstSizeTooSmall()) {
+                return 0;
+            }
+            throw e;
+        } finally {
+            encoders.giveBack(context);
+        }
+    }
+
+    @Override
     public void close() {
-        contexts.close();
+        decoders.close();
+        encoders.close();
     }
 }

@@ -31,6 +31,42 @@ public final class RefcountBits {
         };
     }
 
+    /** Whether so many counts from {@code index} on are plainly the same. Packed counts never are. */
+    public static boolean areAlike(MemorySegment block, int refcountOrder, long index, int length) {
+        if (refcountOrder < BYTE_ORDER) {
+            return false;
+        }
+        int bytesBits = refcountOrder - BYTE_ORDER;
+        long start = index << bytesBits;
+        long end = (index + length) << bytesBits;
+        long countBytes = 1L << bytesBits;
+        return MemorySegment.mismatch(block, start, end - countBytes, block, start + countBytes, end) < 0;
+    }
+
+    /**
+     * Copies so many counts from {@code index} on to the beginning of {@code into}; what an int cannot hold becomes the
+     * largest int.
+     */
+    public static void copy(MemorySegment block, int refcountOrder, long index, int[] into, int length) {
+        if (refcountOrder == 4) {
+            copyShorts(block, index, into, length);
+            return;
+        }
+        for (int i = 0; i < length; i++) {
+            long count = get(block, refcountOrder, index + i);
+            into[i] = count < 0 || count > Integer.MAX_VALUE ? Integer.MAX_VALUE : (int) count;
+        }
+    }
+
+    /** Nearly all images have counts of this width: one step for all of them, and a loop of plain arrays. */
+    private static void copyShorts(MemorySegment block, long index, int[] into, int length) {
+        short[] counts = new short[length];
+        MemorySegment.copy(block, BigEndian.SHORT, index << 1, counts, 0, length);
+        for (int i = 0; i < length; i++) {
+            into[i] = Short.toUnsignedInt(counts[i]);
+        }
+    }
+
     /** Sets the count at {@code index}, which must be from 0 to {@link #maxCount}. */
     public static void set(MemorySegment block, int refcountOrder, long index, long count) {
         if (count < 0 || count > maxCount(refcountOrder)) {

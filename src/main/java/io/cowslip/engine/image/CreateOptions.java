@@ -72,6 +72,11 @@ public record CreateOptions(
                 false);
     }
 
+    /** The same with another size. */
+    public CreateOptions withVirtualSize(long sizeBytes) {
+        return with(parts -> parts.virtualSizeBytes = sizeBytes);
+    }
+
     /** The same with its data in a file of its own. */
     public CreateOptions withDataFile(@Nullable String name, boolean raw) {
         return with(parts -> {

@@ -22,6 +22,8 @@ final class RecordedCounts {
     /** Bits 9 to 63 (qcow2 specification, "Refcount table entry"). */
     static final long BLOCK_OFFSET_MASK = -512;
 
+    private static final int PIECE_COUNTS = 1 << 13;
+
     private final MetadataFile file;
     private final ImageGeometry geometry;
     private final long clusters;
@@ -88,6 +90,11 @@ final class RecordedCounts {
         return cluster < clusters ? counters.get(cluster) : readOne(cluster);
     }
 
+    /** How many of so many clusters, {@code first} at the least, are known to have the same count as that. */
+    int lengthAlike(long first, int length) {
+        return unreadableBlocks.isEmpty() ? counters.lengthAlike(first, length) : 1;
+    }
+
     private int readOne(long cluster) throws IOException {
         int block = blockOf(cluster);
         if (block >= table.length || table[block] == 0) {
@@ -100,13 +107,10 @@ final class RecordedCounts {
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment bytes = loan.segment(geometry.clusterBytes());
             file.read(offset, bytes);
-            return count(bytes, (int) (cluster - firstCluster(block)));
+            int[] count = new int[1];
+            RefcountBits.copy(bytes, geometry.refcountOrder(), cluster - firstCluster(block), count, 1);
+            return count[0];
         }
-    }
-
-    private int count(MemorySegment block, int index) {
-        long count = RefcountBits.get(block, geometry.refcountOrder(), index);
-        return count < 0 || count > Integer.MAX_VALUE ? Integer.MAX_VALUE : (int) count;
     }
 
     private void readBlocks() throws IOException {
@@ -141,16 +145,30 @@ final class RecordedCounts {
             MemorySegment bytes = loan.segment(geometry.clusterBytes());
             file.read(table[block] & BLOCK_OFFSET_MASK, bytes);
             long first = firstCluster(block);
-            addRuns(bytes, first, (int) Math.min(1L << geometry.refcountsPerBlockBits(), clusters - first));
+            addCounts(bytes, first, Math.min(1L << geometry.refcountsPerBlockBits(), clusters - first));
         }
     }
 
-    private void addRuns(MemorySegment bytes, long first, int length) {
+    private void addCounts(MemorySegment block, long first, long length) {
+        int[] counts = new int[(int) Math.min(PIECE_COUNTS, length)];
+        for (long done = 0; done < length; done += counts.length) {
+            int some = (int) Math.min(counts.length, length - done);
+            boolean alike = RefcountBits.areAlike(block, geometry.refcountOrder(), done, some);
+            RefcountBits.copy(block, geometry.refcountOrder(), done, counts, alike ? 1 : some);
+            if (!alike) {
+                addRuns(counts, first + done, some);
+            } else if (counts[0] > 0) {
+                counters.add(first + done, some, counts[0]);
+            }
+        }
+    }
+
+    private void addRuns(int[] counts, long first, int length) {
         int start = 0;
         while (start < length) {
-            int count = count(bytes, start);
+            int count = counts[start];
             int end = start + 1;
-            while (end < length && count(bytes, end) == count) {
+            while (end < length && counts[end] == count) {
                 end++;
             }
             if (count > 0) {

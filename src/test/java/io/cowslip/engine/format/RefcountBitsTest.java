@@ -30,6 +30,42 @@ class RefcountBitsTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6})
+    void countsAreCopiedFromAnywhere(int refcountOrder) {
+        MemorySegment segment = MemorySegment.ofArray(new byte[512]);
+        int counts = 512 * 8 >> refcountOrder;
+        Random random = new Random(refcountOrder);
+        for (int index = 0; index < counts; index++) {
+            long count = random.nextLong() >>> random.nextInt(64) & RefcountBits.maxCount(refcountOrder);
+            RefcountBits.set(segment, refcountOrder, index, count);
+        }
+        int first = counts / 4;
+        int[] copied = new int[counts / 2 + 1];
+
+        RefcountBits.copy(segment, refcountOrder, first, copied, counts / 2);
+
+        for (int i = 0; i < counts / 2; i++) {
+            long count = RefcountBits.get(segment, refcountOrder, first + i);
+            assertThat(copied[i]).isEqualTo((int) Math.min(Integer.MAX_VALUE, count));
+        }
+        assertThat(copied[counts / 2]).isZero();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {3, 4, 5, 6})
+    void likeCountsAreSeenAtOnce(int refcountOrder) {
+        MemorySegment segment = MemorySegment.ofArray(new byte[512]);
+        for (int index = 3; index < 20; index++) {
+            RefcountBits.set(segment, refcountOrder, index, 200);
+        }
+
+        assertThat(RefcountBits.areAlike(segment, refcountOrder, 3, 17)).isTrue();
+        assertThat(RefcountBits.areAlike(segment, refcountOrder, 19, 1)).isTrue();
+        assertThat(RefcountBits.areAlike(segment, refcountOrder, 2, 17)).isFalse();
+        assertThat(RefcountBits.areAlike(segment, refcountOrder, 3, 18)).isFalse();
+    }
+
     @Test
     void countsBelowAByteArePackedFromTheLeastSignificantBit() {
         byte[] block = new byte[8];

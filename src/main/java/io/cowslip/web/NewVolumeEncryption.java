@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import io.cowslip.drive.VolumeEncryption;
 import io.cowslip.engine.image.NewEncryption;
 import io.cowslip.engine.image.Secret;
 import io.swagger.v3.oas.annotations.media.Schema;
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param iterTime how long a passphrase may take to be tried, in milliseconds
  */
 @Schema(name = "NewEncryption", description = "The encryption of a new volume, with the names of qemu-img create")
-record VolumeEncryption(
+record NewVolumeEncryption(
         @Schema(allowableValues = "luks") @Nullable String format,
 
         @Schema(type = "string", description = "The passphrase. It is stored nowhere and never told again")
@@ -37,7 +38,7 @@ record VolumeEncryption(
         @Nullable
         Long iterTime) {
 
-    NewEncryption options() {
+    VolumeEncryption options() {
         if (format != null && !format.equals("luks")) {
             throw Refusal.ofOption("encrypt.format", "encrypt.format is \"" + format + "\"; only \"luks\" can be made");
         }
@@ -46,7 +47,7 @@ record VolumeEncryption(
                     "encrypt.key-secret-file",
                     "encrypt.key-secret-file is given with encrypt.key-secret; it must be one of them");
         }
-        return new NewEncryption(
+        NewEncryption options = new NewEncryption(
                 Objects.requireNonNullElseGet(keySecret, () -> Secret.of("")),
                 Objects.requireNonNullElse(cipherAlg, "aes-256"),
                 Objects.requireNonNullElse(cipherMode, "xts"),
@@ -54,9 +55,7 @@ record VolumeEncryption(
                 ivgenHashAlg,
                 Objects.requireNonNullElse(hashAlg, "sha256"),
                 0);
-    }
-
-    long iterTimeMillis() {
-        return Objects.requireNonNullElse(iterTime, NewEncryption.DEFAULT_ITER_TIME_MILLIS);
+        return new VolumeEncryption(
+                options, keySecretFile, Objects.requireNonNullElse(iterTime, NewEncryption.DEFAULT_ITER_TIME_MILLIS));
     }
 }

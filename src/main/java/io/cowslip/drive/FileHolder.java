@@ -1,0 +1,31 @@
+package io.cowslip.drive;
+
+import java.util.Locale;
+
+/** Who has files of the image root in use, as messages name it. */
+public record FileHolder(Kind kind, String id) {
+
+    /** What it is. */
+    public enum Kind {
+        DRIVE,
+        JOB
+    }
+
+    static FileHolder of(DriveId drive) {
+        return new FileHolder(Kind.DRIVE, drive.value());
+    }
+
+    /** The job of this id. */
+    public static FileHolder job(String id) {
+        return new FileHolder(Kind.JOB, id);
+    }
+
+    boolean isDrive() {
+        return kind == Kind.DRIVE;
+    }
+
+    @Override
+    public String toString() {
+        return kind.name().toLowerCase(Locale.ROOT) + " \"" + id + "\"";
+    }
+}

@@ -1,0 +1,120 @@
+package io.cowslip.drive;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.host.HostFiles;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.HexFormat;
+import java.util.Objects;
+import java.util.concurrent.locks.Lock;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A volume in the making. Its file lies hidden beside its place, where what it names is found as it will be later, and
+ * gets its name only when it is whole; otherwise nothing is left of it. Used by one thread.
+ */
+final class PendingVolume implements AutoCloseable {
+    /** Ends the name of each such file; its beginning is a dot, so that none of them is a volume. */
+    private static final String SUFFIX = ".part";
+
+    private static final Pattern FILE_NAME = Pattern.compile("\\..+\\.[0-9a-f]{16}\\.part");
+
+    /** The volume's own name is in the file's, as far as the host's limit of 255 bytes leaves room. */
+    private static final int SHOWN_CHARACTERS = 50;
+
+    private static final Logger log = LoggerFactory.getLogger(PendingVolume.class);
+
+    private final ImageRoot root;
+    private final String name;
+    private final Path file;
+    private @Nullable Path dataFile;
+    private boolean published;
+
+    private PendingVolume(ImageRoot root, String name, Path file) {
+        this.root = root;
+        this.name = name;
+        this.file = file;
+    }
+
+    /**
+     * Makes the place for a volume of this name, and the folders that the name takes.
+     *
+     * @param tag tells apart files for the same name
+     * @throws ImageException ALREADY_EXISTS, FORBIDDEN
+     */
+    static PendingVolume of(ImageRoot root, String name, long tag) throws IOException {
+        requireNew(root, name);
+        Path place = root.newEntry(name);
+        String last = place.getFileName().toString();
+        String shown = last.substring(0, Math.min(last.length(), SHOWN_CHARACTERS));
+        String hidden = "." + shown + "." + HexFormat.of().toHexDigits(tag) + SUFFIX;
+        return new PendingVolume(root, name, place.resolveSibling(hidden));
+    }
+
+    /** Refuses a name that is taken, or none for a volume. */
+    static void requireNew(ImageRoot root, String name) throws ImageException {
+        if (Files.exists(root.entry(name), LinkOption.NOFOLLOW_LINKS)) {
+            throw ImageException.of(Kind.ALREADY_EXISTS, "\"" + name + "\" is there already");
+        }
+    }
+
+    /** Whether this is the file of a volume in the making, by its name. */
+    static boolean isPending(Path file) {
+        return FILE_NAME.matcher(file.getFileName().toString()).matches();
+    }
+
+    /** Where the volume is made. */
+    Path file() {
+        return file;
+    }
+
+    /** Notes a file that the volume names and that is to go with it: it has its own name from the start. */
+    void hasDataIn(Path path) {
+        dataFile = path;
+    }
+
+    /**
+     * Gives the volume its name, durably. Its file is durable itself and not open any more.
+     *
+     * @param change held meanwhile: {@link DriveClaims#filesChange()}
+     * @return the volume's file
+     * @throws ImageException ALREADY_EXISTS when somebody else has taken the name since
+     */
+    Path publish(Lock change, HostFiles files) throws IOException {
+        change.lock();
+        try {
+            requireNew(root, name);
+            Path place = file.resolveSibling(root.newEntry(name).getFileName());
+            Files.move(file, place, StandardCopyOption.ATOMIC_MOVE);
+            published = true;
+            files.syncFolder(Objects.requireNonNull(place.getParent()));
+            return place;
+        } finally {
+            change.unlock();
+        }
+    }
+
+    /** Takes everything away again, unless the volume has its name. */
+    @Override
+    public void close() {
+        if (published) {
+            return;
+        }
+        try {
+            Files.deleteIfExists(file);
+            if (dataFile != null) {
+                Files.deleteIfExists(dataFile);
+            }
+            root.removeEmptyFolders(file);
+        } catch (IOException e) {
+            log.warn("Not everything of \"{}\", which was not finished, could be taken away", name, e);
+        }
+    }
+}

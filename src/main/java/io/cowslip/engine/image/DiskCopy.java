@@ -1,0 +1,156 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.host.IoBuffers;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes one disk read like another: on all cores, whole clusters of the target at a time, so that each is allocated, or
+ * compressed, once. What reads as zeros is not written where the target reads as zeros already; what a backing file of
+ * the target has is not written either.
+ */
+public final class DiskCopy {
+    /** Whole clusters of any size, and an end of the work that is near when it is told to stop. */
+    private static final int PIECE_BYTES = 2 << 20;
+
+    /** In a raw file, the least run of zeros that is left a hole: what file systems allocate. */
+    private static final int RAW_UNIT_BYTES = 4096;
+
+    private final DiskImage source;
+    private final DiskImage target;
+    private final CheckThreads threads;
+    private final long unitBytes;
+    private final boolean readsAsZeros;
+
+    private DiskCopy(DiskImage source, DiskImage target, CheckObserver observer) throws IOException {
+        LayerStats top = target.layers().getFirst();
+        this.source = source;
+        this.target = target;
+        this.threads = new CheckThreads(observer);
+        this.unitBytes = top.clusterSizeBytes() == 0 ? RAW_UNIT_BYTES : top.clusterSizeBytes();
+        this.readsAsZeros = target.layers().size() == 1;
+    }
+
+    /**
+     * Copies the whole disk. Nothing is durable before the target is flushed, and a copy that fails or is stopped leaves
+     * a target that is of no use.
+     *
+     * @param source not written meanwhile, or the target may come to read like no moment of it
+     * @param target as it was created, and at least as large; what is beyond the source comes to read as zeros
+     * @param observer told of the bytes of the disk that are dealt with
+     * @throws ImageException INVALID_OPTION when the target is smaller; what either disk throws
+     */
+    public static void copy(DiskImage source, DiskImage target, CheckObserver observer) throws IOException {
+        if (target.virtualSizeBytes() < source.virtualSizeBytes()) {
+            throw ImageException.invalidOption(
+                    "virtual-size",
+                    "virtual-size is " + target.virtualSizeBytes() + ", less than the " + source.virtualSizeBytes()
+                            + " bytes of the disk to copy");
+        }
+        new DiskCopy(source, target, observer).copy();
+    }
+
+    private void copy() throws IOException {
+        long sizeBytes = readsAsZeros ? source.virtualSizeBytes() : target.virtualSizeBytes();
+        threads.expect(sizeBytes);
+        threads.run(Math.toIntExact(Math.ceilDiv(sizeBytes, PIECE_BYTES)), index -> {
+            long start = (long) index * PIECE_BYTES;
+            long end = Math.min(start + PIECE_BYTES, sizeBytes);
+            if (readsAsZeros) {
+                copyData(start, end);
+            } else {
+                copyDifferences(start, end);
+            }
+            threads.done(end - start);
+        });
+        threads.report();
+    }
+
+    /** Copies what is not zeros, by runs of whole units. */
+    private void copyData(long start, long end) throws IOException {
+        long runStart = start;
+        long runEnd = start;
+        long position = start;
+        while (position < end) {
+            GuestExtent extent = source.extentAt(position, end - position);
+            long extentEnd = position + extent.length();
+            if (!extent.zero()) {
+                long unitStart = position & -unitBytes;
+                if (unitStart > runEnd) {
+                    copyRun(runStart, runEnd);
+                    runStart = unitStart;
+                }
+                runEnd = Math.min(end, Math.ceilDiv(extentEnd, unitBytes) * unitBytes);
+            }
+            position = extentEnd;
+        }
+        copyRun(runStart, runEnd);
+    }
+
+    private void copyRun(long start, long end) throws IOException {
+        if (start == end) {
+            return;
+        }
+        try (IoBuffers.Loan loan = IoBuffers.borrow(end - start)) {
+            MemorySegment wanted = loan.segment(end - start);
+            source.read(start, wanted);
+            put(start, wanted, null);
+        }
+    }
+
+    private void copyDifferences(long start, long end) throws IOException {
+        try (IoBuffers.Loan wantedLoan = IoBuffers.borrow(end - start);
+                IoBuffers.Loan presentLoan = IoBuffers.borrow(end - start)) {
+            MemorySegment wanted = wantedLoan.segment(end - start);
+            MemorySegment present = presentLoan.segment(end - start);
+            long sourceBytes = Math.clamp(source.virtualSizeBytes() - start, 0, end - start);
+            if (sourceBytes > 0) {
+                source.read(start, wanted.asSlice(0, sourceBytes));
+            }
+            wanted.asSlice(sourceBytes).fill((byte) 0);
+            target.read(start, present);
+            put(start, wanted, present);
+        }
+    }
+
+    private enum Step {
+        LEAVE,
+        ZERO,
+        WRITE
+    }
+
+    /** Makes the target read {@code wanted} where it reads {@code present}, or zeros where that is null. */
+    private void put(long start, MemorySegment wanted, @Nullable MemorySegment present) throws IOException {
+        long position = 0;
+        while (position < wanted.byteSize()) {
+            long end = unitEnd(start, position, wanted.byteSize());
+            Step step = step(wanted, present, position, end);
+            while (end < wanted.byteSize()
+                    && step(wanted, present, end, unitEnd(start, end, wanted.byteSize())) == step) {
+                end = unitEnd(start, end, wanted.byteSize());
+            }
+            switch (step) {
+                case LEAVE -> {}
+                case ZERO -> target.zero(start + position, end - position);
+                case WRITE -> target.write(start + position, wanted.asSlice(position, end - position));
+            }
+            position = end;
+        }
+    }
+
+    private long unitEnd(long start, long position, long lengthBytes) {
+        return Math.min(lengthBytes, (start + position & -unitBytes) + unitBytes - start);
+    }
+
+    private static Step step(MemorySegment wanted, @Nullable MemorySegment present, long from, long to) {
+        if (present != null && MemorySegment.mismatch(wanted, from, to, present, from, to) < 0) {
+            return Step.LEAVE;
+        }
+        if (!ZeroDetection.isZero(wanted, from, to)) {
+            return Step.WRITE;
+        }
+        return present == null ? Step.LEAVE : Step.ZERO;
+    }
+}

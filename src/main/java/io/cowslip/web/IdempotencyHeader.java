@@ -1,0 +1,48 @@
+package io.cowslip.web;
+
+import io.cowslip.job.IdempotencyKey;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/** The Idempotency-Key header field of the IETF's draft: a string in quotes, which many clients leave out. */
+final class IdempotencyHeader {
+    static final String NAME = "Idempotency-Key";
+
+    private static final int MAX_CHARACTERS = 255;
+
+    private IdempotencyHeader() {}
+
+    /** The key, for a request with this body; null where there is none. */
+    static @Nullable IdempotencyKey key(@Nullable String field, JsonNode body) {
+        if (field == null) {
+            return null;
+        }
+        String value = unquoted(field.strip());
+        if (value.isEmpty() || value.length() > MAX_CHARACTERS) {
+            throw Refusal.of(
+                    ProblemType.INVALID_REQUEST,
+                    "the " + NAME + " has " + value.length() + " characters; it may have 1 to " + MAX_CHARACTERS);
+        }
+        return new IdempotencyKey(value, fingerprint(body));
+    }
+
+    private static String unquoted(String field) {
+        boolean quoted = field.length() >= 2 && field.startsWith("\"") && field.endsWith("\"");
+        return quoted ? field.substring(1, field.length() - 1) : field;
+    }
+
+    /** Bodies may hold passphrases: of what is kept nothing can be read. */
+    private static String fingerprint(JsonNode body) {
+        try {
+            byte[] digest =
+                    MessageDigest.getInstance("SHA-256").digest(body.toString().getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(digest);
+        } catch (NoSuchAlgorithmException missing) {
+            throw new IllegalStateException("every Java platform has SHA-256", missing);
+        }
+    }
+}

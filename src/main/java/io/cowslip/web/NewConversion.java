@@ -1,0 +1,90 @@
+package io.cowslip.web;
+
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
+import io.cowslip.drive.Conversion;
+import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.job.JobRequest;
+import io.swagger.v3.oas.annotations.media.Schema;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A conversion to be done: a new volume that reads like a disk.
+ *
+ * @param type {@code convert}
+ * @param id the job's name; made up where not given
+ * @param file the volume to read, relative to the image root
+ * @param drive the open drive to read
+ * @param options how the volume is opened
+ * @param target the volume to make
+ */
+@Schema(
+        name = "NewConversion",
+        description = "Makes a new volume (target) that reads like a volume (file, opened with options) or like an open"
+                + " drive (drive), as qemu-img convert does. The new volume has its name once it is whole")
+record NewConversion(
+        @Schema(
+                requiredMode = Schema.RequiredMode.REQUIRED,
+                allowableValues = {NewConversion.TYPE})
+        String type,
+
+        @Nullable String id,
+        @Nullable String file,
+        @Nullable String drive,
+
+        @Schema(
+                description =
+                        "How the volume is opened: its format where that is raw, a snapshot of it, its passphrase")
+        @Nullable
+        LayerOptions options,
+
+        @Schema(requiredMode = Schema.RequiredMode.REQUIRED) @Nullable
+        Target target)
+        implements NewJob {
+
+    static final String TYPE = "convert";
+
+    /**
+     * The volume to make.
+     *
+     * @param file relative to the image root
+     * @param volume what it is; without a size it gets that of the disk
+     */
+    @Schema(name = "ConversionTarget", description = "The volume to make; it is as large as the disk unless told")
+    record Target(
+            @Schema(requiredMode = Schema.RequiredMode.REQUIRED) @Nullable
+            String file,
+
+            @JsonUnwrapped @Nullable VolumeRequest volume) {
+
+        Conversion.Target wanted() {
+            if (file == null) {
+                throw Refusal.ofOption("target.file", "target.file is missing; it names the volume to make");
+            }
+            VolumeRequest wanted = volume == null ? VolumeRequest.DEFAULTS : volume;
+            NewVolumeEncryption encryption = wanted.encrypt();
+            return new Conversion.Target(file, wanted.options(), encryption == null ? null : encryption.options());
+        }
+    }
+
+    @Override
+    public JobRequest request(ImageOptions defaults) {
+        if (target == null) {
+            throw Refusal.ofOption("target", "target is missing; it says which volume to make");
+        }
+        return new JobRequest.Convert(new Conversion(source(defaults), target.wanted()));
+    }
+
+    private Conversion.Source source(ImageOptions defaults) {
+        if ((file == null) == (drive == null)) {
+            throw Refusal.ofOption("file", "a conversion takes either file, a volume, or drive, an open drive");
+        }
+        if (drive == null) {
+            return new Conversion.VolumeSource(
+                    String.valueOf(file), options == null ? defaults : options.over(defaults));
+        }
+        if (options != null) {
+            throw Refusal.ofOption("options", "options are those of a volume; an open drive is opened already");
+        }
+        return new Conversion.DriveSource(DriveIds.named(drive));
+    }
+}
