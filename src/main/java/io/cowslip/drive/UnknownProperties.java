@@ -1,6 +1,5 @@
 package io.cowslip.drive;
 
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
@@ -68,7 +67,7 @@ final class UnknownProperties implements ConfigurationPropertiesBindHandlerAdvis
     private InvalidConfigurationPropertyValueException unknown(
             ConfigurationPropertyName name, @Nullable ConfigurationProperty property) {
         String beside = known.stream()
-                .filter(other -> name.getParent().equals(parent(other)))
+                .filter(other -> name.getParent().isParentOf(other))
                 .map(other -> other.getLastElement(ConfigurationPropertyName.Form.DASHED))
                 .sorted()
                 .distinct()
@@ -79,9 +78,5 @@ final class UnknownProperties implements ConfigurationPropertiesBindHandlerAdvis
                 beside.isEmpty()
                         ? "There is no such property."
                         : "There is no such property; known there are " + beside + ".");
-    }
-
-    private static @Nullable ConfigurationPropertyName parent(ConfigurationPropertyName name) {
-        return name.getNumberOfElements() == 0 ? null : Objects.requireNonNull(name.getParent());
     }
 }

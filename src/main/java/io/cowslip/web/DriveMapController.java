@@ -87,8 +87,9 @@ class DriveMapController {
                 @Parameter(
                         in = ParameterIn.QUERY,
                         name = "context",
-                        description = "zero: where zeros and holes are; dirty: what a bitmap has marked, or what changed"
-                                + " since a snapshot",
+                        description =
+                                "zero: where zeros and holes are; dirty: what a bitmap has marked, or what changed"
+                                        + " since a snapshot",
                         schema = @Schema(type = "string", defaultValue = "zero")),
                 @Parameter(
                         in = ParameterIn.QUERY,
@@ -98,10 +99,11 @@ class DriveMapController {
                 @Parameter(
                         in = ParameterIn.QUERY,
                         name = "since",
-                        description = "In the place of bitmap, the id or else the name of a snapshot: what changed since"
-                                + " it was taken, found by comparing tables. Every byte that differs is in a dirty"
-                                + " extent; one that was written with what it held before may be. Of changes during"
-                                + " the request any part may be in it",
+                        description =
+                                "In the place of bitmap, the id or else the name of a snapshot: what changed since"
+                                        + " it was taken, found by comparing tables. Every byte that differs is in a dirty"
+                                        + " extent; one that was written with what it held before may be. Of changes during"
+                                        + " the request any part may be in it",
                         schema = @Schema(type = "string")),
                 @Parameter(
                         in = ParameterIn.QUERY,

@@ -109,8 +109,7 @@ class StartTest {
     void aDriveMayShowASnapshot() {
         service.withPropertyValues("cowslip.drives.root.file=demo.qcow2", "cowslip.demo-image=true")
                 .run(context -> {
-                    try (DriveLease lease =
-                            context.getBean(DriveRegistry.class).lease(new DriveId("root"))) {
+                    try (DriveLease lease = context.getBean(DriveRegistry.class).lease(new DriveId("root"))) {
                         Bench.write(lease.image(), 1 << 20, "then");
                         lease.image().createSnapshot("monday", 1, 0);
                         Bench.write(lease.image(), 1 << 20, "now!");
@@ -121,10 +120,10 @@ class StartTest {
                         "cowslip.drives.root.snapshot=monday",
                         "cowslip.drives.root.discard-no-unref=true")
                 .run(context -> {
-                    try (DriveLease lease =
-                            context.getBean(DriveRegistry.class).lease(new DriveId("root"))) {
+                    try (DriveLease lease = context.getBean(DriveRegistry.class).lease(new DriveId("root"))) {
                         assertThat(lease.image().readOnly()).isTrue();
-                        assertThat(lease.image().options().writes().discardNoUnref()).isTrue();
+                        assertThat(lease.image().options().writes().discardNoUnref())
+                                .isTrue();
                         assertThat(Bench.read(lease.image(), 1 << 20, 4)).isEqualTo("then");
                     }
                 });

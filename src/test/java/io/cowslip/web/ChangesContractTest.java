@@ -57,9 +57,7 @@ class ChangesContractTest extends RunningService {
                 .statusCode(200)
                 .contentType("application/json")
                 .header("Cache-Control", "no-store")
-                .body(
-                        "start",
-                        contains(0, 128 * KIB, 192 * KIB, 256 * KIB, 320 * KIB, 512 * KIB, 576 * KIB))
+                .body("start", contains(0, 128 * KIB, 192 * KIB, 256 * KIB, 320 * KIB, 512 * KIB, 576 * KIB))
                 .body("dirty", contains(false, true, false, true, false, true, false))
                 .body("zero", contains(false, false, false, true, false, false, false))
                 .body("[0].hole", nullValue());

@@ -87,11 +87,7 @@ public final class DiskChanges {
         ImageHeader header = HeaderReader.read(file);
         SnapshotTable table = SnapshotReader.read(file, header);
         return new DiskChanges(
-                image,
-                qcow2,
-                require(since, table, file),
-                until == null ? null : require(until, table, file),
-                header);
+                image, qcow2, require(since, table, file), until == null ? null : require(until, table, file), header);
     }
 
     private static ImageException unsupported(ImageLayer layer, String why) {
@@ -179,8 +175,8 @@ public final class DiskChanges {
         boolean onEarlierDisk = startOf(index) < sinceTables.diskBytes();
         long sinceEntry = onEarlierDisk ? sinceTables.l1Entry(index) : 0;
         long untilEntry = untilTables.l1Entry(index);
-        boolean wholly = startOf(index + 1) <= sinceTables.diskBytes()
-                || untilTables.diskBytes() <= sinceTables.diskBytes();
+        boolean wholly =
+                startOf(index + 1) <= sinceTables.diskBytes() || untilTables.diskBytes() <= sinceTables.diskBytes();
         if (wholly && L1Entry.tableOffset(sinceEntry) == L1Entry.tableOffset(untilEntry)) {
             sinceNumbers[index - first] = SAME;
         } else {

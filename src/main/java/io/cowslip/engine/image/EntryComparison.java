@@ -77,8 +77,7 @@ record EntryComparison(ImageGeometry geometry, int version, long backedBytes) {
     }
 
     private boolean isSound(long entry, long bitmap) {
-        if (!L2Entry.reservedBitsAreClear(entry, version)
-                || geometry.offsetInCluster(L2Entry.hostOffset(entry)) != 0) {
+        if (!L2Entry.reservedBitsAreClear(entry, version) || geometry.offsetInCluster(L2Entry.hostOffset(entry)) != 0) {
             return false;
         }
         return !geometry.extendedL2()

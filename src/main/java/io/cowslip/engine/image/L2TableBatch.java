@@ -96,7 +96,9 @@ final class L2TableBatch {
             keys[table] = hostOffsets[table] | table;
         }
         Arrays.sort(keys);
-        return Arrays.stream(keys).mapToInt(key -> (int) (key & (tableBytes - 1))).toArray();
+        return Arrays.stream(keys)
+                .mapToInt(key -> (int) (key & (tableBytes - 1)))
+                .toArray();
     }
 
     private void copyWhatIsNotNewer(MemorySegment from, int table) {

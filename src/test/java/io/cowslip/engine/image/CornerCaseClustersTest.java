@@ -139,7 +139,15 @@ final class CornerCaseClustersTest {
         Path theirs = Files.copy(ours, folder.resolve("theirs"));
         QemuTools.edit(theirs, "write -z 64k 64k");
         QemuTools.io(java.util.List.of(
-                        "-f", "qcow2", "-d", "unmap", "-c", "discard 0 64k", "-c", "discard 192k 64k", theirs.toString()))
+                        "-f",
+                        "qcow2",
+                        "-d",
+                        "unmap",
+                        "-c",
+                        "discard 0 64k",
+                        "-c",
+                        "discard 192k 64k",
+                        theirs.toString()))
                 .succeeded();
 
         try (DiskImage image = TestImages.open(ours)) {
@@ -210,7 +218,8 @@ final class CornerCaseClustersTest {
         }
         ImageAssertions.assertThat(file).passesQemuCheck().passesAudit().holdsForQemu(model);
         // What the disk does not have of its last cluster is zeros, for whoever makes it larger.
-        QemuTools.img("resize", "-q", file.toString(), Integer.toString(6 * CLUSTER)).succeeded();
+        QemuTools.img("resize", "-q", file.toString(), Integer.toString(6 * CLUSTER))
+                .succeeded();
         ModelDisk grown = ModelDisk.over(model.read(0, disk), 6 * CLUSTER);
         ImageAssertions.assertThat(file).passesQemuCheck().holdsForQemu(grown);
         try (DiskImage image = TestImages.openReadOnly(file)) {

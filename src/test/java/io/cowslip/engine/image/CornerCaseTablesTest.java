@@ -125,8 +125,7 @@ final class CornerCaseTablesTest {
     /** 64 blocks of 64 counts are all that a table of one cluster can name: the next block moves the table. */
     @Test
     void case03BlocksThatCountThemselvesAndATableThatGrows() throws IOException {
-        Path file =
-                QemuTools.create(folder.resolve("growing"), 4 << 20, "cluster_size=512,refcount_bits=64");
+        Path file = QemuTools.create(folder.resolve("growing"), 4 << 20, "cluster_size=512,refcount_bits=64");
         ImageBytes bytes = new ImageBytes(file);
         long firstTable = bytes.number(ImageBytes.REFCOUNT_TABLE);
         ModelDisk model = ModelDisk.ofZeros(4 << 20);
@@ -295,7 +294,8 @@ final class CornerCaseTablesTest {
         bytes.put(4096, java.nio.ByteBuffer.wrap(name));
         bytes.put(8, 4096);
         bytes.putShort(16, name.length);
-        java.nio.ByteBuffer format = java.nio.ByteBuffer.allocate(24).putInt(0xE279_2ACA).putInt(5);
+        java.nio.ByteBuffer format =
+                java.nio.ByteBuffer.allocate(24).putInt(0xE279_2ACA).putInt(5);
         format.put("qcow2".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
         bytes.put(bytes.shortNumber(ImageBytes.HEADER_LENGTH), format.clear());
     }

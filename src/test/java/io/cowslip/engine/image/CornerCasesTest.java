@@ -188,8 +188,7 @@ final class CornerCasesTest {
             assertThatThrownBy(() -> TestImages.openReadOnly(file))
                     .isInstanceOfSatisfying(
                             ImageException.class,
-                            refused -> assertThat(refused.kind())
-                                    .isIn(Kind.INVALID_FORMAT, Kind.UNSUPPORTED_FEATURE));
+                            refused -> assertThat(refused.kind()).isIn(Kind.INVALID_FORMAT, Kind.UNSUPPORTED_FEATURE));
         }
     }
 
@@ -197,7 +196,8 @@ final class CornerCasesTest {
     @Test
     void case15ABackingFileWithoutAFormatIsNotGuessed() throws IOException {
         Path secret = Files.write(folder.resolve("secret"), filled(4096, 7));
-        Path trap = QemuTools.createOver(folder.resolve("trap.qcow2"), secret.getFileName().toString(), "raw", 4096, "");
+        Path trap = QemuTools.createOver(
+                folder.resolve("trap.qcow2"), secret.getFileName().toString(), "raw", 4096, "");
         byte[] guestsDisk = Arrays.copyOf(Files.readAllBytes(trap), DISK);
         Files.write(folder.resolve("base.raw"), guestsDisk);
         Path file = QemuTools.createOver(folder.resolve("image.qcow2"), "base.raw", "raw", DISK, "");
@@ -209,8 +209,9 @@ final class CornerCasesTest {
         bytes.putShort(extension, UNKNOWN_EXTENSION);
 
         assertThatThrownBy(() -> TestImages.openReadOnly(file))
-                .isInstanceOfSatisfying(ImageException.class, refused -> assertThat(refused.option())
-                        .isEqualTo("backing"));
+                .isInstanceOfSatisfying(
+                        ImageException.class,
+                        refused -> assertThat(refused.option()).isEqualTo("backing"));
         ImageOptions told =
                 TestImages.readOnly().withBacking(TestImages.readOnly().withFormat(ImageFormat.RAW));
         try (DiskImage image = DiskImage.open(file, told, TestEnvironments.plain())) {
@@ -249,7 +250,13 @@ final class CornerCasesTest {
 
     /** Less than 16 bytes are for version 2. The 64-bit size goes before the one of 32 bits. */
     @ParameterizedTest
-    @CsvSource({"2, 0, 77", "2, 8, 5368709120", "2, 16, 5368709120", "3, 16, 5368709120", "3, 24, 5368709120", "3, 40, 5368709120"
+    @CsvSource({
+        "2, 0, 77",
+        "2, 8, 5368709120",
+        "2, 16, 5368709120",
+        "3, 16, 5368709120",
+        "3, 24, 5368709120",
+        "3, 40, 5368709120"
     })
     void case17SnapshotRecordsOfEveryLength(int version, int extraBytes, long vmStateBytes) throws IOException {
         Path file = image(version == 2 ? "compat=0.10" : "");
@@ -289,7 +296,8 @@ final class CornerCasesTest {
         int extraBefore = bytes.shortNumber(record + RECORD_EXTRA_BYTES);
         byte[] names = bytes.bytes(record + RECORD_FIXED_BYTES + extraBefore, "1kept".length())
                 .array();
-        ByteBuffer extra = ByteBuffer.allocate(40).putLong(5368709120L).putLong(DISK).putLong(-1);
+        ByteBuffer extra =
+                ByteBuffer.allocate(40).putLong(5368709120L).putLong(DISK).putLong(-1);
         ByteBuffer tail = ByteBuffer.allocate(extraBytes + names.length + 8);
         tail.put(extra.array(), 0, extraBytes).put(names);
         bytes.putShort(record + RECORD_EXTRA_BYTES, extraBytes);
@@ -379,7 +387,10 @@ final class CornerCasesTest {
         ByteBuffer extension = ByteBuffer.allocate(8 + room);
         extension.putInt(0x4441_5441).putInt(name.length()).put(name.getBytes(StandardCharsets.US_ASCII));
         // What is left over is an extension that nobody knows.
-        extension.position(8 + (name.length() + 7 & -8)).putInt(UNKNOWN_EXTENSION).putInt(rest);
+        extension
+                .position(8 + (name.length() + 7 & -8))
+                .putInt(UNKNOWN_EXTENSION)
+                .putInt(rest);
         bytes.put(at, extension.clear());
     }
 

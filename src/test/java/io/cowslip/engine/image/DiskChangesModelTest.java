@@ -166,7 +166,9 @@ final class DiskChangesModelTest {
     private void holdsForQemu(Path file, State state) throws IOException {
         Path raw = folder.resolve("state.raw");
         QemuTools.convert(file, "qcow2", raw, "raw", "-l", "snapshot.name=" + state.name);
-        assertThat(Files.readAllBytes(raw)).as("snapshot %s by QEMU", state.name).isEqualTo(state.content);
+        assertThat(Files.readAllBytes(raw))
+                .as("snapshot %s by QEMU", state.name)
+                .isEqualTo(state.content);
         Files.delete(raw);
     }
 
@@ -241,7 +243,8 @@ final class DiskChangesModelTest {
                     BitSet found = new BitSet();
                     for (GuestChange change : DiskChangesTest.changes(image, "before", null)) {
                         if (change.changed()) {
-                            found.set((int) change.start() / cluster, (int) (change.start() + change.length()) / cluster);
+                            found.set(
+                                    (int) change.start() / cluster, (int) (change.start() + change.length()) / cluster);
                         }
                     }
                     for (int index = 0; index < before; index++) {

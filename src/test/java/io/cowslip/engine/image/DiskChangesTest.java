@@ -85,8 +85,7 @@ final class DiskChangesTest {
             }
         }
         CountingHostFiles files = new CountingHostFiles();
-        try (DiskImage image =
-                DiskImage.open(file, TestImages.readOnly(), TestImages.environment(files))) {
+        try (DiskImage image = DiskImage.open(file, TestImages.readOnly(), TestImages.environment(files))) {
             CacheStats before = Objects.requireNonNull(image.layers().getFirst().l2());
             long bytesBefore = files.bytesRead();
             int readsBefore = files.reads();
@@ -102,7 +101,8 @@ final class DiskChangesTest {
     @Test
     void tablesThatFollowEachOtherAreReadTogether() throws IOException {
         Path base = QemuTools.create(folder.resolve("base.qcow2"), TABLES * TABLE_REACH, "");
-        Path file = QemuTools.createOver(folder.resolve("disk.qcow2"), base.getFileName().toString(), "qcow2", -1, "");
+        Path file = QemuTools.createOver(
+                folder.resolve("disk.qcow2"), base.getFileName().toString(), "qcow2", -1, "");
         try (DiskImage image = TestImages.open(file)) {
             image.createSnapshot("before", 1, 0);
             for (int table = 0; table < TABLES; table++) {
@@ -110,8 +110,7 @@ final class DiskChangesTest {
             }
         }
         CountingHostFiles files = new CountingHostFiles();
-        try (DiskImage image =
-                DiskImage.open(file, TestImages.readOnly(), TestImages.environment(files))) {
+        try (DiskImage image = DiskImage.open(file, TestImages.readOnly(), TestImages.environment(files))) {
             int readsBefore = files.reads();
             assertThat(changed(image, "before", null)).hasSize(TABLES);
             // A megabyte at a time, once the first few have been shown.
@@ -247,7 +246,8 @@ final class DiskChangesTest {
             assertThat(changes.changeAt(0, TABLE_REACH).changed()).isFalse();
             image.reconfigure(image.options().withReadOnly(false));
             fill(image, 5 * TABLE_REACH, 1, 7);
-            assertThat(changes.changeAt(5 * TABLE_REACH, 6 * TABLE_REACH).changed()).isTrue();
+            assertThat(changes.changeAt(5 * TABLE_REACH, 6 * TABLE_REACH).changed())
+                    .isTrue();
         }
     }
 
@@ -259,8 +259,8 @@ final class DiskChangesTest {
         try (DiskImage image = DiskImage.open(raw, options, TestImages.environment(HostFiles.posix()))) {
             refuses(image, ImageException.Kind.UNSUPPORTED_FEATURE, "raw image");
         }
-        Path split = QemuTools.create(
-                folder.resolve("split.qcow2"), 1 << 20, "data_file=" + folder.resolve("split.data"));
+        Path split =
+                QemuTools.create(folder.resolve("split.qcow2"), 1 << 20, "data_file=" + folder.resolve("split.data"));
         try (DiskImage image = TestImages.openReadOnly(split)) {
             refuses(image, ImageException.Kind.UNSUPPORTED_FEATURE, "external data file");
         }

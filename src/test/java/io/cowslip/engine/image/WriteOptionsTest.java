@@ -97,7 +97,8 @@ class WriteOptionsTest {
     @Test
     void unmappingNeedsDiscards() {
         Path file = QemuTools.create(folder.resolve("image"), CLUSTER, "");
-        ImageOptions refused = discarding(DiscardMode.IGNORE, new WriteOptions(DetectZeroes.UNMAP, null, true, false, false));
+        ImageOptions refused =
+                discarding(DiscardMode.IGNORE, new WriteOptions(DetectZeroes.UNMAP, null, true, false, false));
         assertThatThrownBy(() -> DiskImage.open(file, refused, TestEnvironments.plain()))
                 .isInstanceOf(ImageException.class)
                 .hasMessageContaining("detect-zeroes");
@@ -162,9 +163,11 @@ class WriteOptionsTest {
         Path file = QemuTools.create(folder.resolve("image"), 4 * CLUSTER, "");
         QemuTools.edit(file, "write -P 2 0 256k");
         CountingHostFiles files = new CountingHostFiles();
-        ImageOptions silent = discarding(DiscardMode.UNMAP, new WriteOptions(DetectZeroes.OFF, false, true, false, false));
+        ImageOptions silent =
+                discarding(DiscardMode.UNMAP, new WriteOptions(DetectZeroes.OFF, false, true, false, false));
         try (DiskImage image = DiskImage.open(file, silent, TestImages.environment(files))) {
-            image.reconfigure(discarding(DiscardMode.UNMAP, new WriteOptions(DetectZeroes.UNMAP, true, true, false, false)));
+            image.reconfigure(
+                    discarding(DiscardMode.UNMAP, new WriteOptions(DetectZeroes.UNMAP, true, true, false, false)));
             TestImages.write(image, 0, new byte[CLUSTER]);
         }
         assertThat(files.punches()).isEqualTo(1);
@@ -190,7 +193,8 @@ class WriteOptionsTest {
         assertThat(QemuTools.check(file).clean()).isTrue();
         assertThat(placedZeros(file)).isEqualTo(4L * CLUSTER);
         assertThat(Files.size(file)).isEqualTo(fileBytes);
-        long allocated = ImageInfo.chain(file, TestEnvironments.plain()).getFirst().actualSizeBytes();
+        long allocated =
+                ImageInfo.chain(file, TestEnvironments.plain()).getFirst().actualSizeBytes();
         assertThat(allocated).isLessThan(fileBytes - 3 * CLUSTER);
 
         try (DiskImage image = DiskImage.open(file, options, TestImages.environment(files))) {
@@ -222,7 +226,9 @@ class WriteOptionsTest {
                 .out();
         long bytes = 0;
         for (JsonNode entry : JsonMapper.shared().readTree(map)) {
-            bytes += entry.get("zero").asBoolean() && entry.has("offset") ? entry.get("length").asLong() : 0;
+            bytes += entry.get("zero").asBoolean() && entry.has("offset")
+                    ? entry.get("length").asLong()
+                    : 0;
         }
         return bytes;
     }
@@ -238,7 +244,8 @@ class WriteOptionsTest {
         QemuTools.edit(file, "write -P 3 128k 64k");
         CountingHostFiles files = new CountingHostFiles();
         ImageOptions options = discarding(
-                DiscardMode.UNMAP, WriteOptions.DEFAULTS.withDetectZeroes(DetectZeroes.UNMAP).withDiscardNoUnref(true));
+                DiscardMode.UNMAP,
+                WriteOptions.DEFAULTS.withDetectZeroes(DetectZeroes.UNMAP).withDiscardNoUnref(true));
         try (DiskImage image = DiskImage.open(file, options, TestImages.environment(files))) {
             TestImages.write(image, 0, new byte[3 * CLUSTER]);
             assertThat(files.punches()).isEqualTo(1);
