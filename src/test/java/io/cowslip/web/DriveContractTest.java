@@ -144,11 +144,10 @@ class DriveContractTest extends RunningService {
             value = {
                 "{                          | the body is no JSON: it ends too early",
                 "{\"file\":\"d/x.qcow2        | the body is no JSON: it ends too early",
-                "{\"file\":\"d/x.qcow2\",    | the body is no JSON: it ends too early",
-                "{\"file\": [             | the body is no JSON: it ends too early",
-                "{\"read-only\": tru      | the body is no JSON: it ends too early",
-                "{file: 1}                  | the body is no JSON: look at line 1, column 3",
-                "{\"file\":\"a\"} x         | the body is no JSON: look at line 1, column 15"
+                "{\"file\":\"d/x.qcow2\",    | the body is no JSON: look at line 1, column 21",
+                "{\"read-only\": tru      | the body is no JSON: look at line 1, column 15",
+                "{file: 1}                  | the body is no JSON: look at line 1, column 2",
+                "{\"file\":\"a\"} x         | the body is no JSON: look at line 1, column 14"
             })
     void whatIsWrongWithTheJsonIsSaid(String body, String detail) {
         problem(json(body).post("/drives"), 400, "unreadable-json").body("detail", equalTo(detail));
