@@ -43,7 +43,7 @@ import org.springframework.web.util.UriComponentsBuilder;
 @Tag(name = "snapshots", description = "The disk as it was, kept in its own image")
 class SnapshotController {
     private static final String DRIVE = "The drive's id";
-    private static final String SNAPSHOT = "The snapshot's id, or else its name";
+    private static final String SNAPSHOT = "The snapshot's id, or else its name; a slash in it is %2F";
 
     private final DriveRegistry registry;
 
@@ -105,10 +105,6 @@ class SnapshotController {
         String name = request.name();
         if (name == null) {
             throw Refusal.ofOption("name", "name is missing; it is what the snapshot will be known by");
-        }
-        // It is a part of the path from now on.
-        if (name.indexOf('/') >= 0) {
-            throw Refusal.ofOption("name", "name has a slash, which paths cannot have");
         }
         try (DriveLease lease = registry.lease(id)) {
             Instant now = Instant.now();
