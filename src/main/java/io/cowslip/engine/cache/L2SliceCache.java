@@ -64,6 +64,7 @@ public final class L2SliceCache implements AutoCloseable {
     private final CacheBudget budget;
     private final CacheCounters counters;
     private final TableCache slices;
+    private final long guestSlices;
     private final int sliceBits;
     private final int sliceMask;
     private final int entryBytes;
@@ -85,7 +86,7 @@ public final class L2SliceCache implements AutoCloseable {
         this.sliceMask = (1 << sliceBits) - 1;
         this.entryBytes = geometry.l2EntryBytes();
         int slicesPerTableBits = geometry.l2EntriesPerTableBits() - sliceBits;
-        long guestSlices = (long) geometry.l1EntriesNeeded() << slicesPerTableBits;
+        this.guestSlices = (long) geometry.l1EntriesNeeded() << slicesPerTableBits;
         this.slices = TableCache.ofSlices(
                 budget.l2EntryBytes(),
                 budget.l2Entries(),
@@ -175,12 +176,25 @@ public final class L2SliceCache implements AutoCloseable {
 
     /**
      * Copies the words of the slice that begins with {@code guestCluster}, if it is newer than the file. Where it is not,
-     * the file has all that was put before the call. No lookup: nothing is loaded, counted or marked as used. Any thread.
+     * the file has all that was put before the call. No lookup: nothing is loaded, counted or marked as used. Any thread;
+     * the disk may have become too small for the cluster.
      *
      * @param words where they go, from {@code first} on
      */
     public boolean copyDirty(long guestCluster, long[] words, int first) {
-        return slices.copyDirty(guestCluster >>> sliceBits, words, first);
+        long slice = guestCluster >>> sliceBits;
+        return slice < guestSlices && slices.copyDirty(slice, words, first);
+    }
+
+    /**
+     * Takes over the slices that {@code other} has of the guest clusters before {@code endCluster}, if both have slices of
+     * one size: so a lookup that was a hit there is one here. For a cache that takes the other's place, before anybody
+     * uses it; under the metadata lock, while {@code other} has nothing dirty.
+     */
+    public void takeOver(L2SliceCache other, long endCluster) {
+        if (sliceBits == other.sliceBits) {
+            slices.takeOver(other.slices, endCluster >>> sliceBits);
+        }
     }
 
     /** Whether any slice is newer than the file. */

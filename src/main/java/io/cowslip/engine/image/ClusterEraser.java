@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClusterEraser {
     private final ImageGeometry geometry;
+    private final DiskSize diskSize;
     private final int version;
     private final @Nullable ImageLayer backing;
     private final WritableMap map;
@@ -25,6 +26,7 @@ final class ClusterEraser {
 
     ClusterEraser(
             ImageGeometry geometry,
+            DiskSize diskSize,
             int version,
             @Nullable ImageLayer backing,
             WritableMap map,
@@ -33,6 +35,7 @@ final class ClusterEraser {
             PassedDiscards passedDiscards,
             KeptClusters kept) {
         this.geometry = geometry;
+        this.diskSize = diskSize;
         this.version = version;
         this.backing = backing;
         this.map = map;
@@ -67,7 +70,7 @@ final class ClusterEraser {
 
     /** Where the clusters end that a range up to {@code end} has whole. */
     long endOfWholeClusters(long end) {
-        return end == geometry.virtualSizeBytes() ? geometry.roundUpToCluster(end) : geometry.clusterStart(end);
+        return end == diskSize.bytes() ? geometry.roundUpToCluster(end) : geometry.clusterStart(end);
     }
 
     @FunctionalInterface

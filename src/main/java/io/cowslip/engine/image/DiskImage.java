@@ -45,6 +45,7 @@ public final class DiskImage implements AutoCloseable {
     private final AtomicLong changeCount = new AtomicLong();
     private final AtomicLong snapshotChanges = new AtomicLong();
     private final InFlightRequests transfers = new InFlightRequests();
+    private final DiskSize diskSize;
     private volatile ImageLayer top;
     private volatile ImageOptions options;
     private volatile boolean transferable;
@@ -57,6 +58,7 @@ public final class DiskImage implements AutoCloseable {
         this.requests = requests;
         this.reads = new ChangeGate(requests);
         this.top = top;
+        this.diskSize = new DiskSize(top.virtualSizeBytes());
         this.options = options;
         this.transferable = !top.isWritable();
         top.followDiscards(options);
@@ -76,7 +78,7 @@ public final class DiskImage implements AutoCloseable {
     }
 
     public long virtualSizeBytes() {
-        return top.virtualSizeBytes();
+        return diskSize.bytes();
     }
 
     /** Whether writes are refused. */
@@ -86,9 +88,9 @@ public final class DiskImage implements AutoCloseable {
 
     /** Fills {@code into} from {@code guestOffset}. */
     public void read(long guestOffset, MemorySegment into) throws IOException {
-        requireOnDisk(guestOffset, into.byteSize());
         int request = reads.enter();
         try {
+            requireOnDisk(guestOffset, into.byteSize());
             top.read(guestOffset, into);
         } finally {
             reads.leave(request);
@@ -114,9 +116,9 @@ public final class DiskImage implements AutoCloseable {
 
     long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException {
-        requireOnDisk(guestOffset, maxLengthBytes);
         int request = reads.enter();
         try {
+            requireOnDisk(guestOffset, maxLengthBytes);
             return transferable
                     ? top.transferTo(guestOffset, minLengthBytes, maxLengthBytes, target)
                     : HostFile.NOT_TRANSFERABLE;
@@ -175,9 +177,9 @@ public final class DiskImage implements AutoCloseable {
      * byte. The next run may be like it.
      */
     public GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException {
-        requireOnDisk(guestOffset, 1);
         int request = reads.enter();
         try {
+            requireOnDisk(guestOffset, 1);
             return top.extentAt(guestOffset, Math.min(maxLengthBytes, virtualSizeBytes() - guestOffset));
         } finally {
             reads.leave(request);
@@ -269,6 +271,29 @@ public final class DiskImage implements AutoCloseable {
         } finally {
             awaitAllBegun();
             prepared.forEach(CacheChange::finish);
+        }
+    }
+
+    /**
+     * Gives the disk another size, durable when this returns. What it gains reads as zeros, whatever is below; what it
+     * loses is gone. Cache sizes follow by the rules of opening, and what is cached of the part that stays is kept. When
+     * it grows, reads go on, and changes wait only for the last moment; when it shrinks, both wait until the smaller size
+     * is true. When it fails before that, the disk is as it was.
+     *
+     * @param sizeBytes a multiple of 512
+     * @param shrink whether the disk may lose what lies behind a smaller size
+     * @param preallocation what of the part gained has its place in the file from the start
+     * @throws ImageException INVALID_OPTION naming the option; READ_ONLY; UNSUPPORTED_FEATURE for an image whose snapshots
+     *     do not say how large their disks are; INCONSISTENT_BITMAP; NO_SPACE
+     */
+    public synchronized void resize(long sizeBytes, boolean shrink, Preallocation preallocation) throws IOException {
+        requireWritable();
+        ImageResize.check(sizeBytes, diskSize.bytes(), shrink, preallocation);
+        changeCount.incrementAndGet();
+        try {
+            new ImageResize(top, options.caches(), diskSize, changes, reads, requests).to(sizeBytes, preallocation);
+        } finally {
+            changeCount.incrementAndGet();
         }
     }
 
@@ -400,6 +425,7 @@ public final class DiskImage implements AutoCloseable {
         HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE, wanted.pageCache());
         try {
             top = openSameForWriting(file, wanted, old);
+            diskSize.set(top.virtualSizeBytes());
             top.followDiscards(wanted);
         } catch (IOException | RuntimeException refused) {
             relock(old, file, refused);
@@ -500,7 +526,8 @@ public final class DiskImage implements AutoCloseable {
      */
     public synchronized Snapshot createSnapshot(String name, long dateSeconds, int dateNanos) throws IOException {
         List<Snapshot> created = new ArrayList<>();
-        changeSnapshots(snapshots -> created.add(Snapshot.of(snapshots.create(name, dateSeconds, dateNanos))));
+        changeSnapshots(layer -> layer.changeSnapshots(
+                snapshots -> created.add(Snapshot.of(snapshots.create(name, dateSeconds, dateNanos)))));
         return created.getFirst();
     }
 
@@ -510,19 +537,20 @@ public final class DiskImage implements AutoCloseable {
      * @throws ImageException NOT_FOUND or READ_ONLY
      */
     public synchronized void deleteSnapshot(String idOrName) throws IOException {
-        changeSnapshots(snapshots -> snapshots.delete(idOrName));
+        changeSnapshots(layer -> layer.changeSnapshots(snapshots -> snapshots.delete(idOrName)));
     }
 
     /**
-     * Makes the disk what it was when the snapshot with this id or else this name was taken. The snapshot stays; what the
-     * disk held since is gone.
+     * Makes the disk what it was when the snapshot with this id or else this name was taken, and as large. The snapshot
+     * stays; what the disk held since is gone.
      *
-     * @throws ImageException NOT_FOUND; READ_ONLY; UNSUPPORTED_FEATURE when the disk had another size
+     * @throws ImageException NOT_FOUND; READ_ONLY; UNSUPPORTED_FEATURE for a disk of another size in an image of version 2;
+     *     INCONSISTENT_BITMAP when a bitmap cannot follow it
      */
     public synchronized void revert(String idOrName) throws IOException {
         changeCount.incrementAndGet();
         try {
-            changeSnapshots(snapshots -> snapshots.revert(idOrName));
+            changeSnapshots(layer -> layer.revert(idOrName, options.caches()));
         } finally {
             changeCount.incrementAndGet();
         }
@@ -559,7 +587,13 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
-    private void changeSnapshots(Qcow2Writing.SnapshotAction action) throws IOException {
+    /** What is done to an image that has snapshots. */
+    @FunctionalInterface
+    private interface SnapshotChange {
+        void make(Qcow2Layer layer) throws IOException;
+    }
+
+    private void changeSnapshots(SnapshotChange change) throws IOException {
         requireWritable();
         if (!(top instanceof Qcow2Layer layer)) {
             throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image cannot have snapshots");
@@ -570,8 +604,9 @@ public final class DiskImage implements AutoCloseable {
             reads.hold();
             requests.awaitThoseBegun();
             snapshotChanges.incrementAndGet();
-            layer.changeSnapshots(action);
+            change.make(layer);
         } finally {
+            diskSize.set(layer.virtualSizeBytes());
             reads.release();
             changes.release();
         }
@@ -666,9 +701,9 @@ public final class DiskImage implements AutoCloseable {
     }
 
     private void changing(long guestOffset, long lengthBytes, @Nullable Change change) throws IOException {
-        requireOnDisk(guestOffset, lengthBytes);
         int entered = changes.enter();
         try {
+            requireOnDisk(guestOffset, lengthBytes);
             requireWritable();
             if (lengthBytes == 0 || change == null) {
                 return;

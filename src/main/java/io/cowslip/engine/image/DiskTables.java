@@ -36,16 +36,17 @@ sealed interface DiskTables {
     void copyNewer(int l1Index, long[] words, int first, BitSet newer);
 
     /** The disk as it is now, changing meanwhile. */
-    record Active(ClusterMap map, ActiveL1 l1, ImageGeometry geometry) implements DiskTables {
+    record Active(ClusterMap map, ActiveL1 l1, ImageGeometry geometry, DiskSize diskSize) implements DiskTables {
         @Override
         public long diskBytes() {
-            return geometry.virtualSizeBytes();
+            return diskSize.bytes();
         }
 
         @Override
         public long l1Entry(int index) {
             ResidentTable table = l1.table();
-            return index < table.entryCount() ? table.entry(index) : 0;
+            boolean onDisk = index < table.entryCount() && index * geometry.guestBytesPerTable() < diskSize.bytes();
+            return onDisk ? table.entry(index) : 0;
         }
 
         @Override

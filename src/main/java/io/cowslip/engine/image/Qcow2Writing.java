@@ -31,6 +31,7 @@ final class Qcow2Writing {
 
     private final HostFile file;
     private final ImageGeometry geometry;
+    private final DiskSize diskSize;
     private final Qcow2Layer layer;
     private final InFlightRequests requests;
     private final GroupCommit commits;
@@ -46,6 +47,7 @@ final class Qcow2Writing {
     private final ClusterEraser eraser;
     private final Snapshots snapshots;
     private final Bitmaps bitmaps;
+    private final Resizer resizer;
 
     Qcow2Writing(
             Qcow2Layer layer,
@@ -59,6 +61,7 @@ final class Qcow2Writing {
         requirePossible(header.version(), options);
         this.file = layer.file();
         this.geometry = header.geometry();
+        this.diskSize = layer.diskSize();
         this.layer = layer;
         this.requests = requests;
         this.commits = new GroupCommit(file.path());
@@ -84,9 +87,11 @@ final class Qcow2Writing {
                 : new DataClusters.Counted(allocator, geometry);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
         ClusterReservations reservations = new ClusterReservations(metadataLock);
-        this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations, passedDiscards);
+        this.writer = new ClusterWriter(
+                geometry, diskSize, layer, writableMap, clusters, barrier, reservations, passedDiscards);
         this.eraser = new ClusterEraser(
                 geometry,
+                diskSize,
                 header.version(),
                 layer.backing(),
                 writableMap,
@@ -94,6 +99,18 @@ final class Qcow2Writing {
                 barrier,
                 passedDiscards,
                 new KeptClusters(layer.data(), overlap, geometry, passedDiscards));
+        try {
+            BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
+            this.bitmaps = Bitmaps.writable(
+                    new BitmapStore(file, geometry, allocator, barrier, refcounts, overlap, directory),
+                    directory,
+                    diskSize.bytes());
+            barrier.beginWriting(header);
+            bitmaps.begin();
+        } catch (IOException | RuntimeException | Error refused) {
+            refcounts.cache().close();
+            throw refused;
+        }
         this.snapshots = new Snapshots(
                 file,
                 geometry,
@@ -105,19 +122,23 @@ final class Qcow2Writing {
                 overlap,
                 snapshotPlaces,
                 passedDiscards,
-                this::allChanged);
-        try {
-            BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
-            this.bitmaps = Bitmaps.writable(
-                    new BitmapStore(file, geometry, allocator, barrier, refcounts, overlap, directory),
-                    directory,
-                    geometry.virtualSizeBytes());
-            barrier.beginWriting(header);
-            bitmaps.begin();
-        } catch (IOException | RuntimeException | Error refused) {
-            refcounts.cache().close();
-            throw refused;
-        }
+                bitmaps,
+                diskSize);
+        Preallocator preallocator = new Preallocator(
+                geometry, header.version(), layer.data(), writableMap, clusters, barrier, this::changing);
+        this.resizer = new Resizer(
+                header,
+                layer,
+                l1,
+                map,
+                refcounts,
+                allocator,
+                barrier,
+                overlap,
+                bitmaps,
+                writableMap,
+                preallocator,
+                this::changing);
     }
 
     private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {
@@ -172,12 +193,6 @@ final class Qcow2Writing {
     @FunctionalInterface
     interface RefcountCaches {
         RefcountBlockCache create(TableSource source) throws ImageException;
-    }
-
-    /** A change of metadata. */
-    @FunctionalInterface
-    private interface Change {
-        void make() throws IOException;
     }
 
     /** The same with something to tell. */
@@ -262,7 +277,7 @@ final class Qcow2Writing {
         while (position < end) {
             long clusterEnd = Math.min(end, geometry.clusterStart(position) + geometry.clusterBytes());
             long firstWhole = geometry.roundUpToSubcluster(position);
-            long endWhole = clusterEnd == geometry.virtualSizeBytes()
+            long endWhole = clusterEnd == diskSize.bytes()
                     ? geometry.roundUpToSubcluster(clusterEnd)
                     : clusterEnd & -1L << geometry.subclusterBits();
             boolean erased = firstWhole < endWhole
@@ -280,7 +295,7 @@ final class Qcow2Writing {
         if (!layer.data().isRaw()) {
             inSteps(firstWhole, endWhole, eraser::discard);
         } else if (firstWhole < endWhole) {
-            long end = Math.min(endWhole, geometry.virtualSizeBytes());
+            long end = Math.min(endWhole, diskSize.bytes());
             changeRaw(() -> layer.data().discard(firstWhole, firstWhole, end - firstWhole));
         }
     }
@@ -289,7 +304,7 @@ final class Qcow2Writing {
      * Changes a data file that is to read as the disk at any moment, even after a crash: only there, and never also in
      * the map, which could tell it differently. What the map has for zeros already is zeros in the file as well.
      */
-    private void changeRaw(Change change) throws IOException {
+    private void changeRaw(MetadataLock.Change change) throws IOException {
         try {
             change.make();
         } finally {
@@ -329,10 +344,6 @@ final class Qcow2Writing {
         });
     }
 
-    private void allChanged() {
-        bitmaps.allChanged();
-    }
-
     /** Writes to the image file what is no part of its map, durable on return. */
     void writeDurably(long hostOffset, byte[] bytes) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(bytes.length)) {
@@ -370,6 +381,7 @@ final class Qcow2Writing {
         try {
             changing(() -> {
                 barrier.writeBackRefcounts(refcounts);
+                other.takeOver(refcounts.cache());
                 refcounts.cache().close();
                 refcounts.useCache(other);
             });
@@ -385,6 +397,50 @@ final class Qcow2Writing {
             barrier.commit(refcounts);
             action.run();
         });
+    }
+
+    Resizer resizer() {
+        return resizer;
+    }
+
+    /** As {@link Resizer#growTable}. */
+    void growTable(long newBytes) throws IOException {
+        changing(() -> resizer.growTable(newBytes));
+    }
+
+    /** As {@link Resizer#publishGrowth}. */
+    void publishGrowth(long oldBytes, long newBytes) throws IOException {
+        changing(() -> resizer.publishGrowth(oldBytes, newBytes));
+    }
+
+    /**
+     * Makes a smaller size of the disk true. No request is in flight.
+     *
+     * @param replaceSlices puts other slices in the place of the cached ones
+     * @return what is to be let go of; null: nothing
+     */
+    @Nullable
+    ClippedClusters clip(long newBytes, Runnable replaceSlices) throws IOException {
+        return underLock(() -> {
+            barrier.settle(refcounts, allocator);
+            ClippedClusters clipped = resizer.clip(newBytes);
+            diskSize.set(newBytes);
+            replaceSlices.run();
+            return clipped;
+        });
+    }
+
+    /** Lets go of what a smaller disk has lost, one step after the other, beside requests. */
+    void release(@Nullable ClippedClusters clipped) throws IOException {
+        if (clipped != null) {
+            clipped.release(this::changing);
+            changing(() -> resizer.moveTablesDown(diskSize.bytes()));
+        }
+    }
+
+    /** As {@link Resizer#trimFile}. */
+    void trimFile() throws IOException {
+        changing(resizer::trimFile);
     }
 
     /** What is done with snapshots. */
@@ -439,7 +495,7 @@ final class Qcow2Writing {
         void apply(long guestOffset, long lengthBytes) throws IOException;
     }
 
-    private void changing(Change change) throws IOException {
+    private void changing(MetadataLock.Change change) throws IOException {
         underLock(() -> {
             change.make();
             return null;

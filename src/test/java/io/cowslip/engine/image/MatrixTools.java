@@ -163,7 +163,8 @@ final class MatrixTools {
         }
     }
 
-    private String imageOptions() {
+    /** As after {@code --image-opts}. */
+    String imageOptions() {
         return "driver=qcow2,file.filename=" + image()
                 + (wanted.dataFile() == MatrixCase.DataFile.NONE
                         ? ""
