@@ -57,6 +57,7 @@ public record DriveProperties(
      *     unit is given; 0 is never.
      * @param cacheDirect Whether reads and writes go past the host's page cache.
      * @param discard What becomes of discard requests.
+     * @param compress Whether what is written is compressed. Images that cannot have that are refused.
      * @param detectZeroes What becomes of zeros that the guest writes as data: off, on or unmap.
      * @param passDiscardRequest Whether the host gets the space back that the guest discards or zeroes. Where discard is
      *     unmap, if not given.
@@ -83,6 +84,7 @@ public record DriveProperties(
 
             @Nullable Boolean cacheDirect,
             @Nullable DiscardMode discard,
+            @Nullable Boolean compress,
             @Nullable DetectZeroes detectZeroes,
             @Nullable Boolean passDiscardRequest,
             @Nullable Boolean passDiscardSnapshot,
@@ -119,6 +121,7 @@ public record DriveProperties(
 
         private WriteOptions writesOver(WriteOptions otherwise) {
             return new WriteOptions(
+                    Objects.requireNonNullElse(compress, otherwise.compress()),
                     Objects.requireNonNullElse(detectZeroes, otherwise.detectZeroes()),
                     passDiscardRequest == null ? otherwise.passDiscardRequest() : passDiscardRequest,
                     Objects.requireNonNullElse(passDiscardSnapshot, otherwise.passDiscardSnapshot()),
@@ -147,6 +150,7 @@ public record DriveProperties(
      *     unit is given; 0 is never.
      * @param cacheDirect Whether reads and writes go past the host's page cache.
      * @param discard What becomes of discard requests.
+     * @param compress Whether what is written is compressed. Images that cannot have that are refused.
      * @param detectZeroes What becomes of zeros that the guest writes as data: off, on or unmap.
      * @param passDiscardRequest Whether the host gets the space back that the guest discards or zeroes. Where discard is
      *     unmap, if not given.
@@ -180,6 +184,7 @@ public record DriveProperties(
 
             @Nullable Boolean cacheDirect,
             @Nullable DiscardMode discard,
+            @Nullable Boolean compress,
             @Nullable DetectZeroes detectZeroes,
             @Nullable Boolean passDiscardRequest,
             @Nullable Boolean passDiscardSnapshot,
@@ -202,6 +207,7 @@ public record DriveProperties(
                     cacheCleanInterval,
                     cacheDirect,
                     discard,
+                    compress,
                     detectZeroes,
                     passDiscardRequest,
                     passDiscardSnapshot,

@@ -58,6 +58,7 @@ class DriveConfigurationTest {
                         "cowslip.drive-defaults.l2-cache-packed=false",
                         "cowslip.drive-defaults.cache-direct=true",
                         "cowslip.drive-defaults.discard=ignore",
+                        "cowslip.drive-defaults.compress=true",
                         "cowslip.drive-defaults.detect-zeroes=on",
                         "cowslip.drive-defaults.pass-discard-request=true",
                         "cowslip.drive-defaults.pass-discard-snapshot=false",
@@ -76,7 +77,7 @@ class DriveConfigurationTest {
                                         DiscardMode.IGNORE,
                                         true,
                                         null)
-                                .withWrites(new WriteOptions(DetectZeroes.ON, true, false, true, true))
+                                .withWrites(new WriteOptions(true, DetectZeroes.ON, true, false, true, true))
                                 .withLazyRefcounts(true)
                                 .withOverlapCheck(
                                         new OverlapCheck(OverlapCheck.Template.NONE, Map.of("main-header", true)))));

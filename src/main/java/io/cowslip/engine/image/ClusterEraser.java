@@ -60,6 +60,20 @@ final class ClusterEraser {
         eachCluster(guestOffset, lengthBytes, this::discardCluster);
     }
 
+    /** Whether {@link #zeroReserved} can do with any cluster. */
+    boolean zeroesAnyCluster() {
+        return version > 2 || backing == null;
+    }
+
+    /** Makes one cluster, which the caller has reserved, read as zeros, and lets go of its place. */
+    void zeroReserved(long cluster) throws IOException {
+        if (version == 2) {
+            zeroCluster(cluster);
+        } else if (map.hasTable(cluster) || isBacked(cluster)) {
+            discardCluster(cluster);
+        }
+    }
+
     /** The first cluster's offset at or after {@code guestOffset} from which on no zeros need to be written as data. */
     long firstErasable(long guestOffset) {
         if (version > 2 || backing == null) {

@@ -16,7 +16,6 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
@@ -61,7 +60,7 @@ public final class DiskImage implements AutoCloseable {
         this.diskSize = new DiskSize(top.virtualSizeBytes());
         this.options = options;
         this.transferable = !top.isWritable();
-        top.followDiscards(options);
+        top.followWrites(options);
     }
 
     /**
@@ -145,6 +144,14 @@ public final class DiskImage implements AutoCloseable {
                 ZeroDetection.write(layer, guestOffset, from, detection == DetectZeroes.UNMAP, requests);
             }
         });
+    }
+
+    /**
+     * Writes that begin and end at multiples of this cost least, in bytes: where they are compressed a cluster, of which
+     * a part would have to be merged with the rest; else 1.
+     */
+    public int writeUnitBytes() {
+        return options.writes().compress() ? Math.max(1, top.clusterBytes()) : 1;
     }
 
     /** Makes the range read as zeros. Whole clusters keep their space in the file but need no data written. */
@@ -244,15 +251,9 @@ public final class DiskImage implements AutoCloseable {
      *     no pages, keeps it from becoming writable
      */
     public synchronized void reconfigure(ImageOptions wanted) throws IOException {
-        if (formatOf(wanted) != formatOf(options)) {
-            throw ImageException.invalidOption("format", "format cannot change while the image is open");
-        }
-        requireSameFiles(wanted);
-        if (options.snapshot() != null && !wanted.readOnly()) {
-            throw ImageException.invalidOption("read-only", "read-only must be true while snapshot is given");
-        }
+        FixedOptions.requireSame(options, wanted, top);
         WriteOptions.check(wanted);
-        top.requireGuardsPossible(wanted);
+        top.requirePossible(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
             endTransfersAndReopen(wanted);
@@ -267,7 +268,7 @@ public final class DiskImage implements AutoCloseable {
             }
             top.guard(wanted);
             options = wanted;
-            top.followDiscards(wanted);
+            top.followWrites(wanted);
         } finally {
             awaitAllBegun();
             prepared.forEach(CacheChange::finish);
@@ -301,50 +302,6 @@ public final class DiskImage implements AutoCloseable {
     private void awaitAllBegun() {
         changes.awaitThoseBegun();
         requests.awaitThoseBegun();
-    }
-
-    private static ImageFormat formatOf(ImageOptions options) {
-        return options.format() == null ? ImageFormat.QCOW2 : options.format();
-    }
-
-    private void requireSameFiles(ImageOptions wanted) throws ImageException {
-        ImageOptions now = options;
-        ImageOptions then = wanted;
-        String prefix = "";
-        for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
-            requireSame(prefix + "cache.direct", now.direct(), then.direct());
-            requireSame(prefix + "data-file", now.dataFile(), then.dataFile());
-            requireSame(prefix + "snapshot", now.snapshot(), then.snapshot());
-            requireSameEncryption(prefix, now.encrypt(), then.encrypt());
-            now = now.below();
-            then = then.below();
-            prefix += "backing.";
-        }
-    }
-
-    private static void requireSameEncryption(
-            String prefix, @Nullable EncryptOptions now, @Nullable EncryptOptions then) throws ImageException {
-        if (then != null && (then.keySecret() != null || then.keySecretFile() != null)) {
-            throw ImageException.invalidOption(
-                    prefix + "encrypt.key-secret",
-                    prefix + "encrypt.key-secret is given, but the image is open and needs no passphrase any more");
-        }
-        requireSame(prefix + "encrypt.format", formatOf(now), formatOf(then));
-    }
-
-    private static @Nullable String formatOf(@Nullable EncryptOptions options) {
-        return options == null || options.format() == null
-                ? null
-                : options.format().wireName();
-    }
-
-    private static void requireSame(String option, @Nullable Object now, @Nullable Object then) throws ImageException {
-        if (!Objects.equals(now, then)) {
-            throw ImageException.invalidOption(
-                    option,
-                    option + " is " + (now == null ? "not given" : now)
-                            + " and cannot change while the image is open; close it and open it again");
-        }
     }
 
     private List<CacheChange> prepareCaches(ImageOptions wanted) throws IOException {
@@ -426,7 +383,7 @@ public final class DiskImage implements AutoCloseable {
         try {
             top = openSameForWriting(file, wanted, old);
             diskSize.set(top.virtualSizeBytes());
-            top.followDiscards(wanted);
+            top.followWrites(wanted);
         } catch (IOException | RuntimeException refused) {
             relock(old, file, refused);
             throw refused;

@@ -66,7 +66,10 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
      */
     long writeSome(long guestOffset, MemorySegment from) throws IOException;
 
-    /** Writes all of {@code from}: in place within a request of {@code requests}, and where that does not do, in steps. */
+    /**
+     * Writes all of {@code from}, compressed where that is asked for; else in place within a request of {@code requests}, and
+     * where that does not do, in steps.
+     */
     default void write(long guestOffset, MemorySegment from, InFlightRequests requests) throws IOException {
         long done = 0;
         while (done < from.byteSize()) {
@@ -104,8 +107,8 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     /** Uses the dirty bitmaps; only of a writable layer may they be changed. */
     <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException;
 
-    /** Gives space back to the host, or not, as {@code options} say from now on. */
-    void followDiscards(ImageOptions options);
+    /** Compresses and gives space back to the host, or not, as {@code options} say from now on. */
+    void followWrites(ImageOptions options);
 
     /** Size of a cluster, 0 where there are none. */
     int clusterBytes();
@@ -144,8 +147,8 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
         default void trim() throws IOException {}
     }
 
-    /** Refuses {@code lazy-refcounts} and {@code discard-no-unref} where the image cannot have them. */
-    void requireGuardsPossible(ImageOptions options) throws ImageException;
+    /** Refuses {@code lazy-refcounts}, {@code compress} and {@code discard-no-unref} where the image cannot have them. */
+    void requirePossible(ImageOptions options) throws ImageException;
 
     /** Puts {@code lazy-refcounts} and {@code overlap-check} in force, for a layer that is written. */
     void guard(ImageOptions options) throws IOException;

@@ -39,6 +39,7 @@ final class Qcow2Layer implements ImageLayer {
     private final CacheCounters refcountCounters = new CacheCounters();
     private final @Nullable Qcow2Writing writing;
     private final ImageHeader header;
+    private volatile boolean compressing;
     private volatile CacheBudget budget;
     private volatile boolean corrupt;
 
@@ -106,6 +107,11 @@ final class Qcow2Layer implements ImageLayer {
         return data.file();
     }
 
+    /** What the image's compressed clusters are made and read with. */
+    ClusterCodec codec() {
+        return codec;
+    }
+
     /** Where the guest's bytes are. */
     DataStore data() {
         return data;
@@ -147,7 +153,8 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
-    public void followDiscards(ImageOptions options) {
+    public void followWrites(ImageOptions options) {
+        compressing = options.writes().compress();
         if (writing != null) {
             writing.passedDiscards().follow(options);
         }
@@ -259,6 +266,20 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
+    public void write(long guestOffset, MemorySegment from, InFlightRequests requests) throws IOException {
+        if (compressing) {
+            writable().writeCompressing(guestOffset, from);
+        } else {
+            writePlain(guestOffset, from, requests);
+        }
+    }
+
+    /** {@link #write} without any compression. */
+    void writePlain(long guestOffset, MemorySegment from, InFlightRequests requests) throws IOException {
+        ImageLayer.super.write(guestOffset, from, requests);
+    }
+
+    @Override
     public long writeInPlace(long guestOffset, MemorySegment from) throws IOException {
         WriteBarrier barrier = writable().barrier();
         barrier.requireSound();
@@ -350,9 +371,9 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
-    public void requireGuardsPossible(ImageOptions options) throws ImageException {
+    public void requirePossible(ImageOptions options) throws ImageException {
         if (!options.readOnly()) {
-            Qcow2Writing.requirePossible(header.version(), options);
+            Qcow2Writing.requirePossible(header.version(), data, options);
         }
     }
 

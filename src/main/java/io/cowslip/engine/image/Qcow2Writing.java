@@ -45,6 +45,7 @@ final class Qcow2Writing {
     private final PassedDiscards passedDiscards = new PassedDiscards();
     private final ClusterWriter writer;
     private final ClusterEraser eraser;
+    private final CompressingWrites compressing;
     private final Snapshots snapshots;
     private final Bitmaps bitmaps;
     private final Resizer resizer;
@@ -58,7 +59,7 @@ final class Qcow2Writing {
             ImageOptions options,
             RefcountCaches caches)
             throws IOException {
-        requirePossible(header.version(), options);
+        requirePossible(header.version(), layer.data(), options);
         this.file = layer.file();
         this.geometry = header.geometry();
         this.diskSize = layer.diskSize();
@@ -99,6 +100,13 @@ final class Qcow2Writing {
                 barrier,
                 passedDiscards,
                 new KeptClusters(layer.data(), overlap, geometry, passedDiscards));
+        this.compressing = new CompressingWrites(
+                geometry,
+                layer,
+                this,
+                new CompressedWriter(
+                        file, geometry, writableMap, eraser, allocator, barrier, reservations, passedDiscards),
+                eraser.zeroesAnyCluster());
         try {
             BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
             this.bitmaps = Bitmaps.writable(
@@ -159,8 +167,27 @@ final class Qcow2Writing {
         return asked == null ? lazyInHeader : asked;
     }
 
+    /** Refuses {@code lazy-refcounts}, {@code compress} and {@code discard-no-unref} where the image cannot have them. */
+    static void requirePossible(int version, DataStore data, ImageOptions options) throws ImageException {
+        requireVersionFor(version, options);
+        if (options.writes().compress()) {
+            requireCompressionPossible(data);
+        }
+    }
+
+    /** As QEMU: an external data file has no compressed clusters, and what is compressed is not encrypted. */
+    private static void requireCompressionPossible(DataStore data) throws ImageException {
+        if (data.isExternal() || data.encrypted() != null) {
+            throw ImageException.invalidOption(
+                    "compress",
+                    "compress is true, but the image "
+                            + (data.isExternal() ? "has its data in another file" : "is encrypted")
+                            + ", where there are no compressed clusters; leave compress out");
+        }
+    }
+
     /** As QEMU: version 2 has no dirty bit, and no clusters that have a place and read as zeros. */
-    static void requirePossible(int version, ImageOptions options) throws ImageException {
+    private static void requireVersionFor(int version, ImageOptions options) throws ImageException {
         if (version == 2 && Boolean.TRUE.equals(options.lazyRefcounts())) {
             throw ImageException.invalidOption(
                     "lazy-refcounts",
@@ -195,9 +222,9 @@ final class Qcow2Writing {
         RefcountBlockCache create(TableSource source) throws ImageException;
     }
 
-    /** The same with something to tell. */
+    /** A change of metadata with something to tell. */
     @FunctionalInterface
-    private interface Action<T> {
+    interface Action<T> {
         @Nullable
         T take() throws IOException;
     }
@@ -223,20 +250,16 @@ final class Qcow2Writing {
             throw stoppingIfCorrupt(failure);
         } finally {
             if (!filled) {
-                abandon(write);
+                ending(() -> writer.abandon(write));
             }
         }
-        changing(() -> writer.publish(write));
+        ending(() -> writer.publish(write));
         return write.part().byteSize();
     }
 
-    private void abandon(ClusterWriter.Begun write) {
-        metadataLock.lock();
-        try {
-            writer.abandon(write);
-        } finally {
-            metadataLock.unlock();
-        }
+    /** Writes all of {@code from}, compressed where it can be. */
+    void writeCompressing(long guestOffset, MemorySegment from) throws IOException {
+        compressing.write(guestOffset, from, requests);
     }
 
     PassedDiscards passedDiscards() {
@@ -364,7 +387,7 @@ final class Qcow2Writing {
 
     /** Uses the dirty bitmaps while no metadata changes. */
     <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
-        return Objects.requireNonNull(underLock(() -> use.of(bitmaps)));
+        return step(() -> use.of(bitmaps));
     }
 
     void saveBitmaps() throws IOException {
@@ -500,6 +523,23 @@ final class Qcow2Writing {
             change.make();
             return null;
         });
+    }
+
+    /** Takes a step of a change of metadata that has something to tell. */
+    <T> T step(Action<T> action) throws IOException {
+        return Objects.requireNonNull(underLock(action));
+    }
+
+    /** Ends what was begun, also when the image takes no more changes: others may be waiting for its end. */
+    void ending(MetadataLock.Change end) throws IOException {
+        metadataLock.lock();
+        try {
+            end.make();
+        } catch (ImageException failure) {
+            throw stoppingIfCorrupt(failure);
+        } finally {
+            metadataLock.unlock();
+        }
     }
 
     private <T> @Nullable T underLock(Action<T> action) throws IOException {

@@ -123,7 +123,7 @@ final class RawLayer implements ImageLayer {
 
     /** A raw file's discards are all the guest's, and go to the host. */
     @Override
-    public void followDiscards(ImageOptions options) {}
+    public void followWrites(ImageOptions options) {}
 
     @Override
     public int clusterBytes() {
@@ -140,10 +140,16 @@ final class RawLayer implements ImageLayer {
         return writable;
     }
 
-    /** A raw file has no metadata to guard. */
     @Override
-    public void requireGuardsPossible(ImageOptions options) {}
+    public void requirePossible(ImageOptions options) throws ImageException {
+        if (!options.readOnly() && options.writes().compress()) {
+            throw ImageException.invalidOption(
+                    "compress",
+                    "compress is true, but the image is raw and has nothing compressed; leave compress out");
+        }
+    }
 
+    /** A raw file has no metadata to guard. */
     @Override
     public void guard(ImageOptions options) {}
 

@@ -181,7 +181,9 @@ final class WritableMap {
                     L2Entry.compressedPayloadBytes(old, geometry.clusterBits()),
                     punch);
         } else {
-            clusters.release(old, replacement, punch);
+            // A compressed cluster may have bits where others have their place, but never lies where another still
+            // does.
+            clusters.release(old, L2Entry.isCompressed(replacement) ? 0 : replacement, punch);
         }
     }
 }

@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What an open image makes of its guest's writes and of the space that they leave behind. Names and meaning are QEMU's.
  *
+ * @param compress whether it is compressed; QEMU's {@code compress} filter
  * @param detectZeroes {@code detect-zeroes}: what becomes of zeros that the guest writes as data
  * @param passDiscardRequest {@code pass-discard-request}: whether space goes back to the host that the guest has
  *     discarded or zeroed; null: where {@code discard} is unmap
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  *     so that it is there again when the guest writes, and the file neither fragments nor grows. Version 3 only
  */
 public record WriteOptions(
+        boolean compress,
         DetectZeroes detectZeroes,
         @Nullable Boolean passDiscardRequest,
         boolean passDiscardSnapshot,
@@ -23,16 +25,24 @@ public record WriteOptions(
         boolean discardNoUnref) {
 
     /** Everything as QEMU has it. */
-    public static final WriteOptions DEFAULTS = new WriteOptions(DetectZeroes.OFF, null, true, false, false);
+    public static final WriteOptions DEFAULTS = new WriteOptions(false, DetectZeroes.OFF, null, true, false, false);
+
+    /** The same with compression or without. */
+    public WriteOptions withCompress(boolean other) {
+        return new WriteOptions(
+                other, detectZeroes, passDiscardRequest, passDiscardSnapshot, passDiscardOther, discardNoUnref);
+    }
 
     /** The same with zeros that are found treated otherwise. */
     public WriteOptions withDetectZeroes(DetectZeroes other) {
-        return new WriteOptions(other, passDiscardRequest, passDiscardSnapshot, passDiscardOther, discardNoUnref);
+        return new WriteOptions(
+                compress, other, passDiscardRequest, passDiscardSnapshot, passDiscardOther, discardNoUnref);
     }
 
     /** The same with discarded clusters that keep their place or not. */
     public WriteOptions withDiscardNoUnref(boolean other) {
-        return new WriteOptions(detectZeroes, passDiscardRequest, passDiscardSnapshot, passDiscardOther, other);
+        return new WriteOptions(
+                compress, detectZeroes, passDiscardRequest, passDiscardSnapshot, passDiscardOther, other);
     }
 
     /** QEMU's {@code detect-zeroes}. */
