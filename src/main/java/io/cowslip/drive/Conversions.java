@@ -9,7 +9,6 @@ import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.DiskCopy;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.EncryptOptions;
-import io.cowslip.engine.image.ImageCreator;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.NewEncryption;
@@ -114,13 +113,12 @@ public final class Conversions {
                 target.encryption() == null ? null : target.encryption().keyed(opener.secrets());
         try (PendingVolume pending = PendingVolume.of(opener.root(), target.file(), random.nextLong())) {
             CreateOptions options = options(target, source).withEncrypt(encryption);
-            create(pending, options);
+            pending.create(options, claims.filesChange(), opener.environment());
             try (DiskImage disk = DiskImage.open(pending.file(), openOptions(options), opener.environment())) {
                 DiskCopy.copy(source, disk, observer);
                 disk.flush();
             }
-            Path file =
-                    pending.publish(claims.filesChange(), opener.environment().files());
+            Path file = pending.publish(claims.filesChange(), opener.environment());
             return ImageInfo.chain(file, opener.environment());
         } finally {
             if (encryption != null) {
@@ -132,14 +130,6 @@ public final class Conversions {
     private static CreateOptions options(Target target, DiskImage source) {
         CreateOptions options = target.options();
         return options.virtualSizeBytes() == null ? options.withVirtualSize(source.virtualSizeBytes()) : options;
-    }
-
-    private void create(PendingVolume pending, CreateOptions options) throws IOException {
-        ImageCreator.create(pending.file(), options, opener.environment());
-        String dataFile = options.dataFile();
-        if (dataFile != null) {
-            pending.hasDataIn(opener.root().resolve(pending.file(), dataFile));
-        }
     }
 
     private static ImageOptions openOptions(CreateOptions options) {
