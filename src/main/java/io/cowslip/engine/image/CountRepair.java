@@ -2,7 +2,6 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.BigEndian;
-import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.format.RefcountBits;
@@ -14,7 +13,8 @@ import java.util.Arrays;
 /**
  * Makes the refcounts say how many references there are. Where every count has its place, counts are changed there: each
  * is right before or after, whenever it is interrupted. Otherwise a new refcount table with new blocks is written behind
- * everything else, made durable, and put in the place of the old one by one write to the header.
+ * everything else, made durable, and put in the place of the old one by one write to the header. In version 3 its counts
+ * are as wide as the references take.
  */
 final class CountRepair {
     private final RepairFile target;
@@ -26,9 +26,14 @@ final class CountRepair {
     private final int maxCount;
 
     CountRepair(RepairFile target, ImageHeader header, CheckRun found) {
+        this(target, header, header.geometry(), found);
+    }
+
+    /** @param geometry with the counts' width as it is to be */
+    private CountRepair(RepairFile target, ImageHeader header, ImageGeometry geometry, CheckRun found) {
         this.target = target;
         this.header = header;
-        this.geometry = header.geometry();
+        this.geometry = geometry;
         this.found = found;
         this.references = found.references();
         this.countsPerBlock = 1 << geometry.refcountsPerBlockBits();
@@ -37,7 +42,7 @@ final class CountRepair {
 
     /** Whether all counts that are needed have a place of their own. */
     boolean isPossibleInPlace() {
-        if (!found.refcountBlocksSound()) {
+        if (!found.refcountBlocksSound() || orderNeeded() > geometry.refcountOrder()) {
             return false;
         }
         long[] table = found.recorded().table();
@@ -127,12 +132,28 @@ final class CountRepair {
     /** Forgets the references of the old structures, which the new ones replace. */
     void rebuild() throws IOException {
         found.forgetRefcountStructures();
+        ImageGeometry wide = new ImageGeometry(
+                geometry.clusterBits(), geometry.virtualSizeBytes(), orderNeeded(), geometry.extendedL2());
+        new CountRepair(target, header, wide, found).writeAnew();
+    }
+
+    /** The refcount order that it takes to count all references, or the image's own; version 2 has no other. */
+    private int orderNeeded() {
+        int order = geometry.refcountOrder();
+        int most = header.version() == 2 ? 0 : references.most();
+        while (most > RefcountBits.maxCount(order)) {
+            order++;
+        }
+        return order;
+    }
+
+    private void writeAnew() throws IOException {
         Plan plan = plan();
         long tableOffset = plan.first << geometry.clusterBits();
         writeNewBlocks(plan);
         writeNewTable(plan, tableOffset);
         target.sync();
-        target.writeOffsetAndCount(HeaderLayout.REFCOUNT_TABLE_OFFSET, tableOffset, plan.tableClusters);
+        target.putRefcountTable(tableOffset, plan.tableClusters, geometry.refcountOrder());
     }
 
     private Plan plan() throws IOException {

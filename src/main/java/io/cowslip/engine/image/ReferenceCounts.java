@@ -39,6 +39,15 @@ final class ReferenceCounts {
         return counters.get(cluster);
     }
 
+    /** References of the cluster that has most. */
+    int most() {
+        int most = 0;
+        for (int chunk = 0; chunk < counters.chunkCount(); chunk++) {
+            most = Math.max(most, counters.mostInChunk(chunk));
+        }
+        return most;
+    }
+
     /** Adds {@code times} references to whole clusters. */
     void addClusters(long first, long length, int times) {
         counters.add(first, length, times);
