@@ -1,25 +1,10 @@
 package io.cowslip.drive;
 
 import io.cowslip.engine.image.CreateOptions;
-import io.cowslip.engine.image.ImageOptions;
 import org.jspecify.annotations.Nullable;
 
 /** What is to become of which disk: a new volume that reads like it. */
-public record Conversion(Source source, Target target) {
-
-    /** The disk to read. */
-    public sealed interface Source {}
-
-    /**
-     * A volume and the chain below it, opened for as long as it takes.
-     *
-     * @param file relative to the image root
-     * @param options how it is opened; always read-only
-     */
-    public record VolumeSource(String file, ImageOptions options) implements Source {}
-
-    /** An open drive. */
-    public record DriveSource(DriveId drive) implements Source {}
+public record Conversion(DiskSource source, Target target) {
 
     /**
      * The volume to make.

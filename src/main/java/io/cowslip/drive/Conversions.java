@@ -1,9 +1,6 @@
 package io.cowslip.drive;
 
-import io.cowslip.drive.Conversion.DriveSource;
 import io.cowslip.drive.Conversion.Target;
-import io.cowslip.drive.Conversion.VolumeSource;
-import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.image.CheckObserver;
 import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.DiskCopy;
@@ -15,95 +12,40 @@ import io.cowslip.engine.image.NewEncryption;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.locks.Lock;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Copies disks into new volumes. The source is kept from changing meanwhile, or the copy fails: a volume and its chain
- * are claimed for reading, and a drive must not have been written when the copy is done. The new volume has its name only
- * once it is whole.
- */
+/** Copies disks into new volumes, which have their names only once they are whole. */
 public final class Conversions {
     private final DriveOpener opener;
     private final DriveClaims claims;
-    private final DriveRegistry registry;
+    private final DiskSources sources;
     private final RandomGenerator random;
 
-    Conversions(DriveOpener opener, DriveClaims claims, DriveRegistry registry, RandomGenerator random) {
+    Conversions(DriveOpener opener, DriveClaims claims, DiskSources sources, RandomGenerator random) {
         this.opener = opener;
         this.claims = claims;
-        this.registry = registry;
+        this.sources = sources;
         this.random = random;
     }
 
     /** Refuses what could not work as things stand. */
     public void requirePossible(Conversion conversion) throws IOException {
         PendingVolume.requireNew(opener.root(), conversion.target().file());
-        switch (conversion.source()) {
-            case VolumeSource volume -> opener.chain(volume.file(), readOnly(volume));
-            case DriveSource drive -> registry.drive(drive.drive());
-        }
+        sources.requirePossible(conversion.source());
     }
 
     /**
-     * Makes the new volume.
+     * Makes the new volume for the job of this id.
      *
-     * @param job the id of the job that does it, which has the source's files meanwhile
      * @return the facts of the new volume and of the chain below it
      */
     public List<ImageInfo> convert(String job, Conversion conversion, CheckObserver observer) throws IOException {
-        return switch (conversion.source()) {
-            case VolumeSource volume -> convertVolume(FileHolder.job(job), volume, conversion.target(), observer);
-            case DriveSource drive -> convertDrive(drive.drive(), conversion.target(), observer);
-        };
-    }
-
-    private List<ImageInfo> convertVolume(FileHolder job, VolumeSource source, Target target, CheckObserver observer)
-            throws IOException {
-        ImageOptions options = readOnly(source);
-        DriveOpener.Chain chain = claim(job, source.file(), options);
-        try (DiskImage disk = opener.open(chain, options)) {
-            return copy(disk, target, observer);
-        } finally {
-            claims.release(job);
-            options.wipeSecrets();
-        }
-    }
-
-    private static ImageOptions readOnly(VolumeSource source) {
-        return source.options().withReadOnly(true);
-    }
-
-    private DriveOpener.Chain claim(FileHolder job, String file, ImageOptions options) throws IOException {
-        Lock stay = claims.filesStay();
-        stay.lock();
-        try {
-            DriveOpener.Chain chain = opener.chain(file, options);
-            claims.take(job, opener.claims(chain, options));
-            return chain;
-        } finally {
-            stay.unlock();
-        }
-    }
-
-    private List<ImageInfo> convertDrive(DriveId id, Target target, CheckObserver observer) throws IOException {
-        try (DriveLease lease = registry.lease(id)) {
-            String version = lease.dataVersion();
-            return copy(lease.image(), target, (doneBytes, totalBytes) -> {
-                requireUnchanged(lease, version);
+        try (DiskSources.Opened source = sources.open(FileHolder.job(job), conversion.source())) {
+            return copy(source.image(), conversion.target(), (doneBytes, totalBytes) -> {
+                source.requireUnchanged();
                 observer.advanced(doneBytes, totalBytes);
             });
-        }
-    }
-
-    private static void requireUnchanged(DriveLease lease, String version) {
-        if (!lease.dataVersion().equals(version)) {
-            throw new DriveException(
-                    Reason.IN_USE,
-                    "drive \"" + lease.id()
-                            + "\" was written while it was copied; make it read-only, or take a snapshot"
-                            + " and convert that");
         }
     }
 

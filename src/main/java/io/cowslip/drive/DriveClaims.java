@@ -2,6 +2,7 @@ package io.cowslip.drive;
 
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.host.FileIdentity;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -66,10 +67,26 @@ final class DriveClaims {
         take(drive, files);
     }
 
-    /** Takes the files for a holder that has none yet, or nothing of it. */
-    synchronized void take(FileHolder holder, List<Claim> files) {
+    private void take(FileHolder holder, List<Claim> files) {
         requireFree(holder, files);
         claims.put(holder, files);
+    }
+
+    /** Takes files for a job, beside those that it has; or nothing of it. */
+    synchronized void add(FileHolder job, List<Claim> files) {
+        requireFree(job, files);
+        claims.computeIfAbsent(job, none -> new ArrayList<>()).addAll(files);
+    }
+
+    /** Gives back what a job took by {@link #add}. */
+    synchronized void remove(FileHolder job, List<Claim> files) {
+        List<Claim> held = claims.get(job);
+        if (held != null) {
+            files.forEach(held::remove);
+            if (held.isEmpty()) {
+                claims.remove(job);
+            }
+        }
     }
 
     /** Whether the drive writes its own files from now on; refused while others use one of them. */
@@ -82,12 +99,8 @@ final class DriveClaims {
         claims.put(drive, after);
     }
 
-    void release(DriveId id) {
-        release(FileHolder.of(id));
-    }
-
-    synchronized void release(FileHolder holder) {
-        claims.remove(holder);
+    synchronized void release(DriveId id) {
+        claims.remove(FileHolder.of(id));
     }
 
     /** Who stands on the file. */

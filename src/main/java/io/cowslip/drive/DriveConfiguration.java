@@ -136,8 +136,18 @@ class DriveConfiguration {
     }
 
     @Bean
-    Conversions conversions(DriveOpener opener, DriveClaims claims, DriveRegistry registry) {
-        return new Conversions(opener, claims, registry, new SecureRandom());
+    DiskSources diskSources(DriveOpener opener, DriveClaims claims, DriveRegistry registry) {
+        return new DiskSources(opener, claims, registry);
+    }
+
+    @Bean
+    Conversions conversions(DriveOpener opener, DriveClaims claims, DiskSources sources) {
+        return new Conversions(opener, claims, sources, new SecureRandom());
+    }
+
+    @Bean
+    Comparisons comparisons(DiskSources sources) {
+        return new Comparisons(sources);
     }
 
     @Bean

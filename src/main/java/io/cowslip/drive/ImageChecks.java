@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -66,7 +65,10 @@ public final class ImageChecks {
     public Checked checkVolume(String job, String name, ImageCheck.@Nullable Repair repair, CheckObserver observer)
             throws IOException {
         FileHolder holder = FileHolder.job(job);
-        Path file = claim(holder, name, repair != null);
+        Path file = root.existing(name);
+        List<DriveClaims.Claim> taken =
+                List.of(new DriveClaims.Claim(ImageRoot.identity(file), name, repair != null, true));
+        claims.add(holder, taken);
         try {
             return new Checked(
                     name,
@@ -74,19 +76,7 @@ public final class ImageChecks {
                             ? ImageCheck.check(file, observer, environment)
                             : ImageCheck.repair(file, repair, observer, environment));
         } finally {
-            claims.release(holder);
-        }
-    }
-
-    private Path claim(FileHolder job, String name, boolean writes) throws IOException {
-        Lock stay = claims.filesStay();
-        stay.lock();
-        try {
-            Path file = root.existing(name);
-            claims.take(job, List.of(new DriveClaims.Claim(ImageRoot.identity(file), name, writes, true)));
-            return file;
-        } finally {
-            stay.unlock();
+            claims.remove(holder, taken);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.cowslip.job;
 
+import io.cowslip.drive.Comparisons;
 import io.cowslip.drive.Conversions;
 import io.cowslip.drive.ImageChecks;
 import java.security.SecureRandom;
@@ -14,9 +15,13 @@ import org.springframework.context.annotation.Configuration;
 class JobConfiguration {
 
     @Bean
-    JobService jobService(ImageChecks checks, Conversions conversions, JobProperties properties) {
+    JobService jobService(
+            ImageChecks checks, Conversions conversions, Comparisons comparisons, JobProperties properties) {
         return new JobService(
-                new RequestedWork(checks, conversions), properties, InstantSource.system(), new SecureRandom());
+                new RequestedWork(checks, conversions, comparisons),
+                properties,
+                InstantSource.system(),
+                new SecureRandom());
     }
 
     @Bean

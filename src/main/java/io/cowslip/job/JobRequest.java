@@ -1,6 +1,7 @@
 package io.cowslip.job;
 
 import io.cowslip.drive.Conversion;
+import io.cowslip.drive.DiskSource;
 import io.cowslip.drive.DriveId;
 import io.cowslip.engine.image.ImageCheck;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +28,14 @@ public sealed interface JobRequest {
         @Override
         public String type() {
             return "convert";
+        }
+    }
+
+    /** Compares two disks. */
+    record Compare(DiskSource one, DiskSource other) implements JobRequest {
+        @Override
+        public String type() {
+            return "compare";
         }
     }
 

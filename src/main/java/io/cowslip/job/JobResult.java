@@ -1,6 +1,7 @@
 package io.cowslip.job;
 
 import io.cowslip.engine.image.CheckReport;
+import io.cowslip.engine.image.DiskComparison;
 import io.cowslip.engine.image.ImageInfo;
 import java.util.List;
 
@@ -13,6 +14,9 @@ public sealed interface JobResult {
      * @param file the image, relative to the image root
      */
     record Checked(String file, CheckReport report) implements JobResult {}
+
+    /** Of a comparison. */
+    record Compared(DiskComparison.Outcome outcome) implements JobResult {}
 
     /**
      * Of a conversion.

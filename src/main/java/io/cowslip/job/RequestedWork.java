@@ -1,5 +1,6 @@
 package io.cowslip.job;
 
+import io.cowslip.drive.Comparisons;
 import io.cowslip.drive.Conversions;
 import io.cowslip.drive.ImageChecks;
 import java.io.IOException;
@@ -8,10 +9,12 @@ import java.io.IOException;
 final class RequestedWork implements JobWork {
     private final ImageChecks checks;
     private final Conversions conversions;
+    private final Comparisons comparisons;
 
-    RequestedWork(ImageChecks checks, Conversions conversions) {
+    RequestedWork(ImageChecks checks, Conversions conversions, Comparisons comparisons) {
         this.checks = checks;
         this.conversions = conversions;
+        this.comparisons = comparisons;
     }
 
     @Override
@@ -20,6 +23,7 @@ final class RequestedWork implements JobWork {
             case JobRequest.CheckVolume check -> checks.requireFree(check.file(), check.repair());
             case JobRequest.CheckDrive check -> checks.requireOpen(check.drive());
             case JobRequest.Convert convert -> conversions.requirePossible(convert.conversion());
+            case JobRequest.Compare compare -> comparisons.requirePossible(compare.one(), compare.other());
         }
     }
 
@@ -31,6 +35,9 @@ final class RequestedWork implements JobWork {
             case JobRequest.CheckDrive check -> checked(checks.checkDrive(check.drive(), progress::advanced));
             case JobRequest.Convert convert ->
                 new JobResult.Converted(conversions.convert(id.value(), convert.conversion(), progress::advanced));
+            case JobRequest.Compare compare ->
+                new JobResult.Compared(
+                        comparisons.compare(id.value(), compare.one(), compare.other(), progress::advanced));
         };
     }
 

@@ -7,16 +7,24 @@ import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is to change in a volume's header, with the names of {@code qemu-img amend}. What is not given stays.
+ * What is to change in a volume, with the names of {@code qemu-img amend}. What is not given stays.
  *
- * @param compat {@code 1.1}, or {@code 0.10} where it is that already
+ * @param compat {@code 0.10} or {@code 1.1}
+ * @param refcountBits 1, 2, 4, 8, 16, 32 or 64; only 16 with compat 0.10
  * @param lazyRefcounts whether refcounts may reach the file late
  * @param backingFile relative to the volume's folder; empty: none from now on
  * @param backingFormat required with a backing file
  */
-@Schema(name = "AmendVolume", description = "What is to change in a volume's header")
+@Schema(name = "AmendVolume", description = "What is to change in a volume")
 record AmendRequest(
         @Nullable String compat,
+
+        @Schema(
+                description = "1, 2, 4, 8, 16, 32 or 64: all refcounts are made anew, and the rest of the image stays",
+                example = "32")
+        @Nullable
+        Integer refcountBits,
+
         @Nullable Boolean lazyRefcounts,
 
         @Schema(
@@ -32,6 +40,7 @@ record AmendRequest(
         try {
             return new AmendOptions(
                     version(),
+                    refcountBits,
                     lazyRefcounts,
                     backingFile,
                     backingFormat == null ? null : ImageFormat.parse("backing-format", backingFormat));

@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.Conversion;
+import io.cowslip.drive.DiskSource;
 import io.cowslip.drive.Volumes;
 import io.cowslip.job.JobRequest;
 import io.cowslip.job.JobResult;
@@ -40,8 +40,9 @@ record JobBody(
 
         @Schema(
                 description =
-                        "Of a job that completed: of a check what it found, of a conversion the new volume's facts",
-                oneOf = {CheckBody.class, VolumeFacts.class})
+                        "Of a job that completed: of a check or a comparison what it found, of a conversion the new"
+                                + " volume's facts",
+                oneOf = {CheckBody.class, ComparisonBody.class, VolumeFacts.class})
         @Nullable
         Object result,
 
@@ -106,6 +107,7 @@ record JobBody(
                     new Asked(check.file(), null, check.repair() == null ? null : wireName(check.repair()), null);
                 case JobRequest.CheckDrive check ->
                     new Asked(null, check.drive().value(), null, null);
+                case JobRequest.Compare compare -> of(compare.one(), null);
                 case JobRequest.Convert convert ->
                     of(
                             convert.conversion().source(),
@@ -113,11 +115,10 @@ record JobBody(
             };
         }
 
-        private static Asked of(Conversion.Source source, String target) {
+        private static Asked of(DiskSource source, @Nullable String target) {
             return switch (source) {
-                case Conversion.VolumeSource volume -> new Asked(volume.file(), null, null, target);
-                case Conversion.DriveSource drive ->
-                    new Asked(null, drive.drive().value(), null, target);
+                case DiskSource.OfVolume volume -> new Asked(volume.file(), null, null, target);
+                case DiskSource.OfDrive drive -> new Asked(null, drive.drive().value(), null, target);
             };
         }
     }
@@ -126,6 +127,7 @@ record JobBody(
         return switch (result) {
             case null -> null;
             case JobResult.Checked checked -> CheckBody.of(checked.file(), checked.report());
+            case JobResult.Compared compared -> ComparisonBody.of(compared.outcome());
             case JobResult.Converted converted ->
                 VolumeFacts.of(converted.chain().getFirst(), volumes);
         };

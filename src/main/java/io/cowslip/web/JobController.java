@@ -71,7 +71,7 @@ class JobController {
     @io.swagger.v3.oas.annotations.parameters.RequestBody(
             content =
                     @Content(
-                            schema = @Schema(oneOf = {NewCheck.class, NewConversion.class}),
+                            schema = @Schema(oneOf = {NewCheck.class, NewComparison.class, NewConversion.class}),
                             examples = {
                                 @ExampleObject(name = "check-volume", value = """
                                         {"type": "check", "file": "vm1/base.qcow2"}"""),
@@ -79,6 +79,8 @@ class JobController {
                                         {"type": "check", "drive": "root"}"""),
                                 @ExampleObject(name = "repair", value = """
                                         {"type": "check", "file": "spare.qcow2", "repair": "all"}"""),
+                                @ExampleObject(name = "compare", value = """
+                                        {"type": "compare", "file": "vm1/base.qcow2", "other": {"drive": "root"}}"""),
                                 @ExampleObject(name = "convert", value = """
                                         {"type": "convert", "file": "vm1/base.qcow2",
                                          "target": {"file": "export/base.raw", "format": "raw"}}""")

@@ -71,20 +71,7 @@ record NewConversion(
         if (target == null) {
             throw Refusal.ofOption("target", "target is missing; it says which volume to make");
         }
-        return new JobRequest.Convert(new Conversion(source(defaults), target.wanted()));
-    }
-
-    private Conversion.Source source(ImageOptions defaults) {
-        if ((file == null) == (drive == null)) {
-            throw Refusal.ofOption("file", "a conversion takes either file, a volume, or drive, an open drive");
-        }
-        if (drive == null) {
-            return new Conversion.VolumeSource(
-                    String.valueOf(file), options == null ? defaults : options.over(defaults));
-        }
-        if (options != null) {
-            throw Refusal.ofOption("options", "options are those of a volume; an open drive is opened already");
-        }
-        return new Conversion.DriveSource(DriveIds.named(drive));
+        return new JobRequest.Convert(
+                new Conversion(new DiskNamed(file, drive, options).source(defaults, ""), target.wanted()));
     }
 }

@@ -8,16 +8,18 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /** A job to be started, as JSON has it. Each type has its form. */
-sealed interface NewJob permits NewCheck, NewConversion {
-    Map<String, Class<? extends NewJob>> FORMS =
-            new TreeMap<>(Map.of(NewCheck.TYPE, NewCheck.class, NewConversion.TYPE, NewConversion.class));
+sealed interface NewJob permits NewCheck, NewComparison, NewConversion {
+    Map<String, Class<? extends NewJob>> FORMS = new TreeMap<>(Map.of(
+            NewCheck.TYPE, NewCheck.class,
+            NewComparison.TYPE, NewComparison.class,
+            NewConversion.TYPE, NewConversion.class));
 
     /** The form of this {@code type}. */
     static Class<? extends NewJob> form(JsonNode type) {
         Class<? extends NewJob> form = type.isString() ? FORMS.get(type.asString()) : null;
         if (form == null) {
             throw Refusal.ofOption(
-                    "type", "type is " + type + "; it may be \"" + String.join("\" or \"", FORMS.keySet()) + "\"");
+                    "type", "type is " + type + "; it may be one of \"" + String.join("\", \"", FORMS.keySet()) + "\"");
         }
         return form;
     }

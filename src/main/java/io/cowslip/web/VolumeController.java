@@ -173,13 +173,19 @@ class VolumeController {
 
     @Operation(
             operationId = "amendVolume",
-            summary = "Change what a volume's header says",
+            summary = "Amend a volume",
             description =
-                    "As qemu-img amend, and as qemu-img rebase -u for the backing file: only the header changes, in"
-                            + " one write. Refused while the volume is open.")
+                    "As qemu-img amend, and as qemu-img rebase -u for the backing file. A crash leaves the volume as it"
+                            + " was or as it is to be. Refused while the volume is open.")
     @io.swagger.v3.oas.annotations.parameters.RequestBody(
-            content = @Content(examples = {@ExampleObject(name = "lazy", value = """
-                                        {"lazy-refcounts": true}""")}))
+            content =
+                    @Content(
+                            examples = {
+                                @ExampleObject(name = "lazy", value = """
+                                        {"lazy-refcounts": true}"""),
+                                @ExampleObject(name = "older", value = """
+                                        {"compat": "0.10", "refcount-bits": 16}""")
+                            }))
     @ApiResponse(responseCode = "200", description = "The volume's facts as they are now, durable")
     @Fails({
         UNREADABLE_JSON,

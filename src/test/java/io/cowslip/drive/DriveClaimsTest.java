@@ -80,16 +80,16 @@ class DriveClaimsTest {
 
     @Test
     void aJobHasFilesLikeADriveButIsNone() {
-        claims.take(FileHolder.job("copy"), List.of(reading(1)));
+        claims.add(FileHolder.job("copy"), List.of(reading(1)));
         claims.take(A, List.of(writing(2)));
         claims.take(B, List.of(writing(3)));
 
         assertRefused(
                 Reason.IN_USE,
                 "\"file1\" is in use by job \"copy\"",
-                () -> claims.take(FileHolder.job("repair"), List.of(writing(1))));
-        claims.release(FileHolder.job("copy"));
-        assertThatCode(() -> claims.take(FileHolder.job("repair"), List.of(writing(1))))
+                () -> claims.add(FileHolder.job("repair"), List.of(writing(1))));
+        claims.remove(FileHolder.job("copy"), List.of(reading(1)));
+        assertThatCode(() -> claims.add(FileHolder.job("repair"), List.of(writing(1))))
                 .doesNotThrowAnyException();
     }
 

@@ -63,11 +63,10 @@ class VolumeCreationTest {
         void fails(ImageException.Kind kind) {
             assertThatExceptionOfType(CompletionException.class)
                     .isThrownBy(creation::join)
-                    .havingCause()
-                    .cause()
-                    .isInstanceOfSatisfying(
-                            ImageException.class,
-                            failure -> assertThat(failure.kind()).isEqualTo(kind));
+                    .satisfies(failure -> assertThat(failure.getCause().getCause())
+                            .isInstanceOfSatisfying(
+                                    ImageException.class,
+                                    cause -> assertThat(cause.kind()).isEqualTo(kind)));
         }
     }
 

@@ -31,6 +31,7 @@ public final class CrashVerifier {
     private final int qemuEvery;
     private final SplittableRandom random;
     private @Nullable Path rawFile;
+    private boolean rawIsExact;
     private int dirtyStates;
 
     /** {@code options} are those that the image is opened with again; each {@code qemuEvery}th state goes to QEMU. */
@@ -48,9 +49,14 @@ public final class CrashVerifier {
         this.random = random;
     }
 
-    /** Every state of {@code file} must hold the disk as well, taken for a raw image. */
-    public CrashVerifier alsoIn(Path file) {
+    /**
+     * Every state of {@code file} must hold the disk as well, taken for a raw image.
+     *
+     * @param exactly whether it must hold what the image then reads as, and not only what the image might
+     */
+    public CrashVerifier alsoIn(Path file, boolean exactly) {
         rawFile = file;
+        rawIsExact = exactly;
         return this;
     }
 
@@ -95,7 +101,8 @@ public final class CrashVerifier {
         });
         if (rawFile != null) {
             byte[] raw = Arrays.copyOf(Objects.requireNonNull(files.get(rawFile)), found.length);
-            history.at(state.point()).whatCrashForbids(0, raw).ifPresent(fault -> {
+            ModelDisk allowed = rawIsExact ? ModelDisk.of(found) : history.at(state.point());
+            allowed.whatCrashForbids(0, raw).ifPresent(fault -> {
                 throw new AssertionError("raw: " + fault);
             });
         }

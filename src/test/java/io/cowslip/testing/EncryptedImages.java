@@ -27,9 +27,6 @@ public final class EncryptedImages {
 
     private static final int ITERATIONS = 2000;
 
-    /** On a busy machine qemu-img cannot measure how long a key takes, and gives up over that. */
-    private static final int ATTEMPTS = 60;
-
     private EncryptedImages() {}
 
     /** Options that open such an image. */
@@ -63,35 +60,21 @@ public final class EncryptedImages {
     }
 
     /** A LUKS image of QEMU's making; {@code options} as after {@code -o}. */
-    public static Path create(Path image, long sizeBytes, String options) throws IOException {
+    public static Path create(Path image, long sizeBytes, String options) {
         return create(image, sizeBytes, "luks", "encrypt.iter-time=10," + options);
     }
 
     /** An image with the format's first encryption. */
-    public static Path createLegacy(Path image, long sizeBytes) throws IOException {
+    public static Path createLegacy(Path image, long sizeBytes) {
         return create(image, sizeBytes, "aes", "cluster_size=4k");
     }
 
-    private static Path create(Path image, long sizeBytes, String format, String options) throws IOException {
+    private static Path create(Path image, long sizeBytes, String format, String options) {
         String encryption = "encrypt.format=" + format + ",encrypt.key-secret=s," + options;
-        for (int attempt = 1; ; attempt++) {
-            Processes.Output output = QemuTools.img(
-                    "create",
-                    "-q",
-                    "-f",
-                    "qcow2",
-                    "--object",
-                    SECRET,
-                    "-o",
-                    encryption,
-                    image.toString(),
-                    Long.toString(sizeBytes));
-            if (attempt == ATTEMPTS || !output.err().contains("CPU usage")) {
-                output.succeeded();
-                return image;
-            }
-            Files.deleteIfExists(image);
-        }
+        List<String> arguments =
+                List.of("-q", "-f", "qcow2", "--object", SECRET, "-o", encryption, image.toString(), "" + sizeBytes);
+        QemuTools.createEncrypted(arguments).succeeded();
+        return image;
     }
 
     /** The image as QEMU's tools take it; a data file is named, for QEMU looks for it in its own working directory. */

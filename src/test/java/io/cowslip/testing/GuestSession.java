@@ -179,6 +179,7 @@ public final class GuestSession implements AutoCloseable {
     @Override
     public void close() throws IOException {
         image.close();
+        Processes.awaitStarts();
         flushed();
     }
 

@@ -15,13 +15,35 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.Stream;
 
 /** Runs programs of the host to their end, or kills them when they take too long. */
 public final class Processes {
     private static final ExecutorService READERS = Executors.newVirtualThreadPerTaskExecutor();
 
+    private static final ReadWriteLock STARTS = new ReentrantReadWriteLock();
+
     private Processes() {}
+
+    /**
+     * Returns once no program is being started that was before. Until it runs, a new process has all files open that this
+     * one has, and keeps QEMU's locks on those that are closed here meanwhile.
+     */
+    static void awaitStarts() {
+        STARTS.writeLock().lock();
+        STARTS.writeLock().unlock();
+    }
+
+    private static Process start(List<String> command) throws IOException {
+        STARTS.readLock().lock();
+        try {
+            return new ProcessBuilder(command).start();
+        } finally {
+            STARTS.readLock().unlock();
+        }
+    }
 
     /** What a program said and how it ended. */
     public record Output(List<String> command, int exitCode, String out, String err) {
@@ -45,7 +67,7 @@ public final class Processes {
 
     static Output run(Duration limit, List<String> command) {
         try {
-            Process process = new ProcessBuilder(command).start();
+            Process process = start(command);
             process.getOutputStream().close();
             Future<String> out = READERS.submit(() -> readAll(process.getInputStream()));
             Future<String> err = READERS.submit(() -> readAll(process.getErrorStream()));

@@ -166,6 +166,8 @@ class ConversionContractTest extends RunningService {
                 "{'type': 'convert', 'file': 'c/a', 'target': {}}                         | 400 | invalid-option | target.file",
                 "{'type': 'convert', 'drive': 'd', 'options': {}, 'target': {'file':'c/b'}} | 400 | invalid-option | options",
                 "{'type': 'convert', 'file': 'c/a', 'target': {'file': 'c/b', 'size': 1}} | 400 | unknown-key    | target.size",
+                "{'type': 'compare', 'file': 'c/a'}                                       | 400 | invalid-option | other",
+                "{'type': 'compare', 'file': 'c/a', 'other': {}}                          | 400 | invalid-option | other.file",
                 "{'type': 'convert', 'file': 'c/none', 'target': {'file': 'c/b'}}         | 404 | not-found      | ",
                 "{'type': 'convert', 'drive': 'none', 'target': {'file': 'c/b'}}          | 404 | no-such-drive  | ",
                 "{'type': 'convert', 'file': 'c/a', 'target': {'file': '../b'}}           | 403 | forbidden-path | ",
@@ -208,6 +210,26 @@ class ConversionContractTest extends RunningService {
                 .body("detail", containsString(first.substring("/jobs/".length())));
         problem(json(body).header("Idempotency-Key", "\"\"").post("/jobs"), 400, "invalid-request");
         problem(json(body).header("Idempotency-Key", "another").post("/jobs"), 409, "already-exists");
+    }
+
+    @Test
+    void disksAreCompared() {
+        image("c/one.qcow2");
+        Path other = image("c/other.qcow2");
+        JsonPath same = ended(start("""
+                {"type": "compare", "file": "c/one.qcow2", "other": {"file": "c/other.qcow2"}}"""));
+        assertThat(same.getBoolean("result.identical")).isTrue();
+        assertThat(same.getBoolean("result.same-size")).isTrue();
+        assertThat(same.<Object>get("result.first-difference")).isNull();
+        QemuTools.edit(other, "write -P 8 3000k 1k");
+        open("changed", "c/other.qcow2");
+        JsonPath changed = ended(start("""
+                {"type": "compare", "drive": "changed", "other": {"file": "c/one.qcow2"}}"""));
+        assertThat(changed.getBoolean("result.identical")).isFalse();
+        assertThat(changed.getLong("result.first-difference")).isEqualTo(3000 * KIB);
+        // A volume may be on both sides.
+        assertThat(ended(start("""
+                {"type": "compare", "file": "c/one.qcow2", "other": {"file": "c/one.qcow2"}}""")).getBoolean("result.identical")).isTrue();
     }
 
     private static String keyed(String key, String body) {

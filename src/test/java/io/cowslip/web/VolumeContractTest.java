@@ -4,6 +4,7 @@ import static io.cowslip.web.Problems.problem;
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.endsWith;
 import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.hasKey;
@@ -133,8 +134,27 @@ class VolumeContractTest extends RunningService {
                 .then()
                 .statusCode(200)
                 .body("[0].format-specific.data.lazy-refcounts", equalTo(true));
+        json("{\"refcount-bits\": 64}")
+                .patch("/volumes/v/amended.qcow2")
+                .then()
+                .statusCode(200)
+                .body("[0].format-specific.data.refcount-bits", equalTo(64));
         problem(json("{\"compat\": \"0.10\"}").patch("/volumes/v/amended.qcow2"), 400, "invalid-option")
-                .body("option", equalTo("compat"));
+                .body("option", equalTo("compat"))
+                .body("detail", containsString("\"refcount-bits\": 16"));
+        json("{\"compat\": \"0.10\", \"refcount-bits\": 16}")
+                .patch("/volumes/v/amended.qcow2")
+                .then()
+                .statusCode(200)
+                .body("[0].format-specific.data.compat", equalTo("0.10"))
+                .body("[0].format-specific.data.refcount-bits", equalTo(16));
+        problem(json("{\"refcount-bits\": 8}").patch("/volumes/v/amended.qcow2"), 400, "invalid-option")
+                .body("option", equalTo("refcount-bits"));
+        problem(
+                        json("{\"compat\": \"1.1\", \"refcount-bits\": 9}").patch("/volumes/v/amended.qcow2"),
+                        400,
+                        "invalid-option")
+                .body("option", equalTo("refcount-bits"));
         problem(
                         json("{\"backing-file\": \"amended.qcow2\", \"backing-format\": \"qcow2\"}")
                                 .patch("/volumes/v/amended.qcow2"),

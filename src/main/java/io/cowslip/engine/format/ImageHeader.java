@@ -220,6 +220,42 @@ public record ImageHeader(
         });
     }
 
+    /**
+     * This header in version 2, with refcounts of 16 bits: without all that only version 3 has. Where its extension says
+     * nothing any more, of bitmaps or feature names, it is left out.
+     */
+    public ImageHeader asVersion2() {
+        List<HeaderExtension> kept = extensions.stream()
+                .filter(extension -> extension.type() != HeaderExtension.FEATURE_NAMES
+                        && extension.type() != HeaderExtension.BITMAPS)
+                .toList();
+        return with(parts -> {
+            parts.version = 2;
+            parts.features = Features.NONE;
+            parts.refcountOrder = VERSION_2_REFCOUNT_ORDER;
+            parts.headerLength = HeaderLayout.VERSION_2_LENGTH;
+            parts.compressionType = COMPRESSION_ZLIB;
+            parts.furtherFields = MemorySegment.ofArray(new byte[0]);
+            parts.extensions = kept;
+        });
+    }
+
+    /** Whether there are compatible features or further fields that are not known here. */
+    public boolean saysMoreThanIsKnown() {
+        boolean furtherZeros =
+                furtherFields.mismatch(MemorySegment.ofArray(new byte[(int) furtherFields.byteSize()])) < 0;
+        return !furtherZeros || (features.compatible() & ~Features.LAZY_REFCOUNTS) != 0;
+    }
+
+    /** The same with refcounts of another width, or elsewhere. */
+    public ImageHeader withRefcounts(int order, long tableOffset, int tableClusters) {
+        return with(parts -> {
+            parts.refcountOrder = order;
+            parts.refcountTableOffset = tableOffset;
+            parts.refcountTableClusters = tableClusters;
+        });
+    }
+
     /** The same with lazy refcounts or without. Version 3 only. */
     public ImageHeader withLazyRefcounts(boolean lazy) {
         long others = features.compatible() & ~Features.LAZY_REFCOUNTS;

@@ -50,8 +50,21 @@ final class BitmapHeader {
                     "an image of version 2 cannot have bitmaps; version 3 (compat 1.1) can");
         }
         if (header.extensionOffset(HeaderExtension.BITMAPS) < 0) {
-            header.withBitmaps(new BitmapDirectory(0, 0, 0).extension()).toBytes();
+            HeaderExtension extension = new BitmapDirectory(0, 0, 0).extension();
+            ImageHeader wanted = header.withBitmaps(extension);
+            if (wanted.sizeBytes() > header.clusterBytes() && !fitsWithoutFeatureNames(header, extension)) {
+                throw ImageException.of(
+                        ImageException.Kind.NO_SPACE,
+                        file.path(),
+                        "the header would take " + wanted.sizeBytes()
+                                + " bytes with bitmaps; it must fit in one cluster" + " of " + header.clusterBytes());
+            }
         }
+    }
+
+    /** Whether the table of feature names takes the place, and the rest is one sector, which no power cut tears. */
+    private static boolean fitsWithoutFeatureNames(ImageHeader header, HeaderExtension extension) {
+        return header.withoutFeatureNames().withBitmaps(extension).sizeBytes() <= SECTOR_BYTES;
     }
 
     /** Leads to {@code directory}, which is durable; returns once that is durable as well. */
@@ -86,6 +99,11 @@ final class BitmapHeader {
     /** Puts an extension behind the last one. */
     private void add(ImageHeader header, HeaderExtension extension) throws IOException {
         ImageHeader wanted = header.withBitmaps(extension);
+        if (wanted.sizeBytes() > header.clusterBytes() && fitsWithoutFeatureNames(header, extension)) {
+            ImageHeader shorter = header.withoutFeatureNames().withBitmaps(extension);
+            write(0, MemorySegment.ofArray(shorter.toBytes()));
+            return;
+        }
         byte[] whole = wanted.toBytes();
         int offset = wanted.extensionOffset(HeaderExtension.BITMAPS);
         int end = offset + PREFIX_BYTES + BitmapDirectory.EXTENSION_BYTES + END_MARKER_BYTES;

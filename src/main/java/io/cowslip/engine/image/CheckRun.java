@@ -93,13 +93,15 @@ final class CheckRun {
         return fixedMetadata.get(cluster) > 0;
     }
 
-    /** Takes back the references of the refcount table and its blocks. */
+    /** Takes back the references of the refcount table and its blocks, unless that is done. */
     void forgetRefcountStructures() {
         if (refcountTableCounted) {
             references.addClusters(
                     header.refcountTableOffset() >>> header.clusterBits(), header.refcountTableClusters(), -1);
         }
         countedBlocks.forEach(cluster -> references.addClusters(cluster, 1, -1));
+        refcountTableCounted = false;
+        countedBlocks.clear();
     }
 
     /** Whether every refcount block is in a place of its own, so that counts can be changed where they are. */
@@ -356,8 +358,11 @@ final class CheckRun {
         @Override
         public void l2Table(L1Walk.L2Use use) throws IOException {
             references.addBytes(use.hostOffset(), geometry.clusterBytes(), use.uses());
-            // QEMU looks at the flags only where the L1 entry says more than that there is a table at 0.
-            boolean flagsCount = use.hostOffset() != 0;
+            // QEMU looks at a table's flags only where the L1 entry says more than that there is a table at 0, and
+            // where
+            // it could read the table's own refcount.
+            boolean flagsCount = use.hostOffset() != 0
+                    && recorded.get(use.hostOffset() >>> geometry.clusterBits()) != RecordedCounts.UNKNOWN;
             try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
                 MemorySegment table = loan.segment(geometry.clusterBytes());
                 file.read(use.hostOffset(), table);

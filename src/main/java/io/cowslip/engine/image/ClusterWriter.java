@@ -70,11 +70,36 @@ final class ClusterWriter {
             return null;
         }
         boolean allocates = !isOwn(entry);
+        int wanted = allocates ? clustersToAllocate(cluster, lastCluster(guestOffset, from)) : 1;
+        if (layer.data().isRaw()) {
+            mapZeros(cluster, wanted);
+            return null;
+        }
         ClusterAllocator.Run run = allocates
-                ? clusters.allocateFor(cluster, clustersToAllocate(cluster, lastCluster(guestOffset, from)))
+                ? clusters.allocateFor(cluster, wanted)
                 : new ClusterAllocator.Run(L2Entry.hostOffset(entry), 1);
         reservations.reserve(cluster, run.clusters());
         return new Begun(guestOffset, cluster, withinClusters(guestOffset, from, run.clusters()), run, allocates);
+    }
+
+    /**
+     * Makes clusters that read as zeros data, durably, so that they can be written in place. A data file that is to read
+     * as the disk at any moment must not have bytes that the map says are none, not even after a failure or a crash.
+     */
+    private void mapZeros(long firstCluster, int count) throws IOException {
+        long start = firstCluster << geometry.clusterBits();
+        long end = Math.min(firstCluster + count << geometry.clusterBits(), geometry.virtualSizeBytes());
+        layer.data().zero(start, start, end - start);
+        barrier.dataWritten();
+        for (long cluster = firstCluster; cluster < firstCluster + count; cluster++) {
+            long descriptor = L2Entry.ofCopiedData(cluster << geometry.clusterBits());
+            if (geometry.extendedL2()) {
+                map.replace(cluster, new ExtendedL2Entry(descriptor, SubclusterBitmap.ALL_ALLOCATED), false);
+            } else {
+                map.replace(cluster, descriptor, false);
+            }
+        }
+        map.commit();
     }
 
     private long lastCluster(long guestOffset, MemorySegment from) {
@@ -111,12 +136,17 @@ final class ClusterWriter {
 
     /** Writes the guest's bytes, and at both edges what the disk holds there now. Without a lock. */
     void fill(Begun write) throws IOException {
-        if (geometry.extendedL2()) {
-            fillSubclusters(write);
-        } else {
-            fillClusters(write);
+        try {
+            if (geometry.extendedL2()) {
+                fillSubclusters(write);
+            } else {
+                fillClusters(write);
+            }
+        } finally {
+            // Of a cluster with subclusters in use those are written in place: a write that fails has reached them in
+            // part, and what is read must be what a flush keeps.
+            barrier.newDataWritten(write.part.byteSize());
         }
-        barrier.newDataWritten(write.part.byteSize());
     }
 
     private void fillClusters(Begun write) throws IOException {

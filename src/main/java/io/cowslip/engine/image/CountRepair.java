@@ -1,14 +1,11 @@
 package io.cowslip.engine.image;
 
-import io.cowslip.engine.ImageException;
-import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.format.RefcountBits;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /**
  * Makes the refcounts say how many references there are. Where every count has its place, counts are changed there: each
@@ -26,14 +23,9 @@ final class CountRepair {
     private final int maxCount;
 
     CountRepair(RepairFile target, ImageHeader header, CheckRun found) {
-        this(target, header, header.geometry(), found);
-    }
-
-    /** @param geometry with the counts' width as it is to be */
-    private CountRepair(RepairFile target, ImageHeader header, ImageGeometry geometry, CheckRun found) {
         this.target = target;
         this.header = header;
-        this.geometry = geometry;
+        this.geometry = header.geometry();
         this.found = found;
         this.references = found.references();
         this.countsPerBlock = 1 << geometry.refcountsPerBlockBits();
@@ -76,13 +68,7 @@ final class CountRepair {
     }
 
     private boolean isUsed(long block) {
-        long end = Math.min(firstCluster(block + 1), references.clusters());
-        for (long cluster = firstCluster(block); cluster < end; cluster++) {
-            if (references.get(cluster) > 0) {
-                return true;
-            }
-        }
-        return false;
+        return references.anyIn(firstCluster(block), firstCluster(block + 1));
     }
 
     private int wanted(long cluster) {
@@ -100,41 +86,29 @@ final class CountRepair {
     private void writeBlock(long block, long hostOffset) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment counts = loan.segment(geometry.clusterBytes()).fill((byte) 0);
-            fill(counts, block, 0, 0);
+            fill(counts, block);
             target.write(hostOffset, counts);
         }
     }
 
-    /** Fills in a block's counts; clusters from {@code ownFirst} to {@code ownEnd} are those of the new structures. */
-    private void fill(MemorySegment counts, long block, long ownFirst, long ownEnd) {
+    private void fill(MemorySegment counts, long block) {
         long first = firstCluster(block);
         for (int index = 0; index < countsPerBlock; index++) {
-            long cluster = first + index;
-            int count = cluster >= ownFirst && cluster < ownEnd ? 1 : wanted(cluster);
+            int count = wanted(first + index);
             if (count > 0) {
                 RefcountBits.set(counts, geometry.refcountOrder(), index, count);
             }
         }
     }
 
-    /**
-     * Where the new structures go: the table first, a block for each stretch of the file that has anything, in order.
-     *
-     * @param first the first of their clusters
-     * @param blockNumbers which stretches have a block
-     */
-    private record Plan(long first, int tableClusters, long[] blockNumbers) {
-        long end() {
-            return first + tableClusters + blockNumbers.length;
-        }
-    }
-
-    /** Forgets the references of the old structures, which the new ones replace. */
+    /** Makes new structures, which the header leads to when this returns. */
     void rebuild() throws IOException {
         found.forgetRefcountStructures();
+        int refcountOrder = orderNeeded();
         ImageGeometry wide = new ImageGeometry(
-                geometry.clusterBits(), geometry.virtualSizeBytes(), orderNeeded(), geometry.extendedL2());
-        new CountRepair(target, header, wide, found).writeAnew();
+                geometry.clusterBits(), geometry.virtualSizeBytes(), refcountOrder, geometry.extendedL2());
+        NewRefcounts.Place place = new NewRefcounts(target, wide, found).write();
+        target.putRefcountTable(place.tableOffset(), place.tableClusters(), refcountOrder);
     }
 
     /** The refcount order that it takes to count all references, or the image's own; version 2 has no other. */
@@ -145,84 +119,5 @@ final class CountRepair {
             order++;
         }
         return order;
-    }
-
-    private void writeAnew() throws IOException {
-        Plan plan = plan();
-        long tableOffset = plan.first << geometry.clusterBits();
-        writeNewBlocks(plan);
-        writeNewTable(plan, tableOffset);
-        target.sync();
-        target.putRefcountTable(tableOffset, plan.tableClusters, geometry.refcountOrder());
-    }
-
-    private Plan plan() throws IOException {
-        long first = target.end(found) >>> geometry.clusterBits();
-        Plan plan = new Plan(first, 1, new long[0]);
-        while (true) {
-            long blocksCovered = blocks(plan.end());
-            int tableClusters =
-                    Math.toIntExact(geometry.roundUpToCluster(blocksCovered * Long.BYTES) >>> geometry.clusterBits());
-            Plan next = new Plan(first, tableClusters, usedBlocks(plan));
-            if (next.end() == plan.end()) {
-                requireTableAllowed(next);
-                return next;
-            }
-            plan = next;
-        }
-    }
-
-    private long[] usedBlocks(Plan plan) {
-        long[] used = new long[Math.toIntExact(blocks(plan.end()))];
-        int count = 0;
-        for (long block = 0; block < used.length; block++) {
-            boolean own = firstCluster(block) < plan.end() && firstCluster(block + 1) > plan.first;
-            if (own || isUsed(block)) {
-                used[count++] = block;
-            }
-        }
-        return Arrays.copyOf(used, count);
-    }
-
-    private void requireTableAllowed(Plan plan) throws ImageException {
-        long bytes = (long) plan.tableClusters << geometry.clusterBits();
-        if (bytes > ImageGeometry.MAX_REFCOUNT_TABLE_BYTES) {
-            throw ImageException.of(
-                    ImageException.Kind.NO_SPACE,
-                    target.file().path(),
-                    "a refcount table for this file takes " + bytes + " bytes; it may have "
-                            + ImageGeometry.MAX_REFCOUNT_TABLE_BYTES);
-        }
-    }
-
-    private void writeNewBlocks(Plan plan) throws IOException {
-        try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
-            MemorySegment counts = loan.segment(geometry.clusterBytes());
-            for (int i = 0; i < plan.blockNumbers.length; i++) {
-                fill(counts.fill((byte) 0), plan.blockNumbers[i], plan.first, plan.end());
-                target.write((plan.first + plan.tableClusters + i) << geometry.clusterBits(), counts);
-            }
-        }
-    }
-
-    private void writeNewTable(Plan plan, long tableOffset) throws IOException {
-        int entriesPerCluster = geometry.clusterBytes() / Long.BYTES;
-        try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
-            MemorySegment entries = loan.segment(geometry.clusterBytes());
-            int next = 0;
-            for (int cluster = 0; cluster < plan.tableClusters; cluster++) {
-                entries.fill((byte) 0);
-                long firstBlock = (long) cluster * entriesPerCluster;
-                while (next < plan.blockNumbers.length && plan.blockNumbers[next] < firstBlock + entriesPerCluster) {
-                    long blockCluster = plan.first + plan.tableClusters + next;
-                    entries.set(
-                            BigEndian.LONG,
-                            (plan.blockNumbers[next] - firstBlock) * Long.BYTES,
-                            blockCluster << geometry.clusterBits());
-                    next++;
-                }
-                target.write(tableOffset + ((long) cluster << geometry.clusterBits()), entries);
-            }
-        }
     }
 }

@@ -12,9 +12,6 @@ import org.jspecify.annotations.Nullable;
  * the target has is not written either.
  */
 public final class DiskCopy {
-    /** Whole clusters of any size, and an end of the work that is near when it is told to stop. */
-    private static final int PIECE_BYTES = 2 << 20;
-
     /** In a raw file, the least run of zeros that is left a hole: what file systems allocate. */
     private static final int RAW_UNIT_BYTES = 4096;
 
@@ -55,15 +52,13 @@ public final class DiskCopy {
     private void copy() throws IOException {
         long sizeBytes = readsAsZeros ? source.virtualSizeBytes() : target.virtualSizeBytes();
         threads.expect(sizeBytes);
-        threads.run(Math.toIntExact(Math.ceilDiv(sizeBytes, PIECE_BYTES)), index -> {
-            long start = (long) index * PIECE_BYTES;
-            long end = Math.min(start + PIECE_BYTES, sizeBytes);
+        DiskPieces pieces = DiskPieces.of(sizeBytes);
+        threads.run(pieces.count(), index -> {
             if (readsAsZeros) {
-                copyData(start, end);
+                copyData(pieces.start(index), pieces.end(index));
             } else {
-                copyDifferences(start, end);
+                copyDifferences(pieces.start(index), pieces.end(index));
             }
-            threads.done(end - start);
         });
         threads.report();
     }
@@ -74,17 +69,19 @@ public final class DiskCopy {
         long runEnd = start;
         long position = start;
         while (position < end) {
-            GuestExtent extent = source.extentAt(position, end - position);
+            GuestExtent extent = source.extentAt(position, Math.min(end - position, DiskPieces.CHUNK_BYTES));
             long extentEnd = position + extent.length();
             if (!extent.zero()) {
                 long unitStart = position & -unitBytes;
-                if (unitStart > runEnd) {
+                long unitEnd = Math.min(end, Math.ceilDiv(extentEnd, unitBytes) * unitBytes);
+                if (unitStart > runEnd || unitEnd - runStart > DiskPieces.CHUNK_BYTES) {
                     copyRun(runStart, runEnd);
-                    runStart = unitStart;
+                    runStart = Math.max(unitStart, runEnd);
                 }
-                runEnd = Math.min(end, Math.ceilDiv(extentEnd, unitBytes) * unitBytes);
+                runEnd = unitEnd;
             }
             position = extentEnd;
+            threads.done(extent.length());
         }
         copyRun(runStart, runEnd);
     }
@@ -101,6 +98,14 @@ public final class DiskCopy {
     }
 
     private void copyDifferences(long start, long end) throws IOException {
+        for (long position = start; position < end; position += DiskPieces.CHUNK_BYTES) {
+            long chunkEnd = Math.min(end, position + DiskPieces.CHUNK_BYTES);
+            copyDifferencesOfChunk(position, chunkEnd);
+            threads.done(chunkEnd - position);
+        }
+    }
+
+    private void copyDifferencesOfChunk(long start, long end) throws IOException {
         try (IoBuffers.Loan wantedLoan = IoBuffers.borrow(end - start);
                 IoBuffers.Loan presentLoan = IoBuffers.borrow(end - start)) {
             MemorySegment wanted = wantedLoan.segment(end - start);

@@ -3,6 +3,7 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.format.HeaderLayout;
+import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
@@ -15,9 +16,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
- * Changes the header of an image that nobody has open, and nothing else of it. The new header goes into the file in one
- * write of one sector, so that a crash leaves the old one or the new one; what of the old one lay behind that sector
- * means nothing to the new one. All that is not known here stays: extensions, feature bits, further fields.
+ * Changes the header of an image that nobody has open, and of the rest what the new header asks for: refcounts of another
+ * width, and no zero clusters in version 2. The new header goes into the file in one write of one sector, once all that it
+ * leads to is durable, so that a crash leaves the old image or the new one, with leaks at most; what of the old header lay
+ * behind that sector means nothing to the new one. All that is not known here stays: extensions, feature bits, further
+ * fields.
  */
 public final class HeaderAmender {
     private static final int SECTOR_BYTES = 512;
@@ -36,7 +39,8 @@ public final class HeaderAmender {
      * Amends {@code file}, durable when this returns.
      *
      * @throws ImageException INVALID_OPTION naming the option; UNSUPPORTED_FEATURE where the image must not be written;
-     *     BUSY when somebody has it open; NO_SPACE when the new header takes more than a sector
+     *     BUSY when somebody has it open; NO_SPACE when the new header takes more than a sector,
+     *     or the host has none; INVALID_FORMAT where tables are to change and contradict themselves
      */
     public static void amend(Path file, AmendOptions options, ImageEnvironment environment) throws IOException {
         new HeaderAmender(file, options, environment).amend();
@@ -59,22 +63,92 @@ public final class HeaderAmender {
             if (options.backingFile() != null && !options.backingFile().isEmpty()) {
                 requireBackingPossible(file.identity(), options.backingFile());
             }
-            ImageHeader amended = backing(lazyRefcounts(version(header)));
+            ImageHeader amended = fitting(refcountBits(backing(lazyRefcounts(version(file, header)))));
             if (!amended.equals(header)) {
-                write(file, amended);
+                write(file, withTables(new RepairFile(file), header, amended));
             }
         }
     }
 
-    private ImageHeader version(ImageHeader header) throws ImageException {
+    /** Makes the tables what the amended header says; returns that header, leading to them. */
+    private ImageHeader withTables(RepairFile target, ImageHeader header, ImageHeader amended) throws IOException {
+        boolean lowered = amended.version() < header.version();
+        if (!lowered && amended.refcountOrder() == header.refcountOrder()) {
+            return amended;
+        }
+        CheckRun found = check(target.file(), header);
+        requireCountsFit(found, amended.geometry());
+        if (lowered && new ZeroClusters(target, header).expand(found)) {
+            return newRefcounts(target, HeaderReader.read(target.file()), amended);
+        }
+        return newRefcounts(target, header, amended);
+    }
+
+    private ImageHeader newRefcounts(RepairFile target, ImageHeader header, ImageHeader amended) throws IOException {
+        if (amended.refcountOrder() == header.refcountOrder()) {
+            return amended.withRefcounts(
+                    header.refcountOrder(), header.refcountTableOffset(), header.refcountTableClusters());
+        }
+        CheckRun found = check(target.file(), header);
+        NewRefcounts.Place place = target.growing(() -> new NewRefcounts(target, amended.geometry(), found).write());
+        return amended.withRefcounts(amended.refcountOrder(), place.tableOffset(), place.tableClusters());
+    }
+
+    /** Tables are changed only where they say what they should: leaks are no fault, and gone afterwards. */
+    private CheckRun check(HostFile file, ImageHeader header) throws IOException {
+        CheckRun found = CheckRun.over(file, header, CheckObserver.NONE);
+        CheckReport report = found.report();
+        if (report.corruptions() > 0 || report.checkErrors() > 0) {
+            throw ImageException.of(
+                    Kind.INVALID_FORMAT,
+                    path,
+                    "the image's metadata has " + (report.corruptions() + report.checkErrors())
+                            + " faults, such as " + report.findings().getFirst()
+                            + "; a job {\"type\": \"check\", \"repair\": \"all\"} repairs them");
+        }
+        return found;
+    }
+
+    private static void requireCountsFit(CheckRun found, ImageGeometry geometry) throws ImageException {
+        ReferenceCounts references = found.references();
+        int maxCount = CheckRun.maxCount(geometry);
+        for (long cluster = 0; cluster < references.clusters(); cluster++) {
+            if (references.get(cluster) > maxCount) {
+                throw ImageException.invalidOption(
+                        "refcount-bits",
+                        "refcount-bits is " + (1 << geometry.refcountOrder()) + ", so that counts reach " + maxCount
+                                + ", but the cluster at " + (cluster << geometry.clusterBits()) + " has "
+                                + references.get(cluster) + " references");
+            }
+        }
+    }
+
+    private ImageHeader refcountBits(ImageHeader header) throws ImageException {
+        Integer bits = options.refcountBits();
+        if (bits == null) {
+            return header;
+        }
+        if (Integer.bitCount(bits) != 1 || bits < 1 || bits > Long.SIZE) {
+            throw ImageException.invalidOption(
+                    "refcount-bits", "refcount-bits is " + bits + "; it may be 1, 2, 4, 8, 16, 32 or 64");
+        }
+        if (header.version() == 2 && bits != 1 << ImageHeader.VERSION_2_REFCOUNT_ORDER) {
+            throw ImageException.invalidOption(
+                    "refcount-bits",
+                    "refcount-bits is " + bits
+                            + "; with compat 0.10 it must be 16, and \"compat\": \"1.1\" takes others");
+        }
+        return header.withRefcounts(
+                Integer.numberOfTrailingZeros(bits), header.refcountTableOffset(), header.refcountTableClusters());
+    }
+
+    private ImageHeader version(HostFile file, ImageHeader header) throws IOException {
         Integer version = options.version();
         if (version == null || version == header.version()) {
             return header;
         }
         if (version == 2) {
-            throw ImageException.invalidOption(
-                    "compat",
-                    "compat is 0.10 and the image has 1.1; it can only be raised, for the older has no zero clusters");
+            return VersionLowering.lowered(file, header, Integer.valueOf(16).equals(options.refcountBits()));
         }
         return header.asVersion3();
     }
@@ -170,7 +244,7 @@ public final class HeaderAmender {
         }
     }
 
-    private void write(HostFile file, ImageHeader amended) throws IOException {
+    private ImageHeader fitting(ImageHeader amended) throws ImageException {
         ImageHeader fitting = amended.sizeBytes() <= SECTOR_BYTES ? amended : amended.withoutFeatureNames();
         if (fitting.sizeBytes() > SECTOR_BYTES) {
             throw ImageException.of(
@@ -179,7 +253,11 @@ public final class HeaderAmender {
                     "the header would take " + fitting.sizeBytes() + " bytes; it may take " + SECTOR_BYTES
                             + " to be changed in one write");
         }
-        byte[] bytes = fitting.toBytes();
+        return fitting;
+    }
+
+    private static void write(HostFile file, ImageHeader amended) throws IOException {
+        byte[] bytes = amended.toBytes();
         try (IoBuffers.Loan loan = IoBuffers.borrow(SECTOR_BYTES)) {
             MemorySegment sector = loan.segment(SECTOR_BYTES).fill((byte) 0);
             MemorySegment.copy(MemorySegment.ofArray(bytes), 0, sector, 0, bytes.length);

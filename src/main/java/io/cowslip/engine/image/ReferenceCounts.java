@@ -48,6 +48,16 @@ final class ReferenceCounts {
         return most;
     }
 
+    /** Whether any cluster from {@code first} to before {@code end} is referred to. */
+    boolean anyIn(long first, long end) {
+        for (long cluster = first; cluster < Math.min(end, clusters()); cluster++) {
+            if (get(cluster) > 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Adds {@code times} references to whole clusters. */
     void addClusters(long first, long length, int times) {
         counters.add(first, length, times);

@@ -34,6 +34,39 @@ final class RepairFile {
         file.write(hostOffset, from);
     }
 
+    /** Makes a range read as zeros. */
+    void zero(long hostOffset, long lengthBytes) throws IOException {
+        unsynced.requireSound();
+        unsynced.written();
+        file.zero(hostOffset, lengthBytes);
+    }
+
+    /** Something that makes the file longer, and leads to what it has there as its last step. */
+    @FunctionalInterface
+    interface Growth<T> {
+        T grow() throws IOException;
+    }
+
+    /** Runs {@code growth}; when it fails, the file gets its size back. */
+    <T> T growing(Growth<T> growth) throws IOException {
+        long sizeBytes = file.sizeBytes();
+        try {
+            return growth.grow();
+        } catch (IOException | RuntimeException e) {
+            takeBack(sizeBytes, e);
+            throw e;
+        }
+    }
+
+    private void takeBack(long sizeBytes, Exception reason) {
+        try {
+            file.truncate(sizeBytes);
+        } catch (IOException refused) {
+            // What is there too much is led to by nothing.
+            reason.addSuppressed(refused);
+        }
+    }
+
     /** Writes whole clusters: {@code bytes}, and zeros behind them. */
     void writeClusters(long hostOffset, byte[] bytes, ImageGeometry geometry) throws IOException {
         try (Arena arena = Arena.ofConfined()) {

@@ -91,6 +91,11 @@ final class WritableMap {
         }
     }
 
+    /** Makes everything published so far durable. */
+    void commit() throws IOException {
+        barrier.commit(refcounts);
+    }
+
     private long newTable() throws IOException {
         return newTable(host -> file.zero(host, geometry.clusterBytes()));
     }

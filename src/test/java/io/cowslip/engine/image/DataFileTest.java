@@ -88,7 +88,7 @@ final class DataFileTest {
             try (session) {
                 new GuestOperations(session, random, 5 * recipe.clusterBytes()).run(60, CHANGES);
             }
-            int states = verify(recipe, session, files, random, Seeds.longRun() ? 300 : 60);
+            int states = verify(recipe, session, files, random, Seeds.longRun() ? 300 : 60, true);
             reporter.publishEntry("states", Integer.toString(states));
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(recipe + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
@@ -114,7 +114,8 @@ final class DataFileTest {
             }
             assertThat(RefcountAudit.of(memory.contentOf(made.disk().file())).corruptions())
                     .isEmpty();
-            verify(recipe, guest, memory, random, 20);
+            // Where the host refuses to make the map durable, a crash may leave it behind the data file.
+            verify(recipe, guest, memory, random, 20, false);
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(recipe + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
         }
@@ -154,11 +155,16 @@ final class DataFileTest {
     }
 
     private int verify(
-            DiskRecipe recipe, GuestSession session, CrashingHostFiles files, SplittableRandom random, int count)
+            DiskRecipe recipe,
+            GuestSession session,
+            CrashingHostFiles files,
+            SplittableRandom random,
+            int count,
+            boolean rawExactly)
             throws IOException {
         CrashVerifier verifier = new CrashVerifier(session, files, SMALL, 1000, random);
         if (recipe.dataFile() == DataFile.RAW) {
-            verifier.alsoIn(folder.resolve(DiskRecipe.DATA_FILE));
+            verifier.alsoIn(folder.resolve(DiskRecipe.DATA_FILE), rawExactly);
         }
         return verifier.verify(count, Files.createDirectories(folder.resolve("state")));
     }

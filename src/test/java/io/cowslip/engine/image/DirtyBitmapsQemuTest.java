@@ -225,6 +225,23 @@ class DirtyBitmapsQemuTest {
         }
     }
 
+    /** A new image has a table of feature names, which clusters of 512 bytes have no room for beside bitmaps. */
+    @Test
+    void featureNamesMakeWay() throws IOException {
+        Path file = folder.resolve("image");
+        ImageCreator.create(
+                file,
+                new CreateOptions(
+                        ImageFormat.QCOW2, 1L << 20, 512, null, null, 16, CreateOptions.CompressionType.ZLIB, 3),
+                TestEnvironments.plain());
+        try (DiskImage image = TestImages.open(file)) {
+            image.bitmaps().create("one", GRAIN, true);
+            TestImages.write(image, 4096, new byte[4096]);
+        }
+        assertThat(seenByQemu(file, "one")).isEqualTo(blocks(1, 2));
+        assertClean(file);
+    }
+
     @Test
     void readOnlyAndBackAgain() throws IOException {
         Path file = QemuTools.create(folder.resolve("image"), SIZE, "");

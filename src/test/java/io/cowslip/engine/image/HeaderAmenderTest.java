@@ -61,7 +61,20 @@ class HeaderAmenderTest {
                 .isEqualTo("1.1");
         assertThat(lazy(old)).isTrue();
         assertUntouchedOver(old, "base", 3);
-        assertThatThrownBy(() -> amend(old, 2, null, null, null)).hasMessageContaining("compat");
+    }
+
+    @Test
+    void theVersionIsLowered() throws IOException {
+        QemuTools.edit(image, "write -z 128k 64k", "write -P 7 64k 64k");
+        amend(image, null, true, null, null);
+        assertThatThrownBy(() -> amend(image, 2, true, null, null)).hasMessageContaining("lazy-refcounts");
+
+        amend(image, 2, null, "other", ImageFormat.QCOW2);
+
+        assertThat(QemuTools.info(image).at("/format-specific/data/compat").asString())
+                .isEqualTo("0.10");
+        QemuTools.edit(image, "read -P 4 0 64k", "read -P 7 64k 64k", "read -P 0 128k 64k", "read -P 4 192k 64k");
+        assertThat(QemuTools.check(image).clean()).isTrue();
     }
 
     /** What qemu-img rebase -u does. */
@@ -115,7 +128,7 @@ class HeaderAmenderTest {
         CrashingHostFiles files =
                 new CrashingHostFiles(Map.of(image, Files.readAllBytes(image), other, Files.readAllBytes(other)));
         HeaderAmender.amend(
-                image, new AmendOptions(null, true, "other", ImageFormat.QCOW2), TestImages.environment(files));
+                image, new AmendOptions(null, null, true, "other", ImageFormat.QCOW2), TestImages.environment(files));
         assertThat(files.log()).hasSize(2);
         assertThat(files.log().getFirst()).isInstanceOfSatisfying(HostOperation.Write.class, write -> {
             assertThat(write.offset()).isZero();
@@ -151,7 +164,7 @@ class HeaderAmenderTest {
             @Nullable String backing,
             @Nullable ImageFormat format)
             throws IOException {
-        HeaderAmender.amend(file, new AmendOptions(version, lazy, backing, format), TestEnvironments.plain());
+        HeaderAmender.amend(file, new AmendOptions(version, null, lazy, backing, format), TestEnvironments.plain());
     }
 
     private static boolean lazy(Path file) {

@@ -2,6 +2,8 @@ package io.cowslip.engine.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cowslip.engine.format.L1Entry;
+import io.cowslip.engine.format.L2Entry;
 import io.cowslip.testing.FeatureRecipe;
 import io.cowslip.testing.MetadataDamage;
 import io.cowslip.testing.MetadataDamage.Damaged;
@@ -10,11 +12,13 @@ import io.cowslip.testing.Processes;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.Seeds;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -26,6 +30,8 @@ import tools.jackson.databind.json.JsonMapper;
 @Tag("long")
 final class ImageCheckQemuTest {
     private static final int DAMAGES_PER_IMAGE = 12;
+    private static final int L1_TABLE = 40;
+    private static final int REFCOUNT_TABLE = 48;
     private static final JsonMapper JSON = JsonMapper.shared();
 
     @TempDir
@@ -55,6 +61,26 @@ final class ImageCheckQemuTest {
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(recipe + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
         }
+    }
+
+    /** Where the count of an L2 table cannot be read, its flags are not held against the counts that can. */
+    @Test
+    void flagsOfTablesWithoutACountDoNotCount() throws IOException {
+        Path file = QemuTools.create(folder.resolve("image.qcow2"), 1 << 20, "cluster_size=512,refcount_bits=64");
+        QemuTools.edit(file, "write -P 1 0 128k");
+        byte[] sound = Files.readAllBytes(file);
+        ByteBuffer bytes = ByteBuffer.wrap(sound);
+        int refcountTable = (int) bytes.getLong(REFCOUNT_TABLE);
+        int l2Table = (int) (bytes.getLong((int) bytes.getLong(L1_TABLE)) & L1Entry.OFFSET_MASK);
+        int countsPerBlock = 512 / Long.BYTES;
+        int blockOfTable = l2Table / 512 / countsPerBlock;
+        bytes.putLong(refcountTable + Long.BYTES * blockOfTable, 1L << 63);
+        for (int index = 0; index < 512 / Long.BYTES; index++) {
+            int entry = l2Table + Long.BYTES * index;
+            bytes.putLong(entry, bytes.getLong(entry) & ~L2Entry.COPIED);
+        }
+        Files.write(file, sound);
+        compare(file);
     }
 
     private static void compare(Path file, Damaged damaged) throws IOException {

@@ -27,6 +27,7 @@ record MatrixCase(
         boolean bitmap) {
 
     static final String SECRET = "correct horse";
+    static final String DATA_FILE = "disk.data";
     static final String SECRET_OBJECT = "secret,id=key,data=" + SECRET;
 
     private static final int[] CLUSTER_BYTES = {512, 4096, 65536, 2 << 20};
@@ -61,6 +62,22 @@ record MatrixCase(
         NONE,
         QCOW2,
         RAW
+    }
+
+    /** The same without what comes after {@code qemu-img create}. */
+    MatrixCase asCreated() {
+        return new MatrixCase(
+                version,
+                clusterBytes,
+                refcountBits,
+                extendedL2,
+                compression,
+                dataFile,
+                encryption,
+                preallocation,
+                backing,
+                false,
+                false);
     }
 
     /** All combinations there are, whether QEMU makes them or not. */
@@ -126,6 +143,30 @@ record MatrixCase(
         return (!snapshot || dataFile == DataFile.NONE && shares) && (!bitmap || version == 3);
     }
 
+    /** Whether QEMU makes it, with all that it has. */
+    boolean isMadeByQemu() {
+        return isCreatable() && isMadeWhole();
+    }
+
+    /**
+     * Whether the engine creates it. It takes what QEMU takes, but for disks that would not read as zeros, for a data file
+     * that is called raw and is encrypted, and for the encryption that is only there to be read.
+     */
+    boolean isMadeByEngine() {
+        boolean luks = encryption == Encryption.LUKS;
+        boolean readsAsNoise = luks && version == 2 && preallocation != Preallocation.OFF;
+        return isMadeByQemu()
+                && encryption != Encryption.AES
+                && !readsAsNoise
+                && !(luks && dataFile == DataFile.RAW)
+                && (backing == Backing.NONE || preallocation == Preallocation.OFF);
+    }
+
+    /** Whether a discard changes nothing: version 2 cannot say that a cluster hides the backing file with zeros. */
+    boolean discardKeepsData() {
+        return version == 2 && backing != Backing.NONE;
+    }
+
     /** Whether the snapshot comes before the first write, so that nothing is shared. */
     boolean snapshotComesFirst() {
         return refcountBits == 1;
@@ -136,10 +177,15 @@ record MatrixCase(
         return encryption != Encryption.AES;
     }
 
-    /** A few dozen clusters of the smaller sizes, and a part of one at the end. */
+    /** As many clusters as are soon written and compared, and a part of one at the end. */
     int sizeBytes() {
-        int clusters = clusterBytes == 2 << 20 ? 3 : clusterBytes == 65536 ? 40 : 150;
+        int clusters = clusterBytes == 2 << 20 ? 1 : clusterBytes == 65536 ? 24 : 150;
         return clusters * clusterBytes + 512 * (clusterBytes == 512 ? 0 : 3);
+    }
+
+    /** The longest range that a guest uses at once. */
+    int longestBytes() {
+        return clusterBytes == 2 << 20 ? clusterBytes : 4 * clusterBytes;
     }
 
     /** As after {@code -o}. */
@@ -154,7 +200,7 @@ record MatrixCase(
             options.add("extended_l2=on");
         }
         if (dataFile != DataFile.NONE) {
-            options.add("data_file=disk.data");
+            options.add("data_file=" + DATA_FILE);
             options.add("data_file_raw=" + (dataFile == DataFile.RAW ? "on" : "off"));
         }
         if (encryption != Encryption.NONE) {
@@ -162,7 +208,7 @@ record MatrixCase(
             options.add("encrypt.key-secret=key");
         }
         if (encryption == Encryption.LUKS) {
-            options.add("encrypt.iter-time=20");
+            options.add("encrypt.iter-time=10");
         }
         return String.join(",", options);
     }

@@ -6,6 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.ExtendedL2Entry;
 import io.cowslip.engine.format.SubclusterBitmap;
+import io.cowslip.testing.CrashState;
+import io.cowslip.testing.CrashStates;
+import io.cowslip.testing.CrashingHostFiles;
+import io.cowslip.testing.FaultyHostFiles;
 import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
@@ -17,6 +21,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.Map;
+import java.util.SplittableRandom;
 import org.assertj.core.api.Assertions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -121,6 +127,42 @@ final class SubclustersTest {
         byte[] expected = filled(SIZE, 6);
         Arrays.fill(expected, 5 * SUBCLUSTER, 6 * SUBCLUSTER, (byte) 8);
         assertThat(file).passesQemuCheck().passesAudit().holdsForQemu(ModelDisk.of(expected));
+    }
+
+    /** The first subcluster of the cluster is new, the others are written where they are, half of them before the failure. */
+    @Test
+    void whatARefusedWriteLeavesIsDurableAfterAFlush() throws IOException {
+        Path file = create(folder.resolve("base.raw"));
+        CrashingHostFiles memory = new CrashingHostFiles();
+        FaultyHostFiles files = new FaultyHostFiles(memory);
+        byte[] left;
+        CrashStates states;
+        int end;
+        try (DiskImage image = DiskImage.open(file, ImageOptions.defaults(), TestImages.environment(files))) {
+            TestImages.write(image, SUBCLUSTER, filled(CLUSTER - SUBCLUSTER, 7));
+            image.flush();
+            files.failAfter(0, 1, ImageException.Kind.NO_SPACE);
+            assertThatThrownBy(() -> TestImages.write(image, 0, filled(CLUSTER, 9)))
+                    .isInstanceOf(ImageException.class);
+            left = TestImages.read(image, 0, SIZE);
+            image.flush();
+            end = memory.logLength();
+            states = new CrashStates(memory);
+        }
+        Assertions.assertThat(left[0]).isEqualTo((byte) 5);
+        Assertions.assertThat(left[SUBCLUSTER]).isEqualTo((byte) 9);
+        Assertions.assertThat(left[CLUSTER - 1]).isEqualTo((byte) 7);
+        for (CrashState state : states.choose(60, new SplittableRandom(1))) {
+            Map<Path, byte[]> crashed = states.files(state);
+            if (state.point() == end) {
+                ImageEnvironment environment = TestImages.environment(new CrashingHostFiles(crashed));
+                try (DiskImage image = DiskImage.open(file, TestImages.readOnly(), environment)) {
+                    Assertions.assertThat(TestImages.read(image, 0, SIZE))
+                            .as(state.toString())
+                            .isEqualTo(left);
+                }
+            }
+        }
     }
 
     /** Added to an entry with one subcluster in its cluster: a fault each. */

@@ -1,0 +1,126 @@
+package io.cowslip.drive;
+
+import io.cowslip.drive.DiskSource.OfDrive;
+import io.cowslip.drive.DiskSource.OfVolume;
+import io.cowslip.drive.DriveException.Reason;
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.engine.image.ImageOptions;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.locks.Lock;
+
+/**
+ * Opens disks for jobs to read, and sees to it that they read one moment: a volume and the chain below it are claimed for
+ * the job, and a drive must not have been written when the job is done with it.
+ */
+final class DiskSources {
+    private final DriveOpener opener;
+    private final DriveClaims claims;
+    private final DriveRegistry registry;
+
+    DiskSources(DriveOpener opener, DriveClaims claims, DriveRegistry registry) {
+        this.opener = opener;
+        this.claims = claims;
+        this.registry = registry;
+    }
+
+    /** A disk to read, by the thread that opened it and those that it waits for. */
+    interface Opened extends AutoCloseable {
+        DiskImage image();
+
+        /** Fails when the disk was written since it was opened. */
+        void requireUnchanged();
+
+        @Override
+        void close() throws IOException;
+    }
+
+    /** Refuses what could not be opened as things stand. */
+    void requirePossible(DiskSource source) throws IOException {
+        switch (source) {
+            case OfVolume volume -> opener.chain(volume.file(), readOnly(volume));
+            case OfDrive drive -> registry.drive(drive.drive());
+        }
+    }
+
+    /** Opens a disk for this job, and wipes the passphrases of its options. */
+    Opened open(FileHolder job, DiskSource source) throws IOException {
+        return switch (source) {
+            case OfVolume volume -> openVolume(job, volume.file(), readOnly(volume));
+            case OfDrive drive -> new LeasedDrive(registry.lease(drive.drive()));
+        };
+    }
+
+    private static ImageOptions readOnly(OfVolume source) {
+        return source.options().withReadOnly(true);
+    }
+
+    private Opened openVolume(FileHolder job, String file, ImageOptions options) throws IOException {
+        List<DriveClaims.Claim> taken = List.of();
+        boolean open = false;
+        try {
+            DriveOpener.Chain chain;
+            Lock stay = claims.filesStay();
+            stay.lock();
+            try {
+                chain = opener.chain(file, options);
+                taken = opener.claims(chain, options);
+                claims.add(job, taken);
+            } finally {
+                stay.unlock();
+            }
+            Opened opened = new ClaimedVolume(opener.open(chain, options), claims, job, taken);
+            open = true;
+            return opened;
+        } finally {
+            if (!open) {
+                claims.remove(job, taken);
+            }
+            options.wipeSecrets();
+        }
+    }
+
+    private record ClaimedVolume(DiskImage image, DriveClaims claims, FileHolder job, List<DriveClaims.Claim> taken)
+            implements Opened {
+
+        /** Nobody else can write it. */
+        @Override
+        public void requireUnchanged() {}
+
+        @Override
+        public void close() throws IOException {
+            try {
+                image.close();
+            } finally {
+                claims.remove(job, taken);
+            }
+        }
+    }
+
+    private record LeasedDrive(DriveLease lease, String version) implements Opened {
+        LeasedDrive(DriveLease lease) {
+            this(lease, lease.dataVersion());
+        }
+
+        @Override
+        public DiskImage image() {
+            return lease.image();
+        }
+
+        @Override
+        public void requireUnchanged() {
+            if (!lease.dataVersion().equals(version)) {
+                throw new DriveException(
+                        Reason.IN_USE,
+                        "drive \"" + lease.id()
+                                + "\" was written meanwhile; make it read-only, or take a snapshot of it"
+                                + " and close it");
+            }
+        }
+
+        @Override
+        public void close() {
+            lease.close();
+        }
+    }
+}
