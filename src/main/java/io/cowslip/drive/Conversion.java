@@ -11,8 +11,12 @@ public record Conversion(DiskSource source, Target target) {
      *
      * @param file relative to the image root
      * @param options what it is; without a size it gets the source's
+     * @param compress whether its clusters are compressed
      * @param encryption null: none
      */
     public record Target(
-            String file, CreateOptions options, @Nullable VolumeEncryption encryption) {}
+            String file,
+            CreateOptions options,
+            boolean compress,
+            @Nullable VolumeEncryption encryption) {}
 }

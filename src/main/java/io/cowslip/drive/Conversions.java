@@ -1,14 +1,17 @@
 package io.cowslip.drive;
 
 import io.cowslip.drive.Conversion.Target;
+import io.cowslip.engine.host.DeferredSyncFiles;
 import io.cowslip.engine.image.CheckObserver;
 import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.DiskCopy;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.EncryptOptions;
+import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.NewEncryption;
+import io.cowslip.engine.image.WriteOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -54,12 +57,7 @@ public final class Conversions {
         NewEncryption encryption =
                 target.encryption() == null ? null : target.encryption().keyed(opener.secrets());
         try (PendingVolume pending = PendingVolume.of(opener.root(), target.file(), random.nextLong())) {
-            CreateOptions options = options(target, source).withEncrypt(encryption);
-            pending.create(options, claims.filesChange(), opener.environment());
-            try (DiskImage disk = DiskImage.open(pending.file(), openOptions(options), opener.environment())) {
-                DiskCopy.copy(source, disk, observer);
-                disk.flush();
-            }
+            fill(pending, options(target, source).withEncrypt(encryption), target.compress(), source, observer);
             Path file = pending.publish(claims.filesChange(), opener.environment());
             return ImageInfo.chain(file, opener.environment());
         } finally {
@@ -69,15 +67,30 @@ public final class Conversions {
         }
     }
 
+    /** Nobody sees the file before it is whole, so that nothing in it is synced before that either. */
+    private void fill(
+            PendingVolume pending, CreateOptions options, boolean compress, DiskImage source, CheckObserver observer)
+            throws IOException {
+        ImageEnvironment outside = opener.environment();
+        DeferredSyncFiles files = new DeferredSyncFiles(outside.files());
+        ImageEnvironment environment = new ImageEnvironment(files, outside.references(), outside.caches());
+        pending.create(options, claims.filesChange(), environment);
+        try (DiskImage disk = DiskImage.open(pending.file(), openOptions(options, compress), environment)) {
+            DiskCopy.copy(source, disk, observer);
+        }
+        files.sync();
+    }
+
     private static CreateOptions options(Target target, DiskImage source) {
         CreateOptions options = target.options();
         return options.virtualSizeBytes() == null ? options.withVirtualSize(source.virtualSizeBytes()) : options;
     }
 
-    private static ImageOptions openOptions(CreateOptions options) {
+    private static ImageOptions openOptions(CreateOptions options, boolean compress) {
         NewEncryption encryption = options.encrypt();
         return ImageOptions.defaults()
                 .withFormat(options.format())
+                .withWrites(WriteOptions.DEFAULTS.withCompress(compress))
                 .withEncrypt(
                         encryption == null
                                 ? null

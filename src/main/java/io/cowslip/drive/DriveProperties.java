@@ -55,6 +55,7 @@ public record DriveProperties(
      *     unit is given; 0 is never.
      * @param cacheDirect Whether reads and writes go past the host's page cache.
      * @param discard What becomes of discard requests.
+     * @param compress Whether what is written is compressed. Images that cannot have that are refused.
      * @param readOnly Whether writes are refused.
      * @param lazyRefcounts Whether refcounts may reach the file late, while it is marked as dirty. As the image says where
      *     not given.
@@ -75,6 +76,7 @@ public record DriveProperties(
 
             @Nullable Boolean cacheDirect,
             @Nullable DiscardMode discard,
+            @Nullable Boolean compress,
             @Nullable Boolean readOnly,
             @Nullable Boolean lazyRefcounts,
             @Nullable OverlapCheckProperties overlapCheck) {
@@ -96,6 +98,10 @@ public record DriveProperties(
                             Objects.requireNonNullElse(discard, otherwise.discard()),
                             cacheDirect == null ? otherwise.cacheDirect() : cacheDirect,
                             null)
+                    .withWrites(
+                            compress == null
+                                    ? otherwise.writes()
+                                    : otherwise.writes().withCompress(compress))
                     .withLazyRefcounts(lazyRefcounts == null ? otherwise.lazyRefcounts() : lazyRefcounts)
                     .withOverlapCheck(
                             overlapCheck == null
@@ -124,6 +130,7 @@ public record DriveProperties(
      *     unit is given; 0 is never.
      * @param cacheDirect Whether reads and writes go past the host's page cache.
      * @param discard What becomes of discard requests.
+     * @param compress Whether what is written is compressed. Images that cannot have that are refused.
      * @param readOnly Whether writes are refused.
      * @param lazyRefcounts Whether refcounts may reach the file late, while it is marked as dirty. As the image says where
      *     not given.
@@ -149,6 +156,7 @@ public record DriveProperties(
 
             @Nullable Boolean cacheDirect,
             @Nullable DiscardMode discard,
+            @Nullable Boolean compress,
             @Nullable Boolean readOnly,
             @Nullable Boolean lazyRefcounts,
             @Nullable OverlapCheckProperties overlapCheck,
@@ -165,6 +173,7 @@ public record DriveProperties(
                     cacheCleanInterval,
                     cacheDirect,
                     discard,
+                    compress,
                     readOnly,
                     lazyRefcounts,
                     overlapCheck);

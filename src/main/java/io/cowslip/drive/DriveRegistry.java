@@ -178,14 +178,48 @@ public final class DriveRegistry {
      *     in); reconfigurations of the drive wait while it runs, so it may check {@link #drive}'s version
      */
     public DriveView reconfigure(DriveId id, UnaryOperator<ImageOptions> change) throws IOException {
+        return reconfigure(id, change, null);
+    }
+
+    /**
+     * The same, and gives the disk another size.
+     *
+     * @param resize null: the size stays
+     */
+    public DriveView reconfigure(DriveId id, UnaryOperator<ImageOptions> change, @Nullable DriveResize resize)
+            throws IOException {
         Drive drive = require(id);
         try (DriveLease lease = lease(drive)) {
             drive.turn().lock();
             try {
-                reconfigure(drive, lease.image(), change.apply(drive.asked()));
+                ImageOptions before = drive.asked();
+                reconfigure(drive, lease.image(), change.apply(before));
+                if (resize != null) {
+                    resize(drive, lease.image(), resize, before);
+                }
                 return drive.view();
             } finally {
                 drive.turn().unlock();
+            }
+        }
+    }
+
+    private void resize(Drive drive, DiskImage image, DriveResize resize, ImageOptions optionsBefore)
+            throws IOException {
+        try {
+            image.resize(resize.sizeBytes(), resize.shrink(), resize.preallocation());
+        } catch (IOException | RuntimeException refused) {
+            takeBack(drive, image, optionsBefore, refused);
+            throw refused;
+        }
+    }
+
+    private void takeBack(Drive drive, DiskImage image, ImageOptions before, Exception refused) {
+        if (!drive.asked().equals(before)) {
+            try {
+                reconfigure(drive, image, before);
+            } catch (IOException | RuntimeException second) {
+                refused.addSuppressed(second);
             }
         }
     }

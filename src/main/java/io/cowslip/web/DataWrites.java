@@ -35,7 +35,7 @@ final class DataWrites {
                     Operation.WRITE,
                     () -> digests.sentWith(request)
                             ? digests.writeVerified(change, body, request)
-                            : copy(body, change));
+                            : copy(body, change, image.writeUnitBytes()));
         }
         if (flush) {
             flush(lease);
@@ -85,13 +85,15 @@ final class DataWrites {
         }
     }
 
-    private long copy(WriteBody body, ConditionalChange change) throws IOException {
+    /** @param unitBytes what each write but the first and the last is to begin and end at multiples of */
+    private long copy(WriteBody body, ConditionalChange change, int unitBytes) throws IOException {
         ByteWindow window = body.window();
         long received = 0;
-        try (Buffer buffer = buffers.take()) {
+        try (Buffer buffer = unitBytes == 1 ? buffers.take() : buffers.takeLarge(unitBytes)) {
             boolean more = window.length() > 0;
             while (more) {
-                int step = (int) Math.min(buffer.sizeBytes(), window.length() - received);
+                long past = (window.start() + received) % unitBytes;
+                int step = (int) Math.min(buffer.sizeBytes() - past, window.length() - received);
                 int count = body.fill(buffer.view(step));
                 if (count > 0) {
                     change.write(window.start() + received, buffer.memory(count));

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * A drive as it is shown: the values in effect, and the options that led to them.
  *
  * @param readOnly whether writes are refused: as asked for, or since the image is corrupt
+ * @param compress whether what is written is compressed
  * @param corrupt whether the image's metadata contradicts itself
  * @param options the options in force, as a request would give them
  * @param backing the layer below, and so on down
@@ -30,6 +31,7 @@ record DriveBody(
         long cacheCleanInterval,
         @JsonProperty(LayerOptions.CACHE_DIRECT) boolean cacheDirect,
         String discard,
+        boolean compress,
         boolean corrupt,
         @Nullable Layer backing,
         LayerOptions options) {
@@ -100,6 +102,7 @@ record DriveBody(
                 drive.options().cacheCleanIntervalSeconds(),
                 drive.options().direct(),
                 drive.options().discard().name().toLowerCase(Locale.ROOT),
+                drive.options().writes().compress(),
                 top.corrupt(),
                 Layer.chain(drive, 1, drive.options().below()),
                 LayerOptions.of(drive.options()));

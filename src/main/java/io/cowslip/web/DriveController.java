@@ -1,8 +1,12 @@
 package io.cowslip.web;
 
 import static io.cowslip.web.ProblemType.BUSY;
+import static io.cowslip.web.ProblemType.CORRUPT_IMAGE;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
+import static io.cowslip.web.ProblemType.HOST_IO;
 import static io.cowslip.web.ProblemType.ID_TAKEN;
+import static io.cowslip.web.ProblemType.INCONSISTENT_BITMAP;
+import static io.cowslip.web.ProblemType.INSUFFICIENT_STORAGE;
 import static io.cowslip.web.ProblemType.INVALID_IMAGE;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.ProblemType.IN_USE;
@@ -11,6 +15,7 @@ import static io.cowslip.web.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.ProblemType.NOT_FOUND;
 import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.ProblemType.PRECONDITION_FAILED;
+import static io.cowslip.web.ProblemType.READ_ONLY;
 import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
@@ -19,6 +24,7 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
 
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.DriveRegistry;
+import io.cowslip.drive.DriveResize;
 import io.cowslip.drive.DriveView;
 import io.cowslip.engine.image.ImageOptions;
 import io.swagger.v3.oas.annotations.Operation;
@@ -131,23 +137,30 @@ class DriveController {
 
     @Operation(
             operationId = "reconfigureDrive",
-            summary = "Change options of an open drive",
+            summary = "Change options of an open drive, or the size of its disk",
             description = "A JSON merge patch (RFC 7396) of the drive's options: null puts an option back to its"
-                    + " default. All or nothing, and requests in flight go on.",
+                    + " default. With `virtual-size` the disk gets another size, durably, before the answer comes. All or"
+                    + " nothing, and requests in flight go on.",
             parameters = @Parameter(ref = OpenApiConfiguration.IF_MATCH))
     @io.swagger.v3.oas.annotations.parameters.RequestBody(
             required = true,
             content = {
                 @Content(
                         mediaType = OpenApiConfiguration.MERGE_PATCH,
-                        schema = @Schema(implementation = LayerOptions.class),
+                        schema = @Schema(implementation = DriveChange.class),
                         examples = @ExampleObject(name = "cache", value = """
                                         {"l2-cache-size": "4M", "cache-clean-interval": null}""")),
                 @Content(
                         mediaType = MediaType.APPLICATION_JSON_VALUE,
-                        schema = @Schema(implementation = LayerOptions.class),
-                        examples = @ExampleObject(name = "read-only", value = """
-                                {"read-only": true}"""))
+                        schema = @Schema(implementation = DriveChange.class),
+                        examples = {
+                            @ExampleObject(name = "read-only", value = """
+                                    {"read-only": true}"""),
+                            @ExampleObject(name = "grow", value = """
+                                    {"virtual-size": "16G"}"""),
+                            @ExampleObject(name = "shrink", value = """
+                                    {"virtual-size": "4M", "shrink": true}""")
+                        })
             })
     @ApiResponse(responseCode = "200", description = "The drive as it is now")
     @Fails({
@@ -155,11 +168,17 @@ class DriveController {
         UNKNOWN_KEY,
         INVALID_OPTION,
         UNSUPPORTED_OPTION,
+        READ_ONLY,
         NO_SUCH_DRIVE,
         IN_USE,
         BUSY,
+        INCONSISTENT_BITMAP,
         PRECONDITION_FAILED,
-        UNSUPPORTED_MEDIA_TYPE
+        UNSUPPORTED_MEDIA_TYPE,
+        UNSUPPORTED_FEATURE,
+        CORRUPT_IMAGE,
+        HOST_IO,
+        INSUFFICIENT_STORAGE
     })
     @PatchMapping(
             path = "/{id}",
@@ -170,10 +189,14 @@ class DriveController {
             @RequestBody ObjectNode patch,
             HttpServletRequest request)
             throws IOException {
-        return shown(registry.reconfigure(id, asked -> {
-            Preconditions.checkChange(request, registry.drive(id).version());
-            return merged(asked, patch);
-        }));
+        DriveResize resize = ResizeRequest.takeFrom(patch, json);
+        return shown(registry.reconfigure(
+                id,
+                asked -> {
+                    Preconditions.checkChange(request, registry.drive(id).version());
+                    return merged(asked, patch);
+                },
+                resize));
     }
 
     private ImageOptions merged(ImageOptions asked, ObjectNode patch) {

@@ -83,7 +83,11 @@ class JobController {
                                         {"type": "compare", "file": "vm1/base.qcow2", "other": {"drive": "root"}}"""),
                                 @ExampleObject(name = "convert", value = """
                                         {"type": "convert", "file": "vm1/base.qcow2",
-                                         "target": {"file": "export/base.raw", "format": "raw"}}""")
+                                         "target": {"file": "export/base.raw", "format": "raw"}}"""),
+                                @ExampleObject(name = "compress", value = """
+                                        {"type": "convert", "file": "vm1/base.qcow2",
+                                         "target": {"file": "export/base.qcow2", "compress": true,
+                                                    "compression-type": "zstd"}}""")
                             }))
     @ApiResponse(responseCode = "202", description = "The job, and its place in Location")
     @Fails({

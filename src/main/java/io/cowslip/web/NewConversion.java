@@ -47,12 +47,16 @@ record NewConversion(
      * The volume to make.
      *
      * @param file relative to the image root
+     * @param compress whether its clusters are compressed
      * @param volume what it is; without a size it gets that of the disk
      */
     @Schema(name = "ConversionTarget", description = "The volume to make; it is as large as the disk unless told")
     record Target(
             @Schema(requiredMode = Schema.RequiredMode.REQUIRED) @Nullable
             String file,
+
+            @Schema(description = "Whether clusters are compressed, as qemu-img convert -c does") @Nullable
+            Boolean compress,
 
             @JsonUnwrapped @Nullable VolumeRequest volume) {
 
@@ -62,7 +66,11 @@ record NewConversion(
             }
             VolumeRequest wanted = volume == null ? VolumeRequest.DEFAULTS : volume;
             NewVolumeEncryption encryption = wanted.encrypt();
-            return new Conversion.Target(file, wanted.options(), encryption == null ? null : encryption.options());
+            return new Conversion.Target(
+                    file,
+                    wanted.options(),
+                    Boolean.TRUE.equals(compress),
+                    encryption == null ? null : encryption.options());
         }
     }
 

@@ -3,6 +3,7 @@ package io.cowslip.web;
 import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
 import static io.cowslip.web.ProblemType.CORRUPT_IMAGE;
 import static io.cowslip.web.ProblemType.HOST_IO;
+import static io.cowslip.web.ProblemType.INCONSISTENT_BITMAP;
 import static io.cowslip.web.ProblemType.INSUFFICIENT_STORAGE;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.ProblemType.NOT_FOUND;
@@ -109,9 +110,19 @@ class SnapshotController {
     @Operation(
             operationId = "revertToSnapshot",
             summary = "Make the disk what it was when a snapshot was taken",
-            description = "What the disk held since is lost; the snapshot stays. Dirty bitmaps mark all of the disk.")
+            description = "What the disk held since is lost, and it is as large as it was; the snapshot stays. Dirty"
+                    + " bitmaps mark all of the disk.")
     @ApiResponse(responseCode = "204", description = "The disk is what it was")
-    @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO, INSUFFICIENT_STORAGE})
+    @Fails({
+        READ_ONLY,
+        NO_SUCH_DRIVE,
+        NOT_FOUND,
+        INCONSISTENT_BITMAP,
+        UNSUPPORTED_FEATURE,
+        CORRUPT_IMAGE,
+        HOST_IO,
+        INSUFFICIENT_STORAGE
+    })
     @PostMapping("/{snapshot}/revert")
     ResponseEntity<Void> revert(
             @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,

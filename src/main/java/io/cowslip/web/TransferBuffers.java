@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Native memory that guest bytes pass through between the image and the socket. There are never more buffers than
@@ -12,6 +13,8 @@ import java.util.ArrayDeque;
 final class TransferBuffers {
     private static final int MAX_IDLE = 64;
     private static final int PAGE_BYTES = 4096;
+    private static final int LARGE_BYTES = 1 << 20;
+    private static final int UNITS_IN_LARGE = 4;
 
     private final int sizeBytes;
     private final MemorySegment zeros;
@@ -25,13 +28,16 @@ final class TransferBuffers {
     /** A buffer for the length of one transfer. */
     final class Buffer implements AutoCloseable {
         private final MemorySegment memory;
+        private final @Nullable Arena own;
 
-        private Buffer(MemorySegment memory) {
+        /** @param own what ends the memory, where it is not to be handed back */
+        private Buffer(MemorySegment memory, @Nullable Arena own) {
             this.memory = memory;
+            this.own = own;
         }
 
         int sizeBytes() {
-            return sizeBytes;
+            return (int) memory.byteSize();
         }
 
         MemorySegment memory(long lengthBytes) {
@@ -49,13 +55,24 @@ final class TransferBuffers {
 
         @Override
         public void close() {
-            giveBack(memory);
+            if (own == null) {
+                giveBack(memory);
+            } else {
+                own.close();
+            }
         }
     }
 
     Buffer take() {
         MemorySegment memory = takeIdle();
-        return new Buffer(memory);
+        return new Buffer(memory, null);
+    }
+
+    /** A buffer of several units, at most 2 MiB each, for a transfer whose every unit takes much work. */
+    Buffer takeLarge(int unitBytes) {
+        Arena arena = Arena.ofShared();
+        int large = Math.max(LARGE_BYTES, UNITS_IN_LARGE * unitBytes);
+        return new Buffer(arena.allocate(large, PAGE_BYTES), arena);
     }
 
     int sizeBytes() {

@@ -12,11 +12,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * What becomes of a guest's writes and of the space they leave behind: options that stand among the others of a layer.
  *
+ * @param compress whether it is compressed
  * @param detectZeroes {@code off}, {@code on} or {@code unmap}
  * @param passDiscardRequest and the others: which space that is let go of is given back to the host
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record WriteLayerOptions(
+        @JsonProperty("compress") @Schema(description = ABOUT_COMPRESS) @Nullable
+        Boolean compress,
+
         @JsonProperty(DETECT_ZEROES)
         @Schema(
                 description = "What becomes of whole clusters of zeros that the guest writes as data: off unless given"
@@ -45,8 +49,15 @@ record WriteLayerOptions(
 
     private static final String DETECT_ZEROES = "detect-zeroes";
 
+    static final String ABOUT_COMPRESS =
+            "Whether what is written is compressed, as the image's compression type says: whole clusters always, zeros as"
+                    + " zero clusters; a part of a cluster is merged with the rest and compressed, or written in place where"
+                    + " the cluster has plain data of its own. Refused for raw and encrypted images and those with an"
+                    + " external data file. False unless given";
+
     static WriteLayerOptions of(WriteOptions options) {
         return new WriteLayerOptions(
+                options.compress(),
                 options.detectZeroes().wireName(),
                 options.passDiscardRequest(),
                 options.passDiscardSnapshot(),
@@ -56,6 +67,7 @@ record WriteLayerOptions(
     /** What these options say, or {@code otherwise} where they say nothing. */
     WriteOptions over(WriteOptions otherwise, String prefix) {
         return new WriteOptions(
+                compress == null ? otherwise.compress() : compress,
                 detectZeroes == null ? otherwise.detectZeroes() : detection(prefix + DETECT_ZEROES, detectZeroes),
                 passDiscardRequest == null ? otherwise.passDiscardRequest() : passDiscardRequest,
                 passDiscardSnapshot == null ? otherwise.passDiscardSnapshot() : passDiscardSnapshot,

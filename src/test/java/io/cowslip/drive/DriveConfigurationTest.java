@@ -6,6 +6,7 @@ import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.ImageOptions.DiscardMode;
 import io.cowslip.engine.image.OverlapCheck;
+import io.cowslip.engine.image.WriteOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,6 +56,7 @@ class DriveConfigurationTest {
                         "cowslip.drive-defaults.l2-cache-packed=false",
                         "cowslip.drive-defaults.cache-direct=true",
                         "cowslip.drive-defaults.discard=ignore",
+                        "cowslip.drive-defaults.compress=true",
                         "cowslip.drive-defaults.lazy-refcounts=true",
                         "cowslip.drive-defaults.overlap-check.template=none",
                         "cowslip.drive-defaults.overlap-check.main-header=true",
@@ -68,6 +70,7 @@ class DriveConfigurationTest {
                                         DiscardMode.IGNORE,
                                         true,
                                         null)
+                                .withWrites(WriteOptions.DEFAULTS.withCompress(true))
                                 .withLazyRefcounts(true)
                                 .withOverlapCheck(
                                         new OverlapCheck(OverlapCheck.Template.NONE, Map.of("main-header", true)))));

@@ -96,13 +96,13 @@ public final class CrashVerifier {
             throw new AssertionError("corrupt: " + audit.corruptions());
         }
         byte[] found = readAll(files);
-        history.at(state.point()).whatCrashForbids(0, found).ifPresent(fault -> {
+        history.at(state.point()).whatCrashForbidsOfDisk(found).ifPresent(fault -> {
             throw new AssertionError(fault);
         });
         if (rawFile != null) {
             byte[] raw = Arrays.copyOf(Objects.requireNonNull(files.get(rawFile)), found.length);
             ModelDisk allowed = rawIsExact ? ModelDisk.of(found) : history.at(state.point());
-            allowed.whatCrashForbids(0, raw).ifPresent(fault -> {
+            allowed.whatCrashForbidsOfDisk(raw).ifPresent(fault -> {
                 throw new AssertionError("raw: " + fault);
             });
         }

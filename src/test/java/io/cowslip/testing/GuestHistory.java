@@ -16,6 +16,12 @@ public final class GuestHistory {
     /** A flush that had returned once the log was {@code logEnd} long. */
     private record Flush(int logEnd) implements Event {}
 
+    /** From {@code logStart} on the disk may have this size as well. */
+    private record ResizeBegin(int sizeBytes, int logStart) implements Event {}
+
+    /** A size that was in force for good once the log was {@code logEnd} long. */
+    private record ResizeEnd(int sizeBytes, int logEnd) implements Event {}
+
     public GuestHistory(ModelDisk initial) {
         this.initial = initial.bytes().clone();
     }
@@ -26,6 +32,14 @@ public final class GuestHistory {
 
     void flushed(int logEnd) {
         events.add(new Flush(logEnd));
+    }
+
+    void resizing(int sizeBytes, int logStart) {
+        events.add(new ResizeBegin(sizeBytes, logStart));
+    }
+
+    void resized(int sizeBytes, int logEnd) {
+        events.add(new ResizeEnd(sizeBytes, logEnd));
     }
 
     /** The history from its start, to be moved along the log. */
@@ -44,6 +58,8 @@ public final class GuestHistory {
                 switch (events.get(next)) {
                     case Change change -> disk.write(change.offset, change.bytes);
                     case Flush flush -> disk.flushed();
+                    case ResizeBegin begin -> disk.beginResize(begin.sizeBytes);
+                    case ResizeEnd end -> disk.resize(end.sizeBytes);
                 }
                 next++;
             }
@@ -54,6 +70,8 @@ public final class GuestHistory {
             return switch (event) {
                 case Change change -> change.logStart < point;
                 case Flush flush -> flush.logEnd <= point;
+                case ResizeBegin begin -> begin.logStart < point;
+                case ResizeEnd end -> end.logEnd <= point;
             };
         }
     }

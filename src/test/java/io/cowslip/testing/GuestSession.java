@@ -3,6 +3,7 @@ package io.cowslip.testing;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.Preallocation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.IntSupplier;
@@ -18,6 +19,7 @@ public final class GuestSession implements AutoCloseable {
     private final GuestHistory history;
     private final IntSupplier logLength;
     private DiskImage image;
+    private boolean resizing;
     private ImageOptions options;
 
     /**
@@ -134,6 +136,28 @@ public final class GuestSession implements AutoCloseable {
         }
     }
 
+    /** Gives the disk another size. After a failure, {@link #settleSize} tells which it has. */
+    public void resize(int sizeBytes, Preallocation preallocation) throws IOException {
+        resizing = true;
+        history.resizing(sizeBytes, logLength.getAsInt());
+        model.beginResize(sizeBytes);
+        image.resize(sizeBytes, true, preallocation);
+        settleSize();
+        if (model.sizeBytes() != sizeBytes) {
+            throw new AssertionError("resized to " + sizeBytes + ", but the disk has " + model.sizeBytes());
+        }
+    }
+
+    /** Takes the size that the disk has now for true, once what the image says is what the file says. */
+    public void settleSize() {
+        if (resizing) {
+            resizing = false;
+            int sizeBytes = Math.toIntExact(image.virtualSizeBytes());
+            model.resize(sizeBytes);
+            history.resized(sizeBytes, logLength.getAsInt());
+        }
+    }
+
     /** After a failed change: takes what the range holds now for true, if it may be there. */
     public void settle(ChangeFailed failed) throws IOException {
         adopt(failed.offset, failed.length);
@@ -171,6 +195,7 @@ public final class GuestSession implements AutoCloseable {
     /** Opens the image after a close; one that failed may have lost what was not flushed. */
     public void reopenAfterClose(boolean succeeded) throws IOException {
         image = DiskImage.open(disk.file(), options, environment);
+        settleSize();
         if (!succeeded) {
             adopt(0, sizeBytes());
         }

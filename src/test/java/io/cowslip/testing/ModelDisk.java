@@ -15,7 +15,10 @@ import java.util.Optional;
 public final class ModelDisk {
     private static final int SECTOR = 512;
 
-    private final byte[] bytes;
+    private static final int NO_OTHER = -1;
+
+    private byte[] bytes;
+    private int otherSizeBytes = NO_OTHER;
     private final Map<Integer, Versions> unflushed = new HashMap<>();
 
     /** All that a sector has been since the last flush, oldest first. */
@@ -63,6 +66,18 @@ public final class ModelDisk {
         write(offset, new byte[length]);
     }
 
+    /** From now on a crash may leave the disk with this size as well. */
+    public void beginResize(int sizeBytes) {
+        otherSizeBytes = sizeBytes;
+    }
+
+    /** The disk has this size, durably; what it gains is zeros. */
+    public void resize(int sizeBytes) {
+        bytes = Arrays.copyOf(bytes, sizeBytes);
+        unflushed.keySet().removeIf(sector -> sector * SECTOR >= sizeBytes);
+        otherSizeBytes = NO_OTHER;
+    }
+
     /** Everything written so far is durable. */
     public void flushed() {
         unflushed.clear();
@@ -104,6 +119,23 @@ public final class ModelDisk {
     public Optional<String> difference(int offset, byte[] found) {
         int at = Arrays.mismatch(bytes, offset, offset + found.length, found, 0, found.length);
         return at < 0 ? Optional.empty() : Optional.of(describe(offset + at, found[at], "now " + bytes[offset + at]));
+    }
+
+    /** What in {@code found}, a whole disk, could not be there had the host crashed now, if anything. */
+    public Optional<String> whatCrashForbidsOfDisk(byte[] found) {
+        if (found.length == bytes.length) {
+            return whatCrashForbids(0, found);
+        }
+        if (found.length != otherSizeBytes) {
+            return Optional.of("the disk has " + found.length + " bytes, but should have " + bytes.length
+                    + (otherSizeBytes == NO_OTHER ? "" : " or " + otherSizeBytes));
+        }
+        for (int at = bytes.length; at < found.length; at++) {
+            if (found[at] != 0) {
+                return Optional.of(describe(at, found[at], "behind the disk's old end"));
+            }
+        }
+        return whatCrashForbids(0, Arrays.copyOf(found, Math.min(found.length, bytes.length)));
     }
 
     /** What in {@code found} could not be there had the host crashed now, if anything. */

@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 
 /** A host file whose every operation is shown to somebody first, who may refuse it. */
-final class ObservedHostFile implements HostFile {
+class ObservedHostFile implements HostFile {
 
     /** What is about to be done to the file. */
     enum Operation {

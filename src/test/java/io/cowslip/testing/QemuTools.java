@@ -150,6 +150,12 @@ public final class QemuTools {
                 img("info", "--output=json", image.toString()).succeeded().out());
     }
 
+    /** How many compressed clusters {@code qemu-img check} counts. */
+    public static long compressedClusters(Path image) {
+        Processes.Output output = img("check", "--output=json", image.toString());
+        return JSON.readTree(output.out()).path("compressed-clusters").asLong(0);
+    }
+
     /** {@code qemu-img check} of a qcow2 image. */
     public static CheckResult check(Path image) {
         return check(image, List.of());

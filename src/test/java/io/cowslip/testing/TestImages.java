@@ -61,8 +61,7 @@ public final class TestImages {
     }
 
     public static void write(DiskImage image, long offset, byte[] bytes) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            image.write(offset, arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes));
-        }
+        // As a server's buffers, this memory is for any thread.
+        image.write(offset, Arena.ofAuto().allocateFrom(ValueLayout.JAVA_BYTE, bytes));
     }
 }

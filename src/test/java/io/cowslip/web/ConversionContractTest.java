@@ -19,6 +19,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @NeedsQemu
 class ConversionContractTest extends RunningService {
@@ -210,6 +211,20 @@ class ConversionContractTest extends RunningService {
                 .body("detail", containsString(first.substring("/jobs/".length())));
         problem(json(body).header("Idempotency-Key", "\"\"").post("/jobs"), 400, "invalid-request");
         problem(json(body).header("Idempotency-Key", "another").post("/jobs"), 409, "already-exists");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"zlib", "zstd"})
+    void aTargetIsCompressed(String type) {
+        Path source = image("c/large.qcow2");
+        Path packed = file("c/packed-" + type + ".qcow2");
+        JsonPath job = ended(start("""
+                {"type": "convert", "file": "c/large.qcow2",
+                 "target": {"file": "c/packed-%s.qcow2", "compress": true, "compression-type": "%s"}}""".formatted(type, type)));
+        assertThat(job.getString("state")).isEqualTo("completed");
+        assertThat(job.getLong("result.actual-size")).isLessThan(MIB / 2);
+        requireSame(source, packed, "qcow2");
+        assertThat(QemuTools.img("check", packed.toString()).succeeded().out()).contains("100.00% compressed clusters");
     }
 
     @Test

@@ -52,6 +52,7 @@ class DriveContractTest extends RunningService {
                 .body("cache-clean-interval", equalTo(600))
                 .body("'cache.direct'", equalTo(false))
                 .body("discard", equalTo("unmap"))
+                .body("compress", equalTo(false))
                 .body("$", not(hasKey("backing")))
                 .body("options.l2-cache-size", equalTo(1048576));
         given().get("/drives/root").then().statusCode(200).body("l2-cache.entries", equalTo(256));
@@ -107,6 +108,7 @@ class DriveContractTest extends RunningService {
                 "{\"file\":\"d/x.qcow2\",\"id\":\"1st\"}               | invalid-option     | id",
                 "{\"id\":\"x\"}                                        | invalid-option     | file",
                 "{\"file\":\"d/x.qcow2\",\"lazy-refcounts\":\"on\"}     | unreadable-json | lazy-refcounts",
+                "{\"file\":\"d/x.qcow2\",\"compress\":\"zstd\"}           | unreadable-json | compress",
                 "{\"file\":\"d/x.qcow2\",\"pass-discard-other\":\"on\"}  | unreadable-json | pass-discard-other",
                 "{\"file\":\"d/x.qcow2\",\"detect-zeroes\":\"most\"}  | invalid-option | detect-zeroes",
                 "{\"file\":\"d/x.qcow2\",\"detect-zeroes\":\"unmap\",\"discard\":\"ignore\"}  | invalid-option | detect-zeroes",

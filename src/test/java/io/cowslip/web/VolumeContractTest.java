@@ -123,6 +123,22 @@ class VolumeContractTest extends RunningService {
         assertThat(file).doesNotExist();
     }
 
+    /** Where there are subclusters to show a backing file through, it goes with places for the whole disk. */
+    @Test
+    void placesOverABackingFile() {
+        json("{\"virtual-size\": \"1M\"}").put("/volumes/v/below.qcow2").then().statusCode(201);
+        String over =
+                "{\"backing-file\": \"below.qcow2\", \"backing-format\": \"qcow2\", \"preallocation\": \"metadata\"";
+        problem(json(over + "}").put("/volumes/v/over.qcow2"), 400, "invalid-option")
+                .body("option", equalTo("preallocation"))
+                .body("detail", containsString("extended-l2"));
+        json(over + ", \"extended-l2\": true}")
+                .put("/volumes/v/over.qcow2")
+                .then()
+                .statusCode(201)
+                .body("[0].format-specific.data.extended-l2", equalTo(true));
+    }
+
     @Test
     void aVolumeIsAmendedWhileNobodyHasIt() {
         json("{\"virtual-size\": \"1M\"}")

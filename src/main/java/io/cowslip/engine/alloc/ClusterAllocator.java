@@ -21,6 +21,7 @@ public final class ClusterAllocator {
     private final Refcounts refcounts;
     private final Quarantine quarantine;
     private final StreamWindows streams;
+    private final CompressedPacking packing;
     private long searchFrom = 1;
 
     public ClusterAllocator(HostFile file, ImageGeometry geometry, Refcounts refcounts, Quarantine quarantine) {
@@ -29,6 +30,7 @@ public final class ClusterAllocator {
         this.refcounts = refcounts;
         this.quarantine = quarantine;
         this.streams = new StreamWindows(geometry.clusterBits());
+        this.packing = new CompressedPacking(file.path(), geometry, refcounts, this);
     }
 
     /**
@@ -60,6 +62,33 @@ public final class ClusterAllocator {
         }
         streams.gaveOut(guestCluster, run.hostOffset >>> geometry.clusterBits(), run.clusters);
         return run;
+    }
+
+    /**
+     * A place for the bytes of a compressed cluster, right behind the one before where that can be. Every host cluster that
+     * they touch counts one reference to them.
+     *
+     * @param lengthBytes less than a cluster
+     * @return the first byte's offset in the file
+     * @throws ImageException NO_SPACE when the format's limits are reached
+     */
+    public long allocateCompressed(int lengthBytes) throws IOException {
+        reclaimWherePossible();
+        return packing.allocate(lengthBytes);
+    }
+
+    /** Host offset of a free cluster, counted as used. */
+    long allocateOne() throws IOException {
+        return allocateFirstFree(1).hostOffset;
+    }
+
+    /** Counts {@code cluster} as used; false where it is not free, or kept for a stream of writes. */
+    boolean takeIfFree(long cluster) throws IOException {
+        boolean taken = streams.endOfWindowAt(cluster) == cluster && take(cluster, 1, cluster + 1).clusters == 1;
+        if (taken && cluster == searchFrom) {
+            searchFrom++;
+        }
+        return taken;
     }
 
     private Run allocateFirstFree(int wanted) throws IOException {
@@ -173,7 +202,7 @@ public final class ClusterAllocator {
         long first = hostOffset >>> geometry.clusterBits();
         long last = hostOffset + lengthBytes - 1 >>> geometry.clusterBits();
         for (long cluster = first; cluster <= last; cluster++) {
-            if (refcounts.lower(cluster) == 0) {
+            if (lower(cluster) == 0) {
                 reuse(cluster, cluster + 1, punch);
             }
         }
@@ -182,6 +211,21 @@ public final class ClusterAllocator {
     /** Takes back a run that nothing has pointed at yet: at once, or later where the host refuses it now. */
     public void giveBack(Run run) {
         lowerAll(run.hostOffset >>> geometry.clusterBits(), run.clusters);
+    }
+
+    /** The same for the bytes of a compressed cluster: every host cluster that they touch. */
+    public void giveBackBytes(long hostOffset, long lengthBytes) {
+        long first = hostOffset >>> geometry.clusterBits();
+        long last = hostOffset + lengthBytes - 1 >>> geometry.clusterBits();
+        lowerAll(first, (int) (last - first + 1));
+    }
+
+    private long lower(long cluster) throws IOException {
+        long left = refcounts.lower(cluster);
+        if (left == 0) {
+            packing.freed(cluster);
+        }
+        return left;
     }
 
     /** Takes back the bytes of a cluster that memory no longer points at: every host cluster that they touch. */
@@ -225,7 +269,7 @@ public final class ClusterAllocator {
         long counted = freed.firstCluster();
         try {
             while (counted < end && counted == unusedEnd) {
-                if (refcounts.lower(counted) == 0) {
+                if (lower(counted) == 0) {
                     unusedEnd++;
                 }
                 counted++;
@@ -291,7 +335,7 @@ public final class ClusterAllocator {
         int lowered = 0;
         try {
             while (lowered < clusters) {
-                refcounts.lower(first + lowered);
+                lower(first + lowered);
                 lowered++;
             }
         } catch (IOException refused) {

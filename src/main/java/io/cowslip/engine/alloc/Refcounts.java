@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -169,6 +171,60 @@ public final class Refcounts {
                                 + "; \"qemu-img check -r all\" repairs that");
             }
         }
+    }
+
+    /**
+     * Takes the blocks out of the table that count nothing but themselves. Nobody allocates before the table is durable
+     * without them; those that others count are to be let go of then.
+     *
+     * @return host offsets of what was taken out, by index in the table
+     */
+    public SortedMap<Integer, Long> takeOutEmptyBlocks() throws IOException {
+        SortedMap<Integer, Long> taken = new TreeMap<>();
+        try {
+            for (int index = table.entryCount() - 1; index >= 0; index--) {
+                if (table.entry(index) != 0 && isEmpty(index)) {
+                    taken.put(index, table.entry(index));
+                    table.set(index, 0);
+                }
+            }
+        } catch (IOException | RuntimeException unread) {
+            putBackBlocks(taken);
+            throw unread;
+        }
+        taken.keySet().forEach(index -> cache().forgetFrom(index, 1));
+        return taken;
+    }
+
+    private boolean isEmpty(int blockIndex) throws IOException {
+        int last = cache().lastCounted(blockIndex, (int) countsPerBlock);
+        if (last < 0) {
+            return true;
+        }
+        return countsItself(blockIndex, blockOffset(blockIndex))
+                && last == indexInBlock(blockOffset(blockIndex) >>> geometry.clusterBits())
+                && cache().lastCounted(blockIndex, last) < 0;
+    }
+
+    /** Whether the block at {@code hostOffset} has the count of its own cluster. */
+    public boolean countsItself(int blockIndex, long hostOffset) {
+        return blockIndex(hostOffset >>> geometry.clusterBits()) == blockIndex;
+    }
+
+    /** Puts blocks back that were taken out, as the file has them. */
+    public void putBackBlocks(SortedMap<Integer, Long> taken) {
+        taken.forEach((index, entry) -> table.set(index, entry));
+    }
+
+    /** The cluster behind the last that is counted. */
+    public long endOfCounted() throws IOException {
+        for (int index = table.entryCount() - 1; index >= 0; index--) {
+            int last = table.entry(index) == 0 ? -1 : cache().lastCounted(index, (int) countsPerBlock);
+            if (last >= 0) {
+                return index * countsPerBlock + last + 1;
+            }
+        }
+        return 0;
     }
 
     private void set(long cluster, long count) throws IOException {

@@ -173,6 +173,17 @@ public final class L2SliceCache implements AutoCloseable {
         });
     }
 
+    /**
+     * Takes over the slices that {@code other} has of the guest clusters before {@code endCluster}, if both have slices of
+     * one size: so a lookup that was a hit there is one here. For a cache that takes the other's place, before anybody
+     * uses it; under the metadata lock, while {@code other} has nothing dirty.
+     */
+    public void takeOver(L2SliceCache other, long endCluster) {
+        if (sliceBits == other.sliceBits) {
+            slices.takeOver(other.slices, endCluster >>> sliceBits);
+        }
+    }
+
     /** Whether any slice is newer than the file. */
     public boolean hasDirty() {
         return slices.hasDirty();

@@ -4,6 +4,7 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.RefcountBits;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The refcount cache of one writable image: whole refcount blocks, keyed by their index in the refcount table. Only
@@ -35,6 +36,10 @@ public final class RefcountBlockCache implements AutoCloseable {
                 source,
                 counters);
         this.mappableBytes = mappableBytes(budget, geometry);
+    }
+
+    public CacheBudget budget() {
+        return budget;
     }
 
     private static long mappableBytes(CacheBudget budget, ImageGeometry geometry) {
@@ -79,6 +84,21 @@ public final class RefcountBlockCache implements AutoCloseable {
         for (long blockIndex = firstBlockIndex; blockIndex < firstBlockIndex + count; blockIndex++) {
             blocks.discard(blockIndex);
         }
+    }
+
+    /** Takes over the blocks that {@code other} has, which has nothing dirty and whose place this one is to take. */
+    public void takeOver(RefcountBlockCache other) {
+        blocks.takeOver(other.blocks, Long.MAX_VALUE);
+    }
+
+    /** The last index in a block with a count other than 0, below {@code end}; -1 where there is none. */
+    public int lastCounted(long blockIndex, int end) throws IOException {
+        MemorySegment block = blocks.pieceForReading(blockIndex);
+        int index = end - 1;
+        while (index >= 0 && RefcountBits.get(block, refcountOrder, index) == 0) {
+            index--;
+        }
+        return index;
     }
 
     /** Whether any block is newer than the file. */

@@ -3,6 +3,7 @@ package io.cowslip.engine.cache;
 import io.cowslip.engine.format.L2Entry;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -155,6 +156,18 @@ final class SliceDirectory {
             }
         }
         return removed;
+    }
+
+    /** Tells of every key that is here. Under the eviction lock, or what comes and goes meanwhile may be left out. */
+    void forEach(LongConsumer action) {
+        for (int index = 0; index < rows.length; index++) {
+            long[] row = (long[]) ROWS.getAcquire(rows, index);
+            for (int column = 0; row != null && column <= rowMask; column++) {
+                if ((long) WORDS.getAcquire(row, column) != ABSENT) {
+                    action.accept(((long) index << rowBits) + column);
+                }
+            }
+        }
     }
 
     private void put(long key, long word) {

@@ -28,6 +28,7 @@ final class TableCache implements AutoCloseable {
     private final SliceFrames frames;
     private final SliceRuns runs;
     private final PieceLoader loader;
+    private final Places places = new Places();
     private final ReentrantLock evictionLock = new ReentrantLock();
     private final Condition slotMayBeFree = evictionLock.newCondition();
     private volatile int dirtyCount;
@@ -52,7 +53,7 @@ final class TableCache implements AutoCloseable {
                 entryBytes, this.entries, clusterBits != NEVER_PACKED, clusterBits, directory, counters);
         this.runs = new SliceRuns(directory, frames, counters, entryBytes, this.entries);
         this.loader = new PieceLoader(
-                entryBytes, keys, readsAhead ? this.entries / 4 : 1, source, counters, directory, new Places());
+                entryBytes, keys, readsAhead ? this.entries / 4 : 1, source, counters, directory, places);
     }
 
     /**
@@ -255,6 +256,21 @@ final class TableCache implements AutoCloseable {
         }
     }
 
+    /**
+     * Takes over what {@code other}, a cache of pieces of the same size, has of the keys before {@code end}, as far as
+     * there is room. Neither has anything dirty, and nothing changes either meanwhile but reads; nobody uses this one yet.
+     */
+    void takeOver(TableCache other, long end) {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(entryBytes)) {
+            MemorySegment piece = loan.segment(entryBytes);
+            other.directory.forEach(key -> {
+                if (key < end && other.copyOut(key, piece)) {
+                    places.place(key, piece, false);
+                }
+            });
+        }
+    }
+
     int residentCount() {
         return frames.residentCount() + runs.count();
     }
@@ -394,6 +410,26 @@ final class TableCache implements AutoCloseable {
                 slot = frames.take(slicesPerFrame);
             }
             return slot;
+        } finally {
+            evictionLock.unlock();
+        }
+    }
+
+    /** Copies the piece {@code key} if it is here. */
+    private boolean copyOut(long key, MemorySegment into) {
+        evictionLock.lock();
+        try {
+            long word = directory.word(key);
+            if (SliceDirectory.isRun(word)) {
+                fill(into, index -> runEntry(word, index));
+                return true;
+            }
+            int slot = SliceDirectory.slot(word);
+            if (!SliceDirectory.isSlot(word) || (frames.versionFor(slot, key) & 1) != 0) {
+                return false;
+            }
+            fill(into, index -> frames.entry(slot, index));
+            return true;
         } finally {
             evictionLock.unlock();
         }

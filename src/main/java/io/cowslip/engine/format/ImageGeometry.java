@@ -25,6 +25,11 @@ public record ImageGeometry(int clusterBits, long virtualSizeBytes, int refcount
     /** The longest refcount table that QEMU opens, in bytes. */
     public static final long MAX_REFCOUNT_TABLE_BYTES = 8L << 20;
 
+    /** The same image with a disk of another size. */
+    public ImageGeometry withVirtualSizeBytes(long otherVirtualSizeBytes) {
+        return new ImageGeometry(clusterBits, otherVirtualSizeBytes, refcountOrder, extendedL2);
+    }
+
     public int clusterBytes() {
         return 1 << clusterBits;
     }

@@ -83,6 +83,11 @@ public final class L2Entry {
         return COMPRESSED | additional << compressedOffsetBits(clusterBits) | hostOffset;
     }
 
+    /** End of what compressed clusters can lie in: their entries have less bits for the offset than others. */
+    public static long compressedHostLimit(int clusterBits) {
+        return 1L << compressedOffsetBits(clusterBits);
+    }
+
     private static int compressedOffsetBits(int clusterBits) {
         return COMPRESSED_DESCRIPTOR_BITS - (clusterBits - 8);
     }

@@ -266,7 +266,7 @@ final class BackingChain {
         boolean top = opened.isEmpty() || next == opened.getFirst();
         boolean writable = top && !next.options.readOnly();
         if (next.header == null) {
-            return new RawLayer(next.file, writable);
+            return rawLayer(next, writable);
         }
         try {
             return new Qcow2Layer(
@@ -284,6 +284,14 @@ final class BackingChain {
             }
             throw refused;
         }
+    }
+
+    private static RawLayer rawLayer(OpenedFile next, boolean writable) throws IOException {
+        RawLayer layer = new RawLayer(next.file, writable);
+        if (writable) {
+            layer.requirePossible(next.options);
+        }
+        return layer;
     }
 
     private static DataStore data(OpenedFile opened, ImageHeader header, @Nullable ClusterCipher cipher) {

@@ -313,18 +313,23 @@ final class Bitmaps {
      * @throws ImageException INCONSISTENT_BITMAP as in QEMU: bits that mean nothing cannot be made to fit
      */
     void resize(long newDiskBytes) throws IOException {
-        for (Bitmap bitmap : bitmaps) {
-            if (!bitmap.isConsistent()) {
-                throw inconsistent(bitmap.entry.name());
-            }
-            BitmapFile.requireBits(bitmap.entry.name(), newDiskBytes, bitmap.entry.granularityBits());
-        }
+        requireResizable(newDiskBytes);
         for (Bitmap bitmap : bitmaps) {
             makeLive(bitmap);
         }
         diskBytes = newDiskBytes;
         for (Bitmap bitmap : bitmaps) {
             makeLive(bitmap).resize(newDiskBytes);
+        }
+    }
+
+    /** Refuses what {@link #resize} would. */
+    void requireResizable(long newDiskBytes) throws ImageException {
+        for (Bitmap bitmap : bitmaps) {
+            if (!bitmap.isConsistent()) {
+                throw inconsistent(bitmap.entry.name());
+            }
+            BitmapFile.requireBits(bitmap.entry.name(), newDiskBytes, bitmap.entry.granularityBits());
         }
     }
 

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClusterEraser {
     private final ImageGeometry geometry;
+    private final DiskSize diskSize;
     private final int version;
     private final @Nullable ImageLayer backing;
     private final WritableMap map;
@@ -24,6 +25,7 @@ final class ClusterEraser {
 
     ClusterEraser(
             ImageGeometry geometry,
+            DiskSize diskSize,
             int version,
             @Nullable ImageLayer backing,
             WritableMap map,
@@ -31,6 +33,7 @@ final class ClusterEraser {
             WriteBarrier barrier,
             PassedDiscards passedDiscards) {
         this.geometry = geometry;
+        this.diskSize = diskSize;
         this.version = version;
         this.backing = backing;
         this.map = map;
@@ -54,6 +57,20 @@ final class ClusterEraser {
         eachCluster(guestOffset, lengthBytes, this::discardCluster);
     }
 
+    /** Whether {@link #zeroReserved} can do with any cluster. */
+    boolean zeroesAnyCluster() {
+        return version > 2 || backing == null;
+    }
+
+    /** Makes one cluster, which the caller has reserved, read as zeros, and lets go of its place. */
+    void zeroReserved(long cluster) throws IOException {
+        if (version == 2) {
+            zeroCluster(cluster);
+        } else if (map.hasTable(cluster) || isBacked(cluster)) {
+            discardCluster(cluster);
+        }
+    }
+
     /** The first cluster's offset at or after {@code guestOffset} from which on no zeros need to be written as data. */
     long firstErasable(long guestOffset) {
         if (version > 2 || backing == null) {
@@ -64,7 +81,7 @@ final class ClusterEraser {
 
     /** Where the clusters end that a range up to {@code end} has whole. */
     long endOfWholeClusters(long end) {
-        return end == geometry.virtualSizeBytes() ? geometry.roundUpToCluster(end) : geometry.clusterStart(end);
+        return end == diskSize.bytes() ? geometry.roundUpToCluster(end) : geometry.clusterStart(end);
     }
 
     @FunctionalInterface

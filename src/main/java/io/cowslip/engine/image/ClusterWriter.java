@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClusterWriter {
     private final ImageGeometry geometry;
+    private final DiskSize diskSize;
     private final Qcow2Layer layer;
     private final WritableMap map;
     private final DataClusters clusters;
@@ -28,6 +29,7 @@ final class ClusterWriter {
 
     ClusterWriter(
             ImageGeometry geometry,
+            DiskSize diskSize,
             Qcow2Layer layer,
             WritableMap map,
             DataClusters clusters,
@@ -35,6 +37,7 @@ final class ClusterWriter {
             ClusterReservations reservations,
             PassedDiscards passedDiscards) {
         this.geometry = geometry;
+        this.diskSize = diskSize;
         this.layer = layer;
         this.map = map;
         this.clusters = clusters;
@@ -153,7 +156,7 @@ final class ClusterWriter {
         long host = write.run.hostOffset();
         long head = geometry.offsetInCluster(write.guestOffset);
         long end = write.guestOffset + write.part.byteSize();
-        long tail = layer.data().endOfFill(geometry.roundUpToCluster(end), geometry.virtualSizeBytes()) - end;
+        long tail = layer.data().endOfFill(geometry.roundUpToCluster(end), diskSize.bytes()) - end;
         if (head > 0) {
             copyFromDisk(write.guestOffset - head, head, host);
         }
@@ -190,7 +193,7 @@ final class ClusterWriter {
     }
 
     private void copyWithin(Begun write, long guestOffset, long wantedEnd) throws IOException {
-        long end = layer.data().endOfFill(wantedEnd, geometry.virtualSizeBytes());
+        long end = layer.data().endOfFill(wantedEnd, diskSize.bytes());
         if (guestOffset < end) {
             long firstStart = write.firstCluster << geometry.clusterBits();
             copyFromDisk(guestOffset, end - guestOffset, write.run.hostOffset() + guestOffset - firstStart);

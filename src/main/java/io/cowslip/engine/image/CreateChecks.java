@@ -91,11 +91,11 @@ final class CreateChecks {
                     "preallocation is \"metadata\" for a raw image, which has none; it may be \"off\", \"falloc\" or"
                             + " \"full\"");
         }
-        if (options.preallocation() != Preallocation.OFF && options.backingFile() != null) {
+        if (options.preallocation() != Preallocation.OFF && options.backingFile() != null && !options.extendedL2()) {
             throw ImageException.invalidOption(
                     "preallocation",
                     "preallocation is \"" + options.preallocation().wireName()
-                            + "\" with a backing-file, which nothing could show through; it must be \"off\"");
+                            + "\" with a backing-file, which could not show through the places; it must be \"off\", or extended-l2 true");
         }
         if (options.preallocation() != Preallocation.OFF && options.encrypt() != null && options.version() == 2) {
             throw ImageException.invalidOption(

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param dataFileRaw whether the data file is to read as the disk by itself: then its L2 tables are made at once, and
  *     there is no backing file
  * @param encrypt how the disk is encrypted; null: not at all
- * @param preallocation what has its place from the start; not with a backing file
+ * @param preallocation what has its place from the start; over a backing file only with {@code extendedL2}
  * @param lazyRefcounts whether refcounts may reach the file late, unless whoever opens it says otherwise; version 3 only
  * @param extendedL2 whether L2 entries are extended, so that clusters have 32 subclusters: with clusters of 16 KiB at
  *     least, in version 3

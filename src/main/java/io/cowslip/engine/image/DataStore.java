@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
  * the file and as the place on the disk. Any thread.
  */
 final class DataStore {
+    private static final int SECTOR_BYTES = 512;
+
     private final HostFile file;
     private final boolean external;
     private final boolean raw;
@@ -104,6 +106,51 @@ final class DataStore {
         // Past its end the file reads as zeros once it has grown, so they need not be written there.
         if (hostOffset < file.sizeBytes()) {
             file.zero(hostOffset, lengthBytes);
+        }
+    }
+
+    /**
+     * Sees to the space of clusters that are new and are to read as zeros.
+     *
+     * @return whether they do, as they are: encrypted ones do not
+     */
+    boolean reserve(Preallocation mode, long hostOffset, long guestOffset, long lengthBytes) throws IOException {
+        if (mode == Preallocation.METADATA && !external) {
+            if (encrypted == null) {
+                zero(hostOffset, guestOffset, lengthBytes);
+            }
+            growTo(hostOffset + lengthBytes);
+        } else {
+            mode.allocate(file, hostOffset, lengthBytes);
+        }
+        return encrypted == null;
+    }
+
+    /** Others may be writing behind the end: so the file is not set to a size. */
+    private void growTo(long endBytes) throws IOException {
+        if (file.sizeBytes() < endBytes) {
+            file.zero(endBytes - SECTOR_BYTES, SECTOR_BYTES);
+        }
+    }
+
+    /** Follows the disk to a greater size, if this is a file of its own: what the disk gains reads as zeros there. */
+    void grow(long oldBytes, long newBytes) throws IOException {
+        if (!external) {
+            return;
+        }
+        long fileBytes = file.sizeBytes();
+        if (fileBytes > oldBytes) {
+            file.zero(oldBytes, Math.min(fileBytes, newBytes) - oldBytes);
+        }
+        if (fileBytes < newBytes) {
+            file.truncate(newBytes);
+        }
+    }
+
+    /** Follows the disk to a smaller size, if this is a file of its own. Nobody writes behind that any more. */
+    void cut(long newBytes) throws IOException {
+        if (external && file.sizeBytes() > newBytes) {
+            file.truncate(newBytes);
         }
     }
 

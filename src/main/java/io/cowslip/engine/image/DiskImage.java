@@ -16,7 +16,6 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
@@ -43,6 +42,7 @@ public final class DiskImage implements AutoCloseable {
     private final ChangeGate reads;
     private final AtomicLong changeCount = new AtomicLong();
     private final InFlightRequests transfers = new InFlightRequests();
+    private final DiskSize diskSize;
     private volatile ImageLayer top;
     private volatile ImageOptions options;
     private volatile boolean transferable;
@@ -55,9 +55,10 @@ public final class DiskImage implements AutoCloseable {
         this.requests = requests;
         this.reads = new ChangeGate(requests);
         this.top = top;
+        this.diskSize = new DiskSize(top.virtualSizeBytes());
         this.options = options;
         this.transferable = !top.isWritable();
-        top.followDiscards(options);
+        top.followWrites(options);
     }
 
     /**
@@ -74,7 +75,7 @@ public final class DiskImage implements AutoCloseable {
     }
 
     public long virtualSizeBytes() {
-        return top.virtualSizeBytes();
+        return diskSize.bytes();
     }
 
     /** Whether writes are refused. */
@@ -89,9 +90,9 @@ public final class DiskImage implements AutoCloseable {
 
     /** Fills {@code into} from {@code guestOffset}. */
     public void read(long guestOffset, MemorySegment into) throws IOException {
-        requireOnDisk(guestOffset, into.byteSize());
         int request = reads.enter();
         try {
+            requireOnDisk(guestOffset, into.byteSize());
             top.read(guestOffset, into);
         } finally {
             reads.leave(request);
@@ -117,9 +118,9 @@ public final class DiskImage implements AutoCloseable {
 
     long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException {
-        requireOnDisk(guestOffset, maxLengthBytes);
         int request = reads.enter();
         try {
+            requireOnDisk(guestOffset, maxLengthBytes);
             return transferable
                     ? top.transferTo(guestOffset, minLengthBytes, maxLengthBytes, target)
                     : HostFile.NOT_TRANSFERABLE;
@@ -146,6 +147,14 @@ public final class DiskImage implements AutoCloseable {
                 ZeroDetection.write(layer, guestOffset, from, detection == DetectZeroes.UNMAP, requests);
             }
         });
+    }
+
+    /**
+     * Writes that begin and end at multiples of this cost least, in bytes: where they are compressed a cluster, of which
+     * a part would have to be merged with the rest; else 1.
+     */
+    public int writeUnitBytes() {
+        return options.writes().compress() ? Math.max(1, top.clusterBytes()) : 1;
     }
 
     /** Makes the range read as zeros. Whole clusters keep their space in the file but need no data written. */
@@ -178,9 +187,9 @@ public final class DiskImage implements AutoCloseable {
      * byte. The next run may be like it.
      */
     public GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException {
-        requireOnDisk(guestOffset, 1);
         int request = reads.enter();
         try {
+            requireOnDisk(guestOffset, 1);
             return top.extentAt(guestOffset, Math.min(maxLengthBytes, virtualSizeBytes() - guestOffset));
         } finally {
             reads.leave(request);
@@ -245,15 +254,9 @@ public final class DiskImage implements AutoCloseable {
      *     no pages, keeps it from becoming writable
      */
     public synchronized void reconfigure(ImageOptions wanted) throws IOException {
-        if (formatOf(wanted) != formatOf(options)) {
-            throw ImageException.invalidOption("format", "format cannot change while the image is open");
-        }
-        requireSameFiles(wanted);
-        if (options.snapshot() != null && !wanted.readOnly()) {
-            throw ImageException.invalidOption("read-only", "read-only must be true while snapshot is given");
-        }
+        FixedOptions.requireSame(options, wanted, top);
         WriteOptions.check(wanted);
-        top.requireGuardsPossible(wanted);
+        top.requirePossible(wanted);
         if (!wanted.readOnly() && !top.isWritable()) {
             prepareCaches(wanted).forEach(CacheChange::finish);
             endTransfersAndReopen(wanted);
@@ -268,10 +271,33 @@ public final class DiskImage implements AutoCloseable {
             }
             top.guard(wanted);
             options = wanted;
-            top.followDiscards(wanted);
+            top.followWrites(wanted);
         } finally {
             awaitAllBegun();
             prepared.forEach(CacheChange::finish);
+        }
+    }
+
+    /**
+     * Gives the disk another size, durable when this returns. What it gains reads as zeros, whatever is below; what it
+     * loses is gone. Cache sizes follow by the rules of opening, and what is cached of the part that stays is kept. When
+     * it grows, reads go on, and changes wait only for the last moment; when it shrinks, both wait until the smaller size
+     * is true. When it fails before that, the disk is as it was.
+     *
+     * @param sizeBytes a multiple of 512
+     * @param shrink whether the disk may lose what lies behind a smaller size
+     * @param preallocation what of the part gained has its place in the file from the start
+     * @throws ImageException INVALID_OPTION naming the option; READ_ONLY; UNSUPPORTED_FEATURE for an image whose snapshots
+     *     do not say how large their disks are; INCONSISTENT_BITMAP; NO_SPACE
+     */
+    public synchronized void resize(long sizeBytes, boolean shrink, Preallocation preallocation) throws IOException {
+        requireWritable();
+        ImageResize.check(sizeBytes, diskSize.bytes(), shrink, preallocation);
+        changeCount.incrementAndGet();
+        try {
+            new ImageResize(top, options.caches(), diskSize, changes, reads, requests).to(sizeBytes, preallocation);
+        } finally {
+            changeCount.incrementAndGet();
         }
     }
 
@@ -279,50 +305,6 @@ public final class DiskImage implements AutoCloseable {
     private void awaitAllBegun() {
         changes.awaitThoseBegun();
         requests.awaitThoseBegun();
-    }
-
-    private static ImageFormat formatOf(ImageOptions options) {
-        return options.format() == null ? ImageFormat.QCOW2 : options.format();
-    }
-
-    private void requireSameFiles(ImageOptions wanted) throws ImageException {
-        ImageOptions now = options;
-        ImageOptions then = wanted;
-        String prefix = "";
-        for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
-            requireSame(prefix + "cache.direct", now.direct(), then.direct());
-            requireSame(prefix + "data-file", now.dataFile(), then.dataFile());
-            requireSame(prefix + "snapshot", now.snapshot(), then.snapshot());
-            requireSameEncryption(prefix, now.encrypt(), then.encrypt());
-            now = now.below();
-            then = then.below();
-            prefix += "backing.";
-        }
-    }
-
-    private static void requireSameEncryption(
-            String prefix, @Nullable EncryptOptions now, @Nullable EncryptOptions then) throws ImageException {
-        if (then != null && (then.keySecret() != null || then.keySecretFile() != null)) {
-            throw ImageException.invalidOption(
-                    prefix + "encrypt.key-secret",
-                    prefix + "encrypt.key-secret is given, but the image is open and needs no passphrase any more");
-        }
-        requireSame(prefix + "encrypt.format", formatOf(now), formatOf(then));
-    }
-
-    private static @Nullable String formatOf(@Nullable EncryptOptions options) {
-        return options == null || options.format() == null
-                ? null
-                : options.format().wireName();
-    }
-
-    private static void requireSame(String option, @Nullable Object now, @Nullable Object then) throws ImageException {
-        if (!Objects.equals(now, then)) {
-            throw ImageException.invalidOption(
-                    option,
-                    option + " is " + (now == null ? "not given" : now)
-                            + " and cannot change while the image is open; close it and open it again");
-        }
     }
 
     private List<CacheChange> prepareCaches(ImageOptions wanted) throws IOException {
@@ -403,7 +385,8 @@ public final class DiskImage implements AutoCloseable {
         HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE, wanted.pageCache());
         try {
             top = openSameForWriting(file, wanted, old);
-            top.followDiscards(wanted);
+            diskSize.set(top.virtualSizeBytes());
+            top.followWrites(wanted);
         } catch (IOException | RuntimeException refused) {
             relock(old, file, refused);
             throw refused;
@@ -488,7 +471,8 @@ public final class DiskImage implements AutoCloseable {
      */
     public synchronized Snapshot createSnapshot(String name, long dateSeconds, int dateNanos) throws IOException {
         List<Snapshot> created = new ArrayList<>();
-        changeSnapshots(snapshots -> created.add(Snapshot.of(snapshots.create(name, dateSeconds, dateNanos))));
+        changeSnapshots(layer -> layer.changeSnapshots(
+                snapshots -> created.add(Snapshot.of(snapshots.create(name, dateSeconds, dateNanos)))));
         return created.getFirst();
     }
 
@@ -498,25 +482,32 @@ public final class DiskImage implements AutoCloseable {
      * @throws ImageException NOT_FOUND or READ_ONLY
      */
     public synchronized void deleteSnapshot(String idOrName) throws IOException {
-        changeSnapshots(snapshots -> snapshots.delete(idOrName));
+        changeSnapshots(layer -> layer.changeSnapshots(snapshots -> snapshots.delete(idOrName)));
     }
 
     /**
-     * Makes the disk what it was when the snapshot with this id or else this name was taken. The snapshot stays; what the
-     * disk held since is gone.
+     * Makes the disk what it was when the snapshot with this id or else this name was taken, and as large. The snapshot
+     * stays; what the disk held since is gone.
      *
-     * @throws ImageException NOT_FOUND; READ_ONLY; UNSUPPORTED_FEATURE when the disk had another size
+     * @throws ImageException NOT_FOUND; READ_ONLY; UNSUPPORTED_FEATURE for a disk of another size in an image of version 2;
+     *     INCONSISTENT_BITMAP when a bitmap cannot follow it
      */
     public synchronized void revert(String idOrName) throws IOException {
         changeCount.incrementAndGet();
         try {
-            changeSnapshots(snapshots -> snapshots.revert(idOrName));
+            changeSnapshots(layer -> layer.revert(idOrName, options.caches()));
         } finally {
             changeCount.incrementAndGet();
         }
     }
 
-    private void changeSnapshots(Qcow2Writing.SnapshotAction action) throws IOException {
+    /** What is done to an image that has snapshots. */
+    @FunctionalInterface
+    private interface SnapshotChange {
+        void make(Qcow2Layer layer) throws IOException;
+    }
+
+    private void changeSnapshots(SnapshotChange change) throws IOException {
         requireWritable();
         if (!(top instanceof Qcow2Layer layer)) {
             throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image cannot have snapshots");
@@ -526,8 +517,9 @@ public final class DiskImage implements AutoCloseable {
             changes.awaitThoseBegun();
             reads.hold();
             requests.awaitThoseBegun();
-            layer.changeSnapshots(action);
+            change.make(layer);
         } finally {
+            diskSize.set(layer.virtualSizeBytes());
             reads.release();
             changes.release();
         }
@@ -622,9 +614,9 @@ public final class DiskImage implements AutoCloseable {
     }
 
     private void changing(long guestOffset, long lengthBytes, @Nullable Change change) throws IOException {
-        requireOnDisk(guestOffset, lengthBytes);
         int entered = changes.enter();
         try {
+            requireOnDisk(guestOffset, lengthBytes);
             requireWritable();
             if (lengthBytes == 0 || change == null) {
                 return;

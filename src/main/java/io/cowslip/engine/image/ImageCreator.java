@@ -9,7 +9,6 @@ import io.cowslip.engine.format.HeaderExtension;
 import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
-import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
@@ -167,7 +166,7 @@ public final class ImageCreator implements AutoCloseable {
             target.truncate(layout.fileBytes());
             options.preallocation().allocate(target, layout.dataOffset(), layout.dataBytes());
             layout.writeRefcounts(target);
-            layout.writeTables(target, options.encrypt() == null ? 0 : L2Entry.ZERO);
+            layout.writeTables(target, placesRead());
             NewEncryption.Area encryption = plan.encryption();
             if (encryption != null) {
                 long offset = layout.encryptionOffset();
@@ -177,6 +176,13 @@ public final class ImageCreator implements AutoCloseable {
             write(target, 0, plan.header());
         }
         target.sync();
+    }
+
+    private InitialLayout.Reads placesRead() {
+        if (options.backingFile() != null) {
+            return InitialLayout.Reads.BACKING;
+        }
+        return options.encrypt() == null ? InitialLayout.Reads.HOST : InitialLayout.Reads.ZEROS;
     }
 
     private static void write(HostFile target, long hostOffset, byte[] bytes) throws IOException {

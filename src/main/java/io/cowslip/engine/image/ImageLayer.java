@@ -66,7 +66,10 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
      */
     long writeSome(long guestOffset, MemorySegment from) throws IOException;
 
-    /** Writes all of {@code from}: in place within a request of {@code requests}, and where that does not do, in steps. */
+    /**
+     * Writes all of {@code from}, compressed where that is asked for; else in place within a request of {@code requests}, and
+     * where that does not do, in steps.
+     */
     default void write(long guestOffset, MemorySegment from, InFlightRequests requests) throws IOException {
         long done = 0;
         while (done < from.byteSize()) {
@@ -104,8 +107,8 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     /** Uses the dirty bitmaps; only of a writable layer may they be changed. */
     <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException;
 
-    /** Gives space back to the host, or not, as {@code options} say from now on. */
-    void followDiscards(ImageOptions options);
+    /** Compresses and gives space back to the host, or not, as {@code options} say from now on. */
+    void followWrites(ImageOptions options);
 
     /** Size of a cluster, 0 where there are none. */
     int clusterBytes();
@@ -121,8 +124,36 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     /** Gets other cache sizes ready, refusing what the options do not allow. */
     CacheChange prepareCaches(CacheOptions options) throws IOException;
 
-    /** Refuses {@code lazy-refcounts} where the image cannot have them. */
-    void requireGuardsPossible(ImageOptions options) throws ImageException;
+    /** The same for a disk of another size, with what the caches have of the disk as far as it stays. */
+    CacheChange prepareResize(CacheOptions options, long newBytes) throws IOException;
+
+    /** Refuses another size for the disk where the image cannot have it. */
+    void requireResizable(long newBytes, Preallocation preallocation) throws IOException;
+
+    /** Gets everything behind the disk's end ready up to a greater one, with {@code change} in force. */
+    void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange change) throws IOException;
+
+    /** Makes the greater size true, durably. The disk does not change meanwhile. */
+    void endGrowth(long oldBytes, long newBytes) throws IOException;
+
+    /** Takes a {@link #beginGrowth} back that has failed, or that {@link #endGrowth} did not follow. */
+    void abandonGrowth(long oldBytes, long newBytes, CacheChange change) throws IOException;
+
+    /** Makes a smaller size true, durably. No request is in flight. */
+    Clipping shrink(long newBytes, CacheChange change) throws IOException;
+
+    /** What a disk has lost that has become smaller. Both happen beside requests. */
+    @FunctionalInterface
+    interface Clipping {
+        /** Lets go of it. */
+        void release() throws IOException;
+
+        /** Gives space at the file's end back, once the requests are over that began before the release ended. */
+        default void trim() throws IOException {}
+    }
+
+    /** Refuses {@code lazy-refcounts} and {@code compress} where the image cannot have them. */
+    void requirePossible(ImageOptions options) throws ImageException;
 
     /** Puts {@code lazy-refcounts} and {@code overlap-check} in force, for a layer that is written. */
     void guard(ImageOptions options) throws IOException;

@@ -44,6 +44,16 @@ record InitialLayout(
         IN_DATA_FILE
     }
 
+    /** What places read as before the first write. */
+    enum Reads {
+        /** What the host has there: zeros in a new file. */
+        HOST,
+        /** Zeros, whatever that would decrypt to. */
+        ZEROS,
+        /** The backing file: with subclusters alone, none of which is allocated. */
+        BACKING
+    }
+
     /**
      * Finds the least table and blocks that have a count for every cluster, their own included.
      *
@@ -140,10 +150,8 @@ record InitialLayout(
 
     /**
      * Writes the L1 table and the L2 tables, if there are any, into a file that reads as zeros.
-     *
-     * @param entryFlags what L2 entries have besides the place: {@link L2Entry#ZERO} where that would not read as zeros
      */
-    void writeTables(HostFile file, long entryFlags) throws IOException {
+    void writeTables(HostFile file, Reads reads) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment cluster = loan.segment(geometry.clusterBytes());
             int entriesPerCluster = geometry.clusterBytes() / Long.BYTES;
@@ -152,7 +160,7 @@ record InitialLayout(
                 file.write(l1TableOffset() + (long) first * Long.BYTES, cluster);
             }
             for (int table = 0; table < l2Tables; table++) {
-                fillL2(cluster, table, entryFlags);
+                fillL2(cluster, table, reads);
                 file.write(l2TableOffset(table), cluster);
             }
         }
@@ -169,7 +177,7 @@ record InitialLayout(
         }
     }
 
-    private void fillL2(MemorySegment cluster, int table, long entryFlags) {
+    private void fillL2(MemorySegment cluster, int table, Reads reads) {
         cluster.fill((byte) 0);
         long first = (long) table << geometry.l2EntriesPerTableBits();
         long diskStart = dataClusters == 0 ? 0 : dataOffset();
@@ -179,14 +187,19 @@ record InitialLayout(
             long entry = L2Entry.ofCopiedData(diskStart + (guestCluster << geometry.clusterBits()));
             if (geometry.extendedL2()) {
                 cluster.set(BigEndian.LONG, offset, entry);
-                cluster.set(
-                        BigEndian.LONG,
-                        offset + Long.BYTES,
-                        entryFlags == 0 ? SubclusterBitmap.ALL_ALLOCATED : SubclusterBitmap.ALL_ZERO);
+                cluster.set(BigEndian.LONG, offset + Long.BYTES, subclusters(reads));
             } else {
-                cluster.set(BigEndian.LONG, offset, entry | entryFlags);
+                cluster.set(BigEndian.LONG, offset, reads == Reads.ZEROS ? entry | L2Entry.ZERO : entry);
             }
         }
+    }
+
+    private static long subclusters(Reads reads) {
+        return switch (reads) {
+            case HOST -> SubclusterBitmap.ALL_ALLOCATED;
+            case ZEROS -> SubclusterBitmap.ALL_ZERO;
+            case BACKING -> 0;
+        };
     }
 
     /** Writes the refcount table and its blocks into a file that reads as zeros. */

@@ -25,9 +25,12 @@ import org.jspecify.annotations.Nullable;
 
 /** An open qcow2 file: map, then act. Reading is here; what changes metadata is in {@link Qcow2Writing}. */
 final class Qcow2Layer implements ImageLayer {
+    private static final long NOTHING_KEPT = 0;
+
     private final HostFile file;
     private final DataStore data;
     private final ImageGeometry geometry;
+    private final DiskSize diskSize;
     private final @Nullable ImageLayer backing;
     private final ClusterCodec codec;
     private final ClusterMap map;
@@ -36,6 +39,7 @@ final class Qcow2Layer implements ImageLayer {
     private final CacheCounters refcountCounters = new CacheCounters();
     private final @Nullable Qcow2Writing writing;
     private final ImageHeader header;
+    private volatile boolean compressing;
     private volatile CacheBudget budget;
     private volatile boolean corrupt;
 
@@ -59,6 +63,7 @@ final class Qcow2Layer implements ImageLayer {
         this.header = header;
         this.data = data;
         this.geometry = header.geometry();
+        this.diskSize = new DiskSize(header.virtualSizeBytes());
         this.backing = backing;
         this.caches = caches;
         this.corrupt = header.features().corrupt();
@@ -80,7 +85,12 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     private L2SliceCache newL2Cache(CacheBudget newBudget, TableSource source) throws ImageException {
-        return caches.create(newBudget, geometry, source, l2Counters);
+        return caches.create(newBudget, geometryNow(), source, l2Counters);
+    }
+
+    /** The geometry that the image was opened with knows its shifts and masks, and not what has become of its size. */
+    private ImageGeometry geometryNow() {
+        return geometry.withVirtualSizeBytes(diskSize.bytes());
     }
 
     private RefcountBlockCache newRefcountCache(CacheBudget newBudget, TableSource source) throws ImageException {
@@ -97,6 +107,11 @@ final class Qcow2Layer implements ImageLayer {
         return data.file();
     }
 
+    /** What the image's compressed clusters are made and read with. */
+    ClusterCodec codec() {
+        return codec;
+    }
+
     /** Where the guest's bytes are. */
     DataStore data() {
         return data;
@@ -109,7 +124,12 @@ final class Qcow2Layer implements ImageLayer {
 
     @Override
     public long virtualSizeBytes() {
-        return geometry.virtualSizeBytes();
+        return diskSize.bytes();
+    }
+
+    /** How large the disk is, for all that works on it. */
+    DiskSize diskSize() {
+        return diskSize;
     }
 
     @Override
@@ -118,7 +138,8 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
-    public void followDiscards(ImageOptions options) {
+    public void followWrites(ImageOptions options) {
+        compressing = options.writes().compress();
         if (writing != null) {
             writing.passedDiscards().follow(options);
         }
@@ -229,6 +250,20 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
+    public void write(long guestOffset, MemorySegment from, InFlightRequests requests) throws IOException {
+        if (compressing) {
+            writable().writeCompressing(guestOffset, from);
+        } else {
+            writePlain(guestOffset, from, requests);
+        }
+    }
+
+    /** {@link #write} without any compression. */
+    void writePlain(long guestOffset, MemorySegment from, InFlightRequests requests) throws IOException {
+        ImageLayer.super.write(guestOffset, from, requests);
+    }
+
+    @Override
     public long writeInPlace(long guestOffset, MemorySegment from) throws IOException {
         WriteBarrier barrier = writable().barrier();
         barrier.requireSound();
@@ -321,9 +356,9 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
-    public void requireGuardsPossible(ImageOptions options) throws ImageException {
+    public void requirePossible(ImageOptions options) throws ImageException {
         if (!options.readOnly()) {
-            Qcow2Writing.requireLazyRefcountsPossible(header.version(), options);
+            Qcow2Writing.requirePossible(header.version(), data, options);
         }
     }
 
@@ -343,7 +378,7 @@ final class Qcow2Layer implements ImageLayer {
         return new LayerStats(
                 file.path(),
                 ImageFormat.QCOW2,
-                geometry.virtualSizeBytes(),
+                diskSize.bytes(),
                 geometry.clusterBytes(),
                 map.slices().stats(),
                 refcounts,
@@ -360,11 +395,78 @@ final class Qcow2Layer implements ImageLayer {
 
     @Override
     public CacheChange prepareCaches(CacheOptions options) throws IOException {
-        CacheBudget wanted = CacheBudget.of(options, geometry);
+        CacheBudget wanted = CacheBudget.of(options, geometryNow());
         if (wanted.equals(budget)) {
             return CacheChange.NONE;
         }
-        return new Qcow2CacheChange(wanted, newL2Cache(wanted, map.source()));
+        return emptyCaches(wanted, geometryNow());
+    }
+
+    @Override
+    public CacheChange prepareResize(CacheOptions options, long newBytes) throws IOException {
+        ImageGeometry next = geometry.withVirtualSizeBytes(newBytes);
+        CacheBudget wanted = CacheBudget.of(options, next);
+        long endOfKept = newBytes < diskSize.bytes() ? next.guestClusters() : Long.MAX_VALUE;
+        return new Qcow2CacheChange(wanted, caches.create(wanted, next, map.source(), l2Counters), endOfKept);
+    }
+
+    @Override
+    public void requireResizable(long newBytes, Preallocation preallocation) throws IOException {
+        writable().resizer().requirePossible(newBytes);
+    }
+
+    @Override
+    public void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange change)
+            throws IOException {
+        long endOfRemains = writable().resizer().endOfRemains(newBytes);
+        data.grow(oldBytes, newBytes);
+        writable().barrier().dataWritten();
+        writable().growTable(newBytes);
+        change.putInForce();
+        diskSize.set(newBytes);
+        if (!data.isRaw() && endOfRemains > oldBytes) {
+            writable().zero(oldBytes, endOfRemains - oldBytes, true);
+        }
+        writable().resizer().preallocate(oldBytes, newBytes, preallocation);
+    }
+
+    @Override
+    public void endGrowth(long oldBytes, long newBytes) throws IOException {
+        writable().publishGrowth(oldBytes, newBytes);
+    }
+
+    @Override
+    public void abandonGrowth(long oldBytes, long newBytes, CacheChange change) throws IOException {
+        if (diskSize.bytes() == newBytes) {
+            try {
+                if (!data.isRaw()) {
+                    writable().zero(oldBytes, newBytes - oldBytes, true);
+                }
+            } finally {
+                diskSize.set(oldBytes);
+            }
+            change.putInForce();
+        }
+        data.cut(oldBytes);
+    }
+
+    @Override
+    public Clipping shrink(long newBytes, CacheChange change) throws IOException {
+        Qcow2CacheChange caching = (Qcow2CacheChange) change;
+        ClippedClusters clipped = writable().clip(newBytes, caching::replaceSlices);
+        return new Clipping() {
+            @Override
+            public void release() throws IOException {
+                data.cut(newBytes);
+                caching.replaceRefcountCache();
+                writable().release(clipped);
+            }
+
+            @Override
+            public void trim() throws IOException {
+                writable().trimFile();
+            }
+        };
     }
 
     /** As {@link Qcow2Writing#changeSnapshots}, with other, empty slices afterwards. */
@@ -375,7 +477,7 @@ final class Qcow2Layer implements ImageLayer {
                     file.path(),
                     "an image with an external data file cannot have snapshots");
         }
-        Qcow2CacheChange change = new Qcow2CacheChange(budget, newL2Cache(budget, map.source()));
+        Qcow2CacheChange change = emptyCaches(budget, geometryNow());
         try {
             writable().changeSnapshots(action, change::replaceSlices);
         } finally {
@@ -383,14 +485,52 @@ final class Qcow2Layer implements ImageLayer {
         }
     }
 
+    private Qcow2CacheChange emptyCaches(CacheBudget newBudget, ImageGeometry newGeometry) throws ImageException {
+        return new Qcow2CacheChange(
+                newBudget, caches.create(newBudget, newGeometry, map.source(), l2Counters), NOTHING_KEPT);
+    }
+
+    /**
+     * Goes back to a snapshot, whose disk may have another size.
+     *
+     * @param options what cache sizes are asked for
+     */
+    void revert(String idOrName, CacheOptions options) throws IOException {
+        Long diskBytes = SnapshotReader.diskBytesOf(idOrName, file);
+        if (diskBytes == null || diskBytes == diskSize.bytes()) {
+            changeSnapshots(snapshots -> snapshots.revert(idOrName));
+            return;
+        }
+        ImageGeometry next = geometry.withVirtualSizeBytes(diskBytes);
+        Qcow2CacheChange resized = emptyCaches(CacheBudget.of(options, next), next);
+        Qcow2CacheChange asBefore = null;
+        try {
+            Qcow2CacheChange unlessDone = emptyCaches(budget, geometryNow());
+            asBefore = unlessDone;
+            writable()
+                    .changeSnapshots(
+                            snapshots -> snapshots.revert(idOrName),
+                            () -> (diskSize.bytes() == diskBytes ? resized : unlessDone).replaceSlices());
+            resized.replaceRefcountCache();
+        } finally {
+            resized.finish();
+            if (asBefore != null) {
+                asBefore.finish();
+            }
+        }
+    }
+
     private final class Qcow2CacheChange implements CacheChange {
         private final CacheBudget wanted;
         private final L2SliceCache prepared;
+        private final long endOfKept;
         private @Nullable L2SliceCache replaced;
 
-        Qcow2CacheChange(CacheBudget wanted, L2SliceCache prepared) {
+        /** @param endOfKept the guest cluster up to which cached slices go on to hold; or {@link #NOTHING_KEPT} */
+        Qcow2CacheChange(CacheBudget wanted, L2SliceCache prepared, long endOfKept) {
             this.wanted = wanted;
             this.prepared = prepared;
+            this.endOfKept = endOfKept;
         }
 
         @Override
@@ -398,14 +538,24 @@ final class Qcow2Layer implements ImageLayer {
             if (writing == null) {
                 replaceSlices();
             } else {
-                writing.replaceRefcountCache(source -> newRefcountCache(wanted, source));
+                replaceRefcountCache();
                 writing.whileClean(this::replaceSlices);
             }
-            budget = wanted;
         }
 
+        void replaceRefcountCache() throws IOException {
+            if (writable().refcountCache().budget().refcountEntries() != wanted.refcountEntries()) {
+                writable().replaceRefcountCache(source -> newRefcountCache(wanted, source));
+            }
+        }
+
+        /** Nothing of the old slices is newer than the file. */
         void replaceSlices() {
+            if (endOfKept != NOTHING_KEPT) {
+                prepared.takeOver(map.slices(), endOfKept);
+            }
             replaced = map.replaceSlices(prepared);
+            budget = wanted;
         }
 
         @Override

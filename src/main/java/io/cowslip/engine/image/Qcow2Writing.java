@@ -31,6 +31,7 @@ final class Qcow2Writing {
 
     private final HostFile file;
     private final ImageGeometry geometry;
+    private final DiskSize diskSize;
     private final Qcow2Layer layer;
     private final InFlightRequests requests;
     private final GroupCommit commits;
@@ -44,8 +45,10 @@ final class Qcow2Writing {
     private final PassedDiscards passedDiscards = new PassedDiscards();
     private final ClusterWriter writer;
     private final ClusterEraser eraser;
+    private final CompressingWrites compressing;
     private final Snapshots snapshots;
     private final Bitmaps bitmaps;
+    private final Resizer resizer;
 
     Qcow2Writing(
             Qcow2Layer layer,
@@ -56,9 +59,10 @@ final class Qcow2Writing {
             ImageOptions options,
             RefcountCaches caches)
             throws IOException {
-        requireLazyRefcountsPossible(header.version(), options);
+        requirePossible(header.version(), layer.data(), options);
         this.file = layer.file();
         this.geometry = header.geometry();
+        this.diskSize = layer.diskSize();
         this.layer = layer;
         this.requests = requests;
         this.commits = new GroupCommit(file.path());
@@ -84,9 +88,36 @@ final class Qcow2Writing {
                 : new DataClusters.Counted(allocator, geometry);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
         ClusterReservations reservations = new ClusterReservations(metadataLock);
-        this.writer = new ClusterWriter(geometry, layer, writableMap, clusters, barrier, reservations, passedDiscards);
+        this.writer = new ClusterWriter(
+                geometry, diskSize, layer, writableMap, clusters, barrier, reservations, passedDiscards);
         this.eraser = new ClusterEraser(
-                geometry, header.version(), layer.backing(), writableMap, reservations, barrier, passedDiscards);
+                geometry,
+                diskSize,
+                header.version(),
+                layer.backing(),
+                writableMap,
+                reservations,
+                barrier,
+                passedDiscards);
+        this.compressing = new CompressingWrites(
+                geometry,
+                layer,
+                this,
+                new CompressedWriter(
+                        file, geometry, writableMap, eraser, allocator, barrier, reservations, passedDiscards),
+                eraser.zeroesAnyCluster());
+        try {
+            BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
+            this.bitmaps = Bitmaps.writable(
+                    new BitmapStore(file, geometry, allocator, barrier, refcounts, overlap, directory),
+                    directory,
+                    diskSize.bytes());
+            barrier.beginWriting(header);
+            bitmaps.begin();
+        } catch (IOException | RuntimeException | Error refused) {
+            refcounts.cache().close();
+            throw refused;
+        }
         this.snapshots = new Snapshots(
                 file,
                 geometry,
@@ -98,19 +129,23 @@ final class Qcow2Writing {
                 overlap,
                 snapshotPlaces,
                 passedDiscards,
-                this::allChanged);
-        try {
-            BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
-            this.bitmaps = Bitmaps.writable(
-                    new BitmapStore(file, geometry, allocator, barrier, refcounts, overlap, directory),
-                    directory,
-                    geometry.virtualSizeBytes());
-            barrier.beginWriting(header);
-            bitmaps.begin();
-        } catch (IOException | RuntimeException | Error refused) {
-            refcounts.cache().close();
-            throw refused;
-        }
+                bitmaps,
+                diskSize);
+        Preallocator preallocator = new Preallocator(
+                geometry, header.version(), layer.data(), writableMap, clusters, barrier, this::changing);
+        this.resizer = new Resizer(
+                header,
+                layer,
+                l1,
+                map,
+                refcounts,
+                allocator,
+                barrier,
+                overlap,
+                bitmaps,
+                writableMap,
+                preallocator,
+                this::changing);
     }
 
     private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {
@@ -131,8 +166,27 @@ final class Qcow2Writing {
         return asked == null ? lazyInHeader : asked;
     }
 
+    /** Refuses {@code lazy-refcounts} and {@code compress} where the image cannot have them. */
+    static void requirePossible(int version, DataStore data, ImageOptions options) throws ImageException {
+        requireLazyRefcountsPossible(version, options);
+        if (options.writes().compress()) {
+            requireCompressionPossible(data);
+        }
+    }
+
+    /** As QEMU: an external data file has no compressed clusters, and what is compressed is not encrypted. */
+    private static void requireCompressionPossible(DataStore data) throws ImageException {
+        if (data.isExternal() || data.encrypted() != null) {
+            throw ImageException.invalidOption(
+                    "compress",
+                    "compress is true, but the image "
+                            + (data.isExternal() ? "has its data in another file" : "is encrypted")
+                            + ", where there are no compressed clusters; leave compress out");
+        }
+    }
+
     /** As QEMU: version 2 has no dirty bit. */
-    static void requireLazyRefcountsPossible(int version, ImageOptions options) throws ImageException {
+    private static void requireLazyRefcountsPossible(int version, ImageOptions options) throws ImageException {
         if (version == 2 && Boolean.TRUE.equals(options.lazyRefcounts())) {
             throw ImageException.invalidOption(
                     "lazy-refcounts",
@@ -161,15 +215,9 @@ final class Qcow2Writing {
         RefcountBlockCache create(TableSource source) throws ImageException;
     }
 
-    /** A change of metadata. */
+    /** A change of metadata with something to tell. */
     @FunctionalInterface
-    private interface Change {
-        void make() throws IOException;
-    }
-
-    /** The same with something to tell. */
-    @FunctionalInterface
-    private interface Action<T> {
+    interface Action<T> {
         @Nullable
         T take() throws IOException;
     }
@@ -195,20 +243,16 @@ final class Qcow2Writing {
             throw stoppingIfCorrupt(failure);
         } finally {
             if (!filled) {
-                abandon(write);
+                ending(() -> writer.abandon(write));
             }
         }
-        changing(() -> writer.publish(write));
+        ending(() -> writer.publish(write));
         return write.part().byteSize();
     }
 
-    private void abandon(ClusterWriter.Begun write) {
-        metadataLock.lock();
-        try {
-            writer.abandon(write);
-        } finally {
-            metadataLock.unlock();
-        }
+    /** Writes all of {@code from}, compressed where it can be. */
+    void writeCompressing(long guestOffset, MemorySegment from) throws IOException {
+        compressing.write(guestOffset, from, requests);
     }
 
     PassedDiscards passedDiscards() {
@@ -249,7 +293,7 @@ final class Qcow2Writing {
         while (position < end) {
             long clusterEnd = Math.min(end, geometry.clusterStart(position) + geometry.clusterBytes());
             long firstWhole = geometry.roundUpToSubcluster(position);
-            long endWhole = clusterEnd == geometry.virtualSizeBytes()
+            long endWhole = clusterEnd == diskSize.bytes()
                     ? geometry.roundUpToSubcluster(clusterEnd)
                     : clusterEnd & -1L << geometry.subclusterBits();
             boolean erased = firstWhole < endWhole
@@ -267,7 +311,7 @@ final class Qcow2Writing {
         if (!layer.data().isRaw()) {
             inSteps(firstWhole, endWhole, eraser::discard);
         } else if (firstWhole < endWhole) {
-            long end = Math.min(endWhole, geometry.virtualSizeBytes());
+            long end = Math.min(endWhole, diskSize.bytes());
             changeRaw(() -> layer.data().discard(firstWhole, firstWhole, end - firstWhole));
         }
     }
@@ -276,7 +320,7 @@ final class Qcow2Writing {
      * Changes a data file that is to read as the disk at any moment, even after a crash: only there, and never also in
      * the map, which could tell it differently. What the map has for zeros already is zeros in the file as well.
      */
-    private void changeRaw(Change change) throws IOException {
+    private void changeRaw(MetadataLock.Change change) throws IOException {
         try {
             change.make();
         } finally {
@@ -316,10 +360,6 @@ final class Qcow2Writing {
         });
     }
 
-    private void allChanged() {
-        bitmaps.allChanged();
-    }
-
     /** Writes to the image file what is no part of its map, durable on return. */
     void writeDurably(long hostOffset, byte[] bytes) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(bytes.length)) {
@@ -340,7 +380,7 @@ final class Qcow2Writing {
 
     /** Uses the dirty bitmaps while no metadata changes. */
     <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
-        return Objects.requireNonNull(underLock(() -> use.of(bitmaps)));
+        return step(() -> use.of(bitmaps));
     }
 
     void saveBitmaps() throws IOException {
@@ -357,6 +397,7 @@ final class Qcow2Writing {
         try {
             changing(() -> {
                 barrier.writeBackRefcounts(refcounts);
+                other.takeOver(refcounts.cache());
                 refcounts.cache().close();
                 refcounts.useCache(other);
             });
@@ -372,6 +413,50 @@ final class Qcow2Writing {
             barrier.commit(refcounts);
             action.run();
         });
+    }
+
+    Resizer resizer() {
+        return resizer;
+    }
+
+    /** As {@link Resizer#growTable}. */
+    void growTable(long newBytes) throws IOException {
+        changing(() -> resizer.growTable(newBytes));
+    }
+
+    /** As {@link Resizer#publishGrowth}. */
+    void publishGrowth(long oldBytes, long newBytes) throws IOException {
+        changing(() -> resizer.publishGrowth(oldBytes, newBytes));
+    }
+
+    /**
+     * Makes a smaller size of the disk true. No request is in flight.
+     *
+     * @param replaceSlices puts other slices in the place of the cached ones
+     * @return what is to be let go of; null: nothing
+     */
+    @Nullable
+    ClippedClusters clip(long newBytes, Runnable replaceSlices) throws IOException {
+        return underLock(() -> {
+            barrier.settle(refcounts, allocator);
+            ClippedClusters clipped = resizer.clip(newBytes);
+            diskSize.set(newBytes);
+            replaceSlices.run();
+            return clipped;
+        });
+    }
+
+    /** Lets go of what a smaller disk has lost, one step after the other, beside requests. */
+    void release(@Nullable ClippedClusters clipped) throws IOException {
+        if (clipped != null) {
+            clipped.release(this::changing);
+            changing(() -> resizer.moveTablesDown(diskSize.bytes()));
+        }
+    }
+
+    /** As {@link Resizer#trimFile}. */
+    void trimFile() throws IOException {
+        changing(resizer::trimFile);
     }
 
     /** What is done with snapshots. */
@@ -426,11 +511,28 @@ final class Qcow2Writing {
         void apply(long guestOffset, long lengthBytes) throws IOException;
     }
 
-    private void changing(Change change) throws IOException {
+    private void changing(MetadataLock.Change change) throws IOException {
         underLock(() -> {
             change.make();
             return null;
         });
+    }
+
+    /** Takes a step of a change of metadata that has something to tell. */
+    <T> T step(Action<T> action) throws IOException {
+        return Objects.requireNonNull(underLock(action));
+    }
+
+    /** Ends what was begun, also when the image takes no more changes: others may be waiting for its end. */
+    void ending(MetadataLock.Change end) throws IOException {
+        metadataLock.lock();
+        try {
+            end.make();
+        } catch (ImageException failure) {
+            throw stoppingIfCorrupt(failure);
+        } finally {
+            metadataLock.unlock();
+        }
     }
 
     private <T> @Nullable T underLock(Action<T> action) throws IOException {

@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
@@ -12,7 +13,7 @@ final class RawLayer implements ImageLayer {
     private static final long SECTOR_BYTES = 512;
 
     private final HostFile file;
-    private final long virtualSizeBytes;
+    private final DiskSize diskSize;
     private final boolean writable;
     private final UnsyncedData unsynced;
 
@@ -20,7 +21,7 @@ final class RawLayer implements ImageLayer {
         this.file = file;
         this.writable = writable;
         this.unsynced = new UnsyncedData(file);
-        this.virtualSizeBytes = Math.ceilDiv(file.sizeBytes(), SECTOR_BYTES) * SECTOR_BYTES;
+        this.diskSize = new DiskSize(Math.ceilDiv(file.sizeBytes(), SECTOR_BYTES) * SECTOR_BYTES);
     }
 
     @Override
@@ -35,7 +36,7 @@ final class RawLayer implements ImageLayer {
 
     @Override
     public long virtualSizeBytes() {
-        return virtualSizeBytes;
+        return diskSize.bytes();
     }
 
     @Override
@@ -122,7 +123,7 @@ final class RawLayer implements ImageLayer {
 
     /** A raw file's discards are all the guest's, and go to the host. */
     @Override
-    public void followDiscards(ImageOptions options) {}
+    public void followWrites(ImageOptions options) {}
 
     @Override
     public int clusterBytes() {
@@ -139,10 +140,16 @@ final class RawLayer implements ImageLayer {
         return writable;
     }
 
-    /** A raw file has no metadata to guard. */
     @Override
-    public void requireGuardsPossible(ImageOptions options) {}
+    public void requirePossible(ImageOptions options) throws ImageException {
+        if (!options.readOnly() && options.writes().compress()) {
+            throw ImageException.invalidOption(
+                    "compress",
+                    "compress is true, but the image is raw and has nothing compressed; leave compress out");
+        }
+    }
 
+    /** A raw file has no metadata to guard. */
     @Override
     public void guard(ImageOptions options) {}
 
@@ -153,8 +160,59 @@ final class RawLayer implements ImageLayer {
     }
 
     @Override
+    public CacheChange prepareResize(CacheOptions options, long newBytes) {
+        return CacheChange.NONE;
+    }
+
+    @Override
+    public void requireResizable(long newBytes, Preallocation preallocation) throws ImageException {
+        if (preallocation == Preallocation.METADATA) {
+            throw ImageException.invalidOption(
+                    "preallocation",
+                    file.path(),
+                    "preallocation is \"metadata\", but a raw image has none; it may be \"off\", \"falloc\" or \"full\"");
+        }
+    }
+
+    @Override
+    public void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange change)
+            throws IOException {
+        unsynced.requireSound();
+        try {
+            file.truncate(newBytes);
+            preallocation.allocate(file, oldBytes, newBytes - oldBytes);
+        } finally {
+            unsynced.written();
+        }
+    }
+
+    @Override
+    public void endGrowth(long oldBytes, long newBytes) throws IOException {
+        unsynced.sync();
+        diskSize.set(newBytes);
+    }
+
+    @Override
+    public void abandonGrowth(long oldBytes, long newBytes, CacheChange change) throws IOException {
+        unsynced.requireSound();
+        file.truncate(oldBytes);
+    }
+
+    @Override
+    public Clipping shrink(long newBytes, CacheChange change) throws IOException {
+        unsynced.requireSound();
+        try {
+            file.truncate(newBytes);
+        } finally {
+            unsynced.written();
+        }
+        diskSize.set(newBytes);
+        return unsynced::sync;
+    }
+
+    @Override
     public LayerStats stats() {
-        return new LayerStats(file.path(), ImageFormat.RAW, virtualSizeBytes, 0, null, null, false);
+        return new LayerStats(file.path(), ImageFormat.RAW, diskSize.bytes(), 0, null, null, false);
     }
 
     /** A raw file has no metadata, so no caches. */

@@ -72,6 +72,13 @@ final class SnapshotReader {
         return header.withActive(diskBytes(snapshot, header), snapshot.l1Entries(), snapshot.l1TableOffset());
     }
 
+    /** How large the disk of {@code idOrName} is; null where there is no such snapshot. */
+    static @Nullable Long diskBytesOf(String idOrName, HostFile file) throws IOException {
+        ImageHeader header = HeaderReader.read(file);
+        SnapshotTable table = read(file, header);
+        return table.has(idOrName) ? (Long) diskBytes(table.require(idOrName), header) : null;
+    }
+
     /** A snapshot that does not say how large its disk is was taken before disks could be resized beside snapshots. */
     static long diskBytes(SnapshotRecord snapshot, ImageHeader header) {
         Long diskBytes = snapshot.diskBytes();

@@ -44,11 +44,11 @@ final class Snapshots {
     private final MetadataOverlap overlap;
     private final SnapshotPlaces places;
     private final PassedDiscards passedDiscards;
-    private final Runnable allChanged;
+    private final Bitmaps bitmaps;
+    private final DiskSize diskSize;
     private final SharedClusters shared;
     private final CopiedFlags copied;
 
-    /** @param allChanged notes that all of the guest's bytes may have changed */
     Snapshots(
             HostFile file,
             ImageGeometry geometry,
@@ -60,7 +60,8 @@ final class Snapshots {
             MetadataOverlap overlap,
             SnapshotPlaces places,
             PassedDiscards passedDiscards,
-            Runnable allChanged) {
+            Bitmaps bitmaps,
+            DiskSize diskSize) {
         this.file = file;
         this.geometry = geometry;
         this.l1 = l1;
@@ -70,7 +71,8 @@ final class Snapshots {
         this.overlap = overlap;
         this.places = places;
         this.passedDiscards = passedDiscards;
-        this.allChanged = allChanged;
+        this.bitmaps = bitmaps;
+        this.diskSize = diskSize;
         this.shared = new SharedClusters(file, geometry, map, allocator);
         this.copied = new CopiedFlags(file, geometry, l1, map, refcounts, barrier);
     }
@@ -160,11 +162,12 @@ final class Snapshots {
         barrier.commit(refcounts);
     }
 
-    /** Makes the active disk what it was when the snapshot was taken; the snapshot stays. */
+    /** Makes the active disk what it was when the snapshot was taken, its size included; the snapshot stays. */
     void revert(String idOrName) throws IOException {
         ImageHeader header = HeaderReader.read(file);
         SnapshotRecord snapshot = require(idOrName, SnapshotReader.read(file, header));
-        requireSameSize(snapshot, header);
+        long diskBytes = SnapshotReader.diskBytes(snapshot, header);
+        requireSizePossible(snapshot, diskBytes, header);
         long[] wanted = SharedClusters.withoutCopied(places.l1Of(snapshot));
         ResidentTable old = l1.table();
         List<ClusterAllocator.Run> taken = new ArrayList<>();
@@ -177,9 +180,13 @@ final class Snapshots {
             barrier.commit(refcounts);
             ResidentTable next = ResidentTable.read("L1 table", file, l1Offset, wanted.length);
             overlap.add(MetadataKind.ACTIVE_L1, l1Offset, next.lengthBytes());
-            allChanged.run();
-            barrier.publishL1Table(wanted.length, l1Offset);
+            if (diskBytes != diskSize.bytes()) {
+                bitmaps.resize(diskBytes);
+            }
+            bitmaps.allChanged();
+            barrier.publishDisk(diskBytes, wanted.length, l1Offset);
             done = true;
+            diskSize.set(diskBytes);
             l1.use(next);
             overlap.remove(MetadataKind.ACTIVE_L1, old.hostOffset(), old.lengthBytes());
             overlap.removeAll(MetadataKind.ACTIVE_L2);
@@ -195,15 +202,27 @@ final class Snapshots {
         barrier.commit(refcounts);
     }
 
-    private void requireSameSize(SnapshotRecord snapshot, ImageHeader header) throws ImageException {
-        long diskBytes = SnapshotReader.diskBytes(snapshot, header);
-        if (diskBytes != header.virtualSizeBytes()) {
+    /** Version 2 has no snapshots of different sizes, as in QEMU: most of its snapshots do not say which they have. */
+    private void requireSizePossible(SnapshotRecord snapshot, long diskBytes, ImageHeader header)
+            throws ImageException {
+        if (diskBytes == header.virtualSizeBytes()) {
+            return;
+        }
+        if (header.version() == 2) {
             throw ImageException.of(
                     Kind.UNSUPPORTED_FEATURE,
                     file.path(),
                     "snapshot \"" + snapshot.id() + "\" has a disk of " + diskBytes + " bytes and the active one has "
-                            + header.virtualSizeBytes() + "; going back to another size is not supported");
+                            + header.virtualSizeBytes() + "; in an image of version 2 they must be the same");
         }
+        if (snapshot.l1Entries() < geometry.withVirtualSizeBytes(diskBytes).l1EntriesNeeded()) {
+            throw ImageException.of(
+                    Kind.CORRUPT,
+                    file.path(),
+                    "the L1 table of snapshot \"" + snapshot.id() + "\" has " + snapshot.l1Entries()
+                            + " entries, too few for its disk of " + diskBytes + " bytes");
+        }
+        bitmaps.requireResizable(diskBytes);
     }
 
     private SnapshotRecord require(String idOrName, SnapshotTable table) throws ImageException {

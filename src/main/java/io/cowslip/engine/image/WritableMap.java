@@ -130,6 +130,23 @@ final class WritableMap {
         allocator.free(sharedTable, geometry.clusterBytes(), false);
     }
 
+    /** Moves the L2 table of {@code guestCluster} to where there is room before it, if there is any. */
+    void moveTableDown(long guestCluster) throws IOException {
+        int index = map.l1Index(guestCluster);
+        long old = L1Entry.tableOffset(l1.entry(index));
+        if (old == 0 || !L1Entry.isCopied(l1.entry(index))) {
+            return;
+        }
+        barrier.commit(refcounts);
+        long moved = newTable(host -> copyTable(old, host));
+        if (moved < old) {
+            l1.set(index, L1Entry.ofCopiedTable(moved));
+            allocator.free(old, geometry.clusterBytes(), true);
+        } else {
+            allocator.giveBack(new ClusterAllocator.Run(moved, 1));
+        }
+    }
+
     private void copyTable(long fromHost, long toHost) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment table = loan.segment(geometry.clusterBytes());
@@ -164,7 +181,9 @@ final class WritableMap {
                     L2Entry.compressedPayloadBytes(old, geometry.clusterBits()),
                     punch);
         } else {
-            clusters.release(old, replacement, punch);
+            // A compressed cluster may have bits where others have their place, but never lies where another still
+            // does.
+            clusters.release(old, L2Entry.isCompressed(replacement) ? 0 : replacement, punch);
         }
     }
 }

@@ -17,6 +17,7 @@ import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,6 +53,7 @@ final class WriteBarrier {
 
     private final HostFile file;
     private final ImageGeometry geometry;
+    private final int cryptMethod;
     private final ActiveL1 l1;
     private final ClusterMap map;
     private final Quarantine quarantine;
@@ -75,6 +77,7 @@ final class WriteBarrier {
             boolean lazyRefcounts) {
         this.file = file;
         this.geometry = header.geometry();
+        this.cryptMethod = header.cryptMethod();
         this.l1 = l1;
         this.map = map;
         this.quarantine = quarantine;
@@ -151,7 +154,8 @@ final class WriteBarrier {
         synced();
     }
 
-    private void commitWithRefcounts(Refcounts refcounts) throws IOException {
+    /** The same with all counts, also where they may be late. */
+    void commitWithRefcounts(Refcounts refcounts) throws IOException {
         writeInOrder(refcounts, true);
         sync();
         synced();
@@ -307,11 +311,33 @@ final class WriteBarrier {
     }
 
     private void publishTable(int field, int count, long tableOffset) throws IOException {
-        unsynced.sync();
-        try (IoBuffers.Loan loan = IoBuffers.borrow(Integer.BYTES + Long.BYTES)) {
-            MemorySegment fields = loan.segment(Integer.BYTES + Long.BYTES);
+        publish(field, Integer.BYTES + Long.BYTES, fields -> {
             fields.set(BigEndian.INT, 0, count);
             fields.set(BigEndian.LONG, Integer.BYTES, tableOffset);
+        });
+    }
+
+    /** The same for the disk's size (bytes 24 to 31). */
+    void publishDiskSize(long sizeBytes) throws IOException {
+        publish(HeaderLayout.VIRTUAL_SIZE, Long.BYTES, fields -> fields.set(BigEndian.LONG, 0, sizeBytes));
+    }
+
+    /** The same for the disk's size and its L1 table at once (bytes 24 to 47, of which 32 to 35 stay as they are). */
+    void publishDisk(long sizeBytes, int l1Entries, long l1TableOffset) throws IOException {
+        publish(HeaderLayout.VIRTUAL_SIZE, HeaderLayout.REFCOUNT_TABLE_OFFSET - HeaderLayout.VIRTUAL_SIZE, fields -> {
+            fields.set(BigEndian.LONG, 0, sizeBytes);
+            fields.set(BigEndian.INT, HeaderLayout.CRYPT_METHOD - HeaderLayout.VIRTUAL_SIZE, cryptMethod);
+            fields.set(BigEndian.INT, HeaderLayout.L1_ENTRIES - HeaderLayout.VIRTUAL_SIZE, l1Entries);
+            fields.set(BigEndian.LONG, HeaderLayout.L1_TABLE_OFFSET - HeaderLayout.VIRTUAL_SIZE, l1TableOffset);
+        });
+    }
+
+    /** Changes header fields in one write within a sector. */
+    private void publish(int field, int lengthBytes, Consumer<MemorySegment> filling) throws IOException {
+        unsynced.sync();
+        try (IoBuffers.Loan loan = IoBuffers.borrow(lengthBytes)) {
+            MemorySegment fields = loan.segment(lengthBytes);
+            filling.accept(fields);
             write(MetadataKind.MAIN_HEADER, field, fields);
         } catch (ImageException refused) {
             unsynced.fail(refused);

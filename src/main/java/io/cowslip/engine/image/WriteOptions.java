@@ -7,6 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What an open image makes of its guest's writes and of the space that they leave behind. Names and meaning are QEMU's.
  *
+ * @param compress whether it is compressed; QEMU's {@code compress} filter
  * @param detectZeroes {@code detect-zeroes}: what becomes of zeros that the guest writes as data
  * @param passDiscardRequest {@code pass-discard-request}: whether space goes back to the host that the guest has
  *     discarded or zeroed; null: where {@code discard} is unmap
@@ -14,13 +15,19 @@ import org.jspecify.annotations.Nullable;
  * @param passDiscardOther {@code pass-discard-other}: the same for what was moved or written over
  */
 public record WriteOptions(
+        boolean compress,
         DetectZeroes detectZeroes,
         @Nullable Boolean passDiscardRequest,
         boolean passDiscardSnapshot,
         boolean passDiscardOther) {
 
     /** Everything as QEMU has it. */
-    public static final WriteOptions DEFAULTS = new WriteOptions(DetectZeroes.OFF, null, true, false);
+    public static final WriteOptions DEFAULTS = new WriteOptions(false, DetectZeroes.OFF, null, true, false);
+
+    /** The same with compression or without. */
+    public WriteOptions withCompress(boolean other) {
+        return new WriteOptions(other, detectZeroes, passDiscardRequest, passDiscardSnapshot, passDiscardOther);
+    }
 
     /** QEMU's {@code detect-zeroes}. */
     public enum DetectZeroes {

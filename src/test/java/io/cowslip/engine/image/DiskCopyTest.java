@@ -47,8 +47,9 @@ class DiskCopyTest {
         DiskRecipe recipe = RandomRecipes.recipe(random);
         DiskRecipe.Made made = recipe.make(Files.createDirectory(folder.resolve("source")), random);
         CreateOptions options = target(random, recipe.sizeBytes());
+        boolean compress = options.format() == ImageFormat.QCOW2 && random.nextBoolean();
         try {
-            Path copy = copy(made.disk().file(), options);
+            Path copy = copy(made.disk().file(), options, compress);
             ModelDisk model = made.model();
             if (options.format() == ImageFormat.RAW) {
                 assertThat(model.difference(0, Files.readAllBytes(copy))).isEmpty();
@@ -58,7 +59,9 @@ class DiskCopyTest {
             }
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(
-                    recipe + " to " + options + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
+                    recipe + " to " + options + (compress ? ", compressed: " : ": ") + e.getMessage() + "; "
+                            + Seeds.replay(getClass(), seed),
+                    e);
         }
     }
 
@@ -76,6 +79,7 @@ class DiskCopyTest {
             byte[] other = RandomData.bytes(random, backingBytes);
             Files.write(folder.resolve("below.raw"), other);
         }
+        int version = random.nextInt(4) == 0 ? 2 : 3;
         long larger = random.nextBoolean() ? 0 : 512L * random.nextInt(4000);
         return new CreateOptions(
                 ImageFormat.QCOW2,
@@ -84,17 +88,16 @@ class DiskCopyTest {
                 overlay ? "below.raw" : null,
                 overlay ? ImageFormat.RAW : null,
                 16,
-                CompressionType.ZLIB,
-                random.nextInt(4) == 0 ? 2 : 3);
+                version == 3 && random.nextBoolean() ? CompressionType.ZSTD : CompressionType.ZLIB,
+                version);
     }
 
-    private Path copy(Path from, CreateOptions options) throws IOException {
+    private Path copy(Path from, CreateOptions options, boolean compress) throws IOException {
         ImageEnvironment environment = TestImages.environment(HostFiles.posix());
         Path to = folder.resolve("copy");
         ImageCreator.create(to, options, environment);
         try (DiskImage source = DiskImage.open(from, TestImages.readOnly(), environment);
-                DiskImage target =
-                        DiskImage.open(to, ImageOptions.defaults().withFormat(options.format()), environment)) {
+                DiskImage target = DiskImage.open(to, targetOptions(options.format(), compress), environment)) {
             AtomicLong done = new AtomicLong();
             DiskCopy.copy(source, target, (doneBytes, totalBytes) -> {
                 assertThat(doneBytes).isLessThanOrEqualTo(totalBytes);
@@ -103,6 +106,10 @@ class DiskCopyTest {
             assertThat(done).hasValueGreaterThanOrEqualTo(source.virtualSizeBytes());
         }
         return to;
+    }
+
+    private static ImageOptions targetOptions(ImageFormat format, boolean compress) {
+        return ImageOptions.defaults().withFormat(format).withWrites(WriteOptions.DEFAULTS.withCompress(compress));
     }
 
     @Test
@@ -130,7 +137,7 @@ class DiskCopyTest {
     void aSmallerTargetIsRefused() throws IOException {
         Path source = QemuTools.create(folder.resolve("large.qcow2"), 2 << 20, "");
         assertThatExceptionOfType(ImageException.class)
-                .isThrownBy(() -> copy(source, CreateOptions.qcow2(1 << 20)))
+                .isThrownBy(() -> copy(source, CreateOptions.qcow2(1 << 20), false))
                 .satisfies(refused -> assertThat(refused.option()).isEqualTo("virtual-size"))
                 .withMessageContaining("1048576, less than the 2097152 bytes");
     }

@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.host.HostFiles;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
 import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.TestImages;
+import io.cowslip.testing.UnsyncedHostFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -107,7 +107,8 @@ final class EngineMatrixTest {
         if (wanted.encryption() == MatrixCase.Encryption.LUKS) {
             options = options.withEncrypt(NewEncryption.of(Secret.of(MatrixCase.SECRET), LUKS_ITERATIONS));
         }
-        ImageCreator.create(new MatrixTools(wanted, own).image(), options, TestImages.environment(HostFiles.posix()));
+        ImageCreator.create(
+                new MatrixTools(wanted, own).image(), options, TestImages.environment(new UnsyncedHostFiles()));
     }
 
     private static MatrixTools.Contents fill(
@@ -116,7 +117,7 @@ final class EngineMatrixTest {
         byte[] tracked = null;
         GuestSession.Disk disk = new GuestSession.Disk(tools.image(), wanted.clusterBytes(), wanted.discardKeepsData());
         try (GuestSession guest = GuestSession.open(
-                disk, QemuMatrixTest.options(wanted), TestImages.environment(HostFiles.posix()), model)) {
+                disk, QemuMatrixTest.options(wanted), TestImages.environment(new UnsyncedHostFiles()), model)) {
             guest.read(0, guest.sizeBytes());
             if (wanted.bitmap()) {
                 guest.image().bitmaps().create(MatrixTools.BITMAP, DirtyBitmaps.DEFAULT_GRANULARITY_BYTES, true);

@@ -31,7 +31,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @NeedsQemu
 @Tag("long")
 final class HostFailureTest {
-    private static final ImageOptions OPTIONS = TestImages.smallestCaches(512);
     private static final GuestOperations.Mix MIX = new GuestOperations.Mix(10, 30, 8, 8, 8, 0);
 
     @TempDir
@@ -50,8 +49,10 @@ final class HostFailureTest {
             DiskRecipe.Made made = recipe.make(folder, random);
             CrashingHostFiles memory = new CrashingHostFiles();
             FaultyHostFiles files = new FaultyHostFiles(memory);
+            ImageOptions options =
+                    TestImages.smallestCaches(512).withWrites(WriteOptions.DEFAULTS.withCompress(random.nextBoolean()));
             GuestSession guest =
-                    GuestSession.open(made.disk(), OPTIONS, TestImages.environment(files), made.model(), memory);
+                    GuestSession.open(made.disk(), options, TestImages.environment(files), made.model(), memory);
             boolean lostTrack;
             try (guest) {
                 lostTrack = work(guest, files, random);
@@ -63,7 +64,7 @@ final class HostFailureTest {
                 assertThat(audit.leaks()).isZero();
             }
             // The power may fail besides, before, between and after the failures.
-            new CrashVerifier(guest, memory, OPTIONS, 100, random)
+            new CrashVerifier(guest, memory, options, 100, random)
                     .verify(Seeds.longRun() ? 60 : 20, Files.createDirectory(folder.resolve("state")));
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(recipe + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);

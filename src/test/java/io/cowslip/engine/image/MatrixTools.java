@@ -165,7 +165,7 @@ final class MatrixTools {
 
     /** As after {@code --image-opts}. */
     String imageOptions() {
-        return "driver=qcow2,file.filename=" + image()
+        return "driver=qcow2,cache.no-flush=on,file.filename=" + image()
                 + (wanted.dataFile() == MatrixCase.DataFile.NONE
                         ? ""
                         : ",data-file.driver=file,data-file.filename=" + dataFile())

@@ -118,8 +118,9 @@ final class ParallelWritersTest {
             throws Exception {
         int clusterBytes = made.disk().clusterBytes();
         int unitBytes = Math.max(512, clusterBytes << 1 >> random.nextInt(4));
-        try (DiskImage image =
-                DiskImage.open(made.disk().file(), TestImages.smallestCaches(512), TestImages.environment(files))) {
+        ImageOptions options =
+                TestImages.smallestCaches(512).withWrites(WriteOptions.DEFAULTS.withCompress(random.nextBoolean()));
+        try (DiskImage image = DiskImage.open(made.disk().file(), options, TestImages.environment(files))) {
             NeighbourGuests guests =
                     new NeighbourGuests(image, made.model(), GUESTS, clusterBytes, unitBytes, memory::logLength);
             List<Callable<Integer>> work = new ArrayList<>();

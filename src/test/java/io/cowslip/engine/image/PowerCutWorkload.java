@@ -49,6 +49,41 @@ enum PowerCutWorkload {
     REFCOUNTS_OF_ONE_BIT(DiskRecipe.plain(512, 100 << 10, 30).withRefcountBits(1), mix(0, 10, 3, 6, 2, 1), 80, 6),
     FLUSH_AFTER_EACH(DiskRecipe.plain(512, 100 << 10, 10), mix(0, 6, 2, 3, 12, 0), 80, 4),
     OPEN_AND_CLOSE(DiskRecipe.plain(512, 100 << 10, 10), mix(0, 6, 2, 3, 1, 6), 60, 4),
+    /** What is written is compressed, and its neighbours in the file's clusters are not to suffer. */
+    COMPRESSED(DiskRecipe.plain(512, 150 << 10, 0), mix(0, 20, 1, 1, 3, 1), 60, 6) {
+        @Override
+        ImageOptions options() {
+            return compressing(super.options());
+        }
+    },
+    COMPRESSED_AND_REUSED(DiskRecipe.plain(1024, 48 << 10, 20), mix(0, 10, 4, 6, 4, 0), 110, 6) {
+        @Override
+        ImageOptions options() {
+            return compressing(super.options());
+        }
+    },
+    COMPRESSED_FROM_RAW(
+            DiskRecipe.plain(4096, 200 << 10, 10).withRefcountBits(2).over(new DiskRecipe.Layer(0, 150 << 10, false)),
+            mix(1, 12, 2, 2, 3, 0),
+            50,
+            3) {
+        @Override
+        ImageOptions options() {
+            return compressing(super.options());
+        }
+    },
+    COMPRESSED_SUBCLUSTERS(DiskRecipe.plain(16384, 400 << 10, 12).withExtendedL2(), mix(1, 14, 3, 3, 3, 0), 50, 3) {
+        @Override
+        ImageOptions options() {
+            return compressing(super.options());
+        }
+    },
+    COMPRESSED_AND_LAZY(DiskRecipe.plain(512, 100 << 10, 20), mix(0, 12, 2, 4, 3, 1), 70, 6) {
+        @Override
+        ImageOptions options() {
+            return compressing(super.options()).withLazyRefcounts(true);
+        }
+    },
     /** Cold caches, with no dirty slice ever written out early by their size alone. */
     LARGE_CACHES(DiskRecipe.plain(512, 200 << 10, 10), mix(1, 10, 3, 4, 1, 0), 120, 6) {
         @Override
@@ -130,6 +165,10 @@ enum PowerCutWorkload {
 
     private static GuestOperations.Mix mix(int reads, int writes, int zeros, int discards, int flushes, int reopens) {
         return new GuestOperations.Mix(reads, writes, zeros, discards, flushes, reopens);
+    }
+
+    private static ImageOptions compressing(ImageOptions options) {
+        return options.withWrites(WriteOptions.DEFAULTS.withCompress(true));
     }
 
     DiskRecipe recipe() {

@@ -172,6 +172,39 @@ class PreallocationQemuTest {
                 .hasMessageContaining("backing-file");
     }
 
+    /** Subclusters that are not allocated show it, and a write copies what is left of them. */
+    @ParameterizedTest
+    @EnumSource(
+            value = Preallocation.class,
+            names = {"METADATA", "FALLOC", "FULL"})
+    void theBackingFileShowsThroughSubclusters(Preallocation preallocation) throws IOException {
+        Path base = QemuTools.create(folder.resolve("base"), SIZE / 2 & -512, "");
+        QemuTools.edit(base, "write -P 3 0 400k");
+        Path file = folder.resolve("image");
+        CreateOptions over = new CreateOptions(
+                        ImageFormat.QCOW2, SIZE, 65536, "base", ImageFormat.QCOW2, 16, CompressionType.ZLIB, 3)
+                .withExtendedL2(true)
+                .withPreallocation(preallocation);
+        ImageCreator.create(file, over, TestEnvironments.plain());
+        long size = Files.size(file);
+        Path theirs = QemuTools.createOver(
+                folder.resolve("theirs"),
+                "base",
+                "qcow2",
+                SIZE,
+                "extended_l2=on,preallocation=" + preallocation.wireName());
+        assertThat(QemuTools.map(file)).isEqualTo(QemuTools.map(theirs));
+        QemuTools.edit(file, "read -P 3 0 400k", "read -P 0 400k 500k");
+        try (DiskImage image = TestImages.open(file)) {
+            TestImages.write(image, 1000, new byte[] {1, 2, 3});
+            assertThat(TestImages.read(image, 0, 1000)).containsOnly(3);
+            assertThat(TestImages.read(image, 1003, 300_000)).containsOnly(3);
+        }
+        assertThat(file).hasSize(size);
+        QemuTools.edit(file, "read -P 3 0 1000", "read -P 3 1003 300k");
+        assertClean(file);
+    }
+
     @ParameterizedTest
     @EnumSource(
             value = Preallocation.class,

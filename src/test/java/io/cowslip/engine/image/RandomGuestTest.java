@@ -121,6 +121,7 @@ final class RandomGuestTest {
     private static WriteOptions writes(SplittableRandom random, boolean discardsIgnored) {
         WriteOptions.DetectZeroes[] detections = WriteOptions.DetectZeroes.values();
         return new WriteOptions(
+                random.nextInt(3) == 0,
                 detections[random.nextInt(discardsIgnored ? 2 : 3)],
                 random.nextBoolean() ? null : (Boolean) random.nextBoolean(),
                 random.nextBoolean(),

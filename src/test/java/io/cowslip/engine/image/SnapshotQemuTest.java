@@ -66,7 +66,8 @@ final class SnapshotQemuTest {
 
     private static void work(DiskRecipe.Made made, SplittableRandom random) throws IOException {
         ImageEnvironment environment = TestImages.environment(HostFiles.posix());
-        ImageOptions options = TestImages.smallestCaches(512);
+        ImageOptions options =
+                TestImages.smallestCaches(512).withWrites(WriteOptions.DEFAULTS.withCompress(random.nextBoolean()));
         try (GuestSession guest = GuestSession.open(made.disk(), options, environment, made.model())) {
             new GuestOperations(guest, random, 1 << 20).run(random.nextInt(60), MIX);
         }

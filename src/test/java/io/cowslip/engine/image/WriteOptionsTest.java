@@ -94,7 +94,8 @@ class WriteOptionsTest {
     @Test
     void unmappingNeedsDiscards() {
         Path file = QemuTools.create(folder.resolve("image"), CLUSTER, "");
-        ImageOptions refused = discarding(DiscardMode.IGNORE, new WriteOptions(DetectZeroes.UNMAP, null, true, false));
+        ImageOptions refused =
+                discarding(DiscardMode.IGNORE, new WriteOptions(false, DetectZeroes.UNMAP, null, true, false));
         assertThatThrownBy(() -> DiskImage.open(file, refused, TestEnvironments.plain()))
                 .isInstanceOf(ImageException.class)
                 .hasMessageContaining("detect-zeroes");
@@ -141,7 +142,7 @@ class WriteOptionsTest {
         Path file = QemuTools.convert(plain, "qcow2", folder.resolve("image"), "qcow2", "-c");
         QemuTools.edit(file, "write -P 2 64k 64k");
         CountingHostFiles files = new CountingHostFiles();
-        ImageOptions options = discarding(discard, new WriteOptions(DetectZeroes.OFF, request, true, other));
+        ImageOptions options = discarding(discard, new WriteOptions(false, DetectZeroes.OFF, request, true, other));
         try (DiskImage image = DiskImage.open(file, options, TestImages.environment(files))) {
             image.discard(CLUSTER, CLUSTER);
         }
@@ -159,16 +160,18 @@ class WriteOptionsTest {
         Path file = QemuTools.create(folder.resolve("image"), 4 * CLUSTER, "");
         QemuTools.edit(file, "write -P 2 0 256k");
         CountingHostFiles files = new CountingHostFiles();
-        ImageOptions silent = discarding(DiscardMode.UNMAP, new WriteOptions(DetectZeroes.OFF, false, true, false));
+        ImageOptions silent =
+                discarding(DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.OFF, false, true, false));
         try (DiskImage image = DiskImage.open(file, silent, TestImages.environment(files))) {
-            image.reconfigure(discarding(DiscardMode.UNMAP, new WriteOptions(DetectZeroes.UNMAP, true, true, false)));
+            image.reconfigure(
+                    discarding(DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.UNMAP, true, true, false)));
             TestImages.write(image, 0, new byte[CLUSTER]);
         }
         assertThat(files.punches()).isEqualTo(1);
     }
 
     private static ImageOptions detecting(DetectZeroes detection) {
-        return ImageOptions.defaults().withWrites(new WriteOptions(detection, null, true, false));
+        return ImageOptions.defaults().withWrites(new WriteOptions(false, detection, null, true, false));
     }
 
     private static ImageOptions discarding(DiscardMode discard, WriteOptions writes) {

@@ -1,0 +1,132 @@
+package io.cowslip.engine.host;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Files that nobody relies on before they are whole: their syncs return at once, so that the host writes them back when
+ * it likes, and {@link #sync} does all of it in the end. A power cut before that may leave anything.
+ */
+public final class DeferredSyncFiles implements HostFiles {
+    private final HostFiles files;
+    private final Set<Path> unsyncedFiles = ConcurrentHashMap.newKeySet();
+    private final Set<Path> unsyncedFolders = ConcurrentHashMap.newKeySet();
+
+    public DeferredSyncFiles(HostFiles files) {
+        this.files = files;
+    }
+
+    @Override
+    public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
+        HostFile file = files.open(path, mode, pageCache);
+        return mode == Mode.READ ? file : new DeferredSyncFile(file);
+    }
+
+    @Override
+    public void syncFolder(Path folder) {
+        unsyncedFolders.add(folder);
+    }
+
+    /**
+     * Returns after all that was written to these files, which are closed by now, is on stable storage; a failure that
+     * the host had meanwhile is told here.
+     */
+    public void sync() throws IOException {
+        for (Path path : unsyncedFiles) {
+            try (HostFile file = files.open(path, Mode.READ_WRITE)) {
+                file.sync();
+            }
+            unsyncedFiles.remove(path);
+        }
+        for (Path folder : unsyncedFolders) {
+            files.syncFolder(folder);
+            unsyncedFolders.remove(folder);
+        }
+    }
+
+    private final class DeferredSyncFile implements HostFile {
+        private final HostFile file;
+
+        DeferredSyncFile(HostFile file) {
+            this.file = file;
+        }
+
+        @Override
+        public void sync() {
+            unsyncedFiles.add(file.path());
+        }
+
+        @Override
+        public Path path() {
+            return file.path();
+        }
+
+        @Override
+        public FileIdentity identity() {
+            return file.identity();
+        }
+
+        @Override
+        public long read(long hostOffset, MemorySegment into) throws IOException {
+            return file.read(hostOffset, into);
+        }
+
+        @Override
+        public void write(long hostOffset, MemorySegment from) throws IOException {
+            file.write(hostOffset, from);
+        }
+
+        @Override
+        public void zero(long hostOffset, long lengthBytes) throws IOException {
+            file.zero(hostOffset, lengthBytes);
+        }
+
+        @Override
+        public void punch(long hostOffset, long lengthBytes) throws IOException {
+            file.punch(hostOffset, lengthBytes);
+        }
+
+        @Override
+        public long sizeBytes() throws IOException {
+            return file.sizeBytes();
+        }
+
+        @Override
+        public void truncate(long sizeBytes) throws IOException {
+            file.truncate(sizeBytes);
+        }
+
+        @Override
+        public long nextData(long hostOffset) throws IOException {
+            return file.nextData(hostOffset);
+        }
+
+        @Override
+        public long nextHole(long hostOffset) throws IOException {
+            return file.nextHole(hostOffset);
+        }
+
+        @Override
+        public long allocatedBytes() throws IOException {
+            return file.allocatedBytes();
+        }
+
+        @Override
+        public void lock(ImageLock lock) throws IOException {
+            file.lock(lock);
+        }
+
+        @Override
+        public void unlock() throws IOException {
+            file.unlock();
+        }
+
+        @Override
+        public void close() throws IOException {
+            file.close();
+        }
+    }
+}

@@ -1,0 +1,152 @@
+package io.cowslip.engine.image;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.alloc.InFlightRequests;
+import io.cowslip.engine.cache.CacheOptions;
+import java.io.IOException;
+
+/**
+ * One change of the size of an open image's disk: which requests wait for what. While a disk grows, reads go on, and so do
+ * changes until the moment that the greater size becomes true: nobody reaches what is behind the old end before. When it
+ * shrinks, those that are under way end first, and others wait until the smaller size is true; what the disk has lost is
+ * let go of beside them.
+ *
+ * <p>The image's owner lets one happen at a time, and no reconfiguration beside it.
+ */
+final class ImageResize {
+    private static final long SECTOR_BYTES = 512;
+
+    private final ImageLayer layer;
+    private final CacheOptions caches;
+    private final DiskSize published;
+    private final ChangeGate changes;
+    private final ChangeGate reads;
+    private final InFlightRequests requests;
+
+    /**
+     * @param caches what cache sizes are asked for: they are fitted to the new size by the rules of opening
+     * @param published the size that requests are held against
+     */
+    ImageResize(
+            ImageLayer layer,
+            CacheOptions caches,
+            DiskSize published,
+            ChangeGate changes,
+            ChangeGate reads,
+            InFlightRequests requests) {
+        this.layer = layer;
+        this.caches = caches;
+        this.published = published;
+        this.changes = changes;
+        this.reads = reads;
+        this.requests = requests;
+    }
+
+    /** Refuses what is no size of a disk, or less than it has where that is not asked for. */
+    static void check(long newBytes, long oldBytes, boolean shrink, Preallocation preallocation) throws ImageException {
+        if (newBytes <= 0 || newBytes % SECTOR_BYTES != 0) {
+            throw ImageException.invalidOption(
+                    "virtual-size",
+                    "virtual-size is " + newBytes + "; it must be a multiple of " + SECTOR_BYTES + " and more than 0");
+        }
+        if (newBytes < oldBytes && !shrink) {
+            throw ImageException.invalidOption(
+                    "shrink",
+                    "virtual-size is " + newBytes + " and the disk has " + oldBytes
+                            + " bytes; what lies behind the new end is lost, so shrink must be true");
+        }
+        if (newBytes <= oldBytes && preallocation != Preallocation.OFF) {
+            throw ImageException.invalidOption(
+                    "preallocation",
+                    "preallocation is \"" + preallocation.wireName()
+                            + "\"; it must be \"off\" unless the disk grows, and it has " + oldBytes
+                            + " bytes already");
+        }
+    }
+
+    void to(long newBytes, Preallocation preallocation) throws IOException {
+        long oldBytes = published.bytes();
+        if (newBytes == oldBytes) {
+            return;
+        }
+        layer.requireResizable(newBytes, preallocation);
+        if (newBytes > oldBytes) {
+            grow(oldBytes, newBytes, preallocation);
+        } else {
+            shrink(newBytes);
+        }
+    }
+
+    private void grow(long oldBytes, long newBytes, Preallocation preallocation) throws IOException {
+        CacheChange change = layer.prepareResize(caches, newBytes);
+        try {
+            layer.beginGrowth(oldBytes, newBytes, preallocation, change);
+            publishGrowth(newBytes);
+        } catch (IOException | RuntimeException | Error failure) {
+            takeBack(oldBytes, newBytes, failure);
+            throw failure;
+        } finally {
+            finish(change);
+        }
+    }
+
+    private void publishGrowth(long newBytes) throws IOException {
+        changes.hold();
+        try {
+            changes.awaitThoseBegun();
+            layer.endGrowth(published.bytes(), newBytes);
+            published.set(newBytes);
+        } finally {
+            changes.release();
+        }
+    }
+
+    /** What cannot be taken back either is behind the disk's end, and known to be in use. */
+    private void takeBack(long oldBytes, long newBytes, Throwable failure) {
+        try {
+            CacheChange back = layer.prepareResize(caches, oldBytes);
+            try {
+                layer.abandonGrowth(oldBytes, newBytes, back);
+            } finally {
+                finish(back);
+            }
+        } catch (IOException | RuntimeException second) {
+            failure.addSuppressed(second);
+        }
+    }
+
+    private void shrink(long newBytes) throws IOException {
+        CacheChange change = layer.prepareResize(caches, newBytes);
+        try {
+            ImageLayer.Clipping clipping = clip(newBytes, change);
+            clipping.release();
+            changes.awaitThoseBegun();
+            requests.awaitThoseBegun();
+            clipping.trim();
+        } finally {
+            finish(change);
+        }
+    }
+
+    private ImageLayer.Clipping clip(long newBytes, CacheChange change) throws IOException {
+        changes.hold();
+        try {
+            changes.awaitThoseBegun();
+            reads.hold();
+            requests.awaitThoseBegun();
+            ImageLayer.Clipping clipping = layer.shrink(newBytes, change);
+            published.set(newBytes);
+            return clipping;
+        } finally {
+            reads.release();
+            changes.release();
+        }
+    }
+
+    /** Changes copy from the layers below outside of the requests that they consist of, so both are waited for. */
+    private void finish(CacheChange change) {
+        changes.awaitThoseBegun();
+        requests.awaitThoseBegun();
+        change.finish();
+    }
+}
