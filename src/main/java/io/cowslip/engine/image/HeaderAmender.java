@@ -78,7 +78,8 @@ public final class HeaderAmender {
         }
         CheckRun found = check(target.file(), header);
         requireCountsFit(found, amended.geometry());
-        if (lowered && new ZeroClusters(target, header).expand(found)) {
+        boolean hidesBacking = header.backingName() != null || amended.backingName() != null;
+        if (lowered && new ZeroClusters(target, header, hidesBacking).expand(found)) {
             return newRefcounts(target, HeaderReader.read(target.file()), amended);
         }
         return newRefcounts(target, header, amended);

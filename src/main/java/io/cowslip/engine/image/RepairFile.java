@@ -41,7 +41,7 @@ final class RepairFile {
         file.zero(hostOffset, lengthBytes);
     }
 
-    /** Something that makes the file longer, and leads to what it has there as its last step. */
+    /** Something that makes the file longer. Nothing leads to what it writes there before it is done. */
     @FunctionalInterface
     interface Growth<T> {
         T grow() throws IOException;

@@ -36,6 +36,7 @@ final class ZeroClusters {
     private final RepairFile target;
     private final ImageHeader header;
     private final ImageGeometry geometry;
+    private final boolean hidesBacking;
     private final List<L1Place> l1Tables = new ArrayList<>();
 
     /** The first of the new clusters of each L2 table that gets some, by the table's host offset. */
@@ -44,9 +45,11 @@ final class ZeroClusters {
     private final AtomicLong changes = new AtomicLong();
     private final AtomicLong placesNeeded = new AtomicLong();
 
-    ZeroClusters(RepairFile target, ImageHeader header) throws IOException {
+    /** @param hidesBacking whether there is something below the image now, or will be */
+    ZeroClusters(RepairFile target, ImageHeader header, boolean hidesBacking) throws IOException {
         this.target = target;
         this.header = header;
+        this.hidesBacking = hidesBacking;
         this.geometry = header.geometry();
         l1Tables.add(new L1Place(null, header.l1TableOffset(), header.l1Entries()));
         for (SnapshotRecord snapshot :
@@ -67,7 +70,13 @@ final class ZeroClusters {
         if (changes.get() == 0) {
             return false;
         }
-        CheckRun current = placesNeeded.get() == 0 ? found : target.growing(this::makePlaces);
+        CheckRun current = found;
+        if (placesNeeded.get() > 0) {
+            Places made = target.growing(this::makePlaces);
+            target.putRefcountTable(
+                    made.refcounts.tableOffset(), made.refcounts.tableClusters(), geometry.refcountOrder());
+            current = made.found;
+        }
         target.sync();
         walk(current, this::rewrite);
         target.sync();
@@ -75,16 +84,17 @@ final class ZeroClusters {
         return true;
     }
 
+    /** New clusters, which a check that knows of them found, and the refcounts that count them. */
+    private record Places(CheckRun found, NewRefcounts.Place refcounts) {}
+
     /** The file gets longer first, so that what counts its clusters has room for the new ones. */
-    private CheckRun makePlaces() throws IOException {
+    private Places makePlaces() throws IOException {
         long firstNew = geometry.roundUpToCluster(target.file().sizeBytes()) >>> geometry.clusterBits();
         target.file().truncate((firstNew + placesNeeded.get()) << geometry.clusterBits());
         CheckRun longer = CheckRun.over(target.file(), header, CheckObserver.NONE);
         AtomicLong next = new AtomicLong(firstNew);
         walk(longer, (use, table, references) -> assignPlaces(use, table, references, next));
-        NewRefcounts.Place refcounts = new NewRefcounts(target, geometry, longer).write();
-        target.putRefcountTable(refcounts.tableOffset(), refcounts.tableClusters(), geometry.refcountOrder());
-        return longer;
+        return new Places(longer, new NewRefcounts(target, geometry, longer).write());
     }
 
     /** What is done with an L2 table. Several at once, in several threads. */
@@ -132,7 +142,7 @@ final class ZeroClusters {
     }
 
     private void requirePlainZeros() throws ImageException {
-        if (isEncrypted() && header.backingName() != null) {
+        if (isEncrypted() && hidesBacking) {
             throw ImageException.of(
                     ImageException.Kind.UNSUPPORTED_FEATURE,
                     target.file().path(),
@@ -157,7 +167,7 @@ final class ZeroClusters {
         if (hasPlaceToItself && !isEncrypted()) {
             return entry & ~L2Entry.ZERO;
         }
-        return header.backingName() == null ? 0 : NEEDS_PLACE;
+        return hidesBacking ? NEEDS_PLACE : 0;
     }
 
     private void assignPlaces(

@@ -77,6 +77,18 @@ class HeaderAmenderTest {
         assertThat(QemuTools.check(image).clean()).isTrue();
     }
 
+    /** Zeros stay zeros over a backing file that comes with the other version. */
+    @Test
+    void theVersionIsLoweredOverAnotherFile() throws IOException {
+        Path alone = QemuTools.create(folder.resolve("alone"), 1 << 20, "cluster_size=4k");
+        QemuTools.edit(alone, "write -z 0 64k", "write -P 7 64k 64k");
+
+        amend(alone, 2, null, "other", ImageFormat.QCOW2);
+
+        QemuTools.edit(alone, "read -P 0 0 64k", "read -P 7 64k 64k", "read -P 4 128k 512k");
+        assertThat(QemuTools.check(alone).clean()).isTrue();
+    }
+
     /** What qemu-img rebase -u does. */
     @Test
     void theBackingFileIsExchangedAndTakenAway() throws IOException {
