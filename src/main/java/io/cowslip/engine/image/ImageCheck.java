@@ -62,7 +62,8 @@ public final class ImageCheck {
     /**
      * Repairs {@code file}, which is locked for writing meanwhile, and checks it again. Snapshots and bitmaps are kept,
      * except those whose own tables are lost. May be interrupted at any point: the image is then as it was, or
-     * marked as corrupt (in version 3), or has at worst leaks and COPIED flags too few.
+     * marked as corrupt or dirty, or has at worst leaks. Version 2 has no such marks: there, COPIED flags may be too few
+     * as well.
      *
      * @throws ImageException as {@link #check}, and BUSY when somebody reads the file; NO_SPACE when there is none for new
      *     refcounts

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * order, so that an interruption leaves nothing worse than it was:
  *
  * <pre>
- *   mark corrupt → sync → pointers that lead nowhere vanish → sync → COPIED flags too many vanish → sync
+ *   mark corrupt, or dirty where only leaks are to go → sync
+ *                → pointers that lead nowhere vanish → sync → COPIED flags too many vanish → sync
  *                → counts become right, or new ones take the place of the old → sync → COPIED flags are set → sync
  *                → marks vanish → sync
  * </pre>
@@ -106,6 +107,7 @@ final class ImageRepair {
     }
 
     private void repairCounts() throws IOException {
+        target.markDirty(HeaderReader.read(target.file()));
         CheckRun found = check();
         ImageHeader header = HeaderReader.read(target.file());
         CountRepair counts = new CountRepair(target, header, found);

@@ -140,6 +140,18 @@ final class RepairFile {
         }
     }
 
+    /**
+     * Marks the image as dirty while counts and COPIED flags disagree for a while, so that whoever opens it for writing
+     * after an interruption repairs it anew. Images of version 2 have no such mark.
+     */
+    void markDirty(ImageHeader header) throws IOException {
+        Features features = header.features();
+        if (header.version() >= 3 && !features.dirty() && !features.corrupt()) {
+            writeLong(HeaderLayout.INCOMPATIBLE_FEATURES, features.incompatible() | Features.DIRTY);
+            sync();
+        }
+    }
+
     /** Takes the marks of a dirty and of a corrupt image away, once everything else is durable. */
     void markSound() throws IOException {
         ImageHeader header = HeaderReader.read(file);
