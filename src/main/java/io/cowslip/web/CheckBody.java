@@ -32,7 +32,8 @@ record CheckBody(
         long findingsOmitted,
 
         @Schema(description = "Why a repair has left something that it was asked to repair, and what would help")
-        @Nullable String unrepaired) {
+        @Nullable
+        String unrepaired) {
 
     /** One fault. */
     @Schema(name = "CheckFinding", description = "One fault: where it lies, and what it touches")

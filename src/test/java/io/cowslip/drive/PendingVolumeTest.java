@@ -41,7 +41,8 @@ class PendingVolumeTest {
             Files.writeString(pending.file(), "whole");
             assertThat(new VolumeListing(root).all()).isEmpty();
             assertThat(pending.file()).hasParentRaw(root.folder().resolve("vm"));
-            assertThat(pending.publish(change, environment)).isEqualTo(root.folder().resolve("vm/disk.raw"));
+            assertThat(pending.publish(change, environment))
+                    .isEqualTo(root.folder().resolve("vm/disk.raw"));
         }
         assertThat(new VolumeListing(root).all()).containsExactly("vm/disk.raw");
         assertThat(root.folder().resolve("vm/disk.raw")).hasContent("whole");

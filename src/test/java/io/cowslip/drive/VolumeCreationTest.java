@@ -123,8 +123,8 @@ class VolumeCreationTest {
     @Test
     void itsDataFileIsNobodyElses() throws Exception {
         Hold hold = files.holdNext(Kind.WRITE);
-        CompletableFuture<Void> creation = Background.run(() -> volumes.create(
-                "new/disk", CreateOptions.qcow2(Bench.DISK_BYTES).withDataFile("disk.data", false)));
+        CompletableFuture<Void> creation = Background.run(() ->
+                volumes.create("new/disk", CreateOptions.qcow2(Bench.DISK_BYTES).withDataFile("disk.data", false)));
         hold.awaitReached();
         ImageOptions raw = bench.registry.defaults().withFormat(ImageFormat.RAW);
 

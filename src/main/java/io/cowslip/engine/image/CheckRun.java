@@ -336,10 +336,7 @@ final class CheckRun {
             int count = recorded.get(tableOffset >>> geometry.clusterBits());
             if (count != RecordedCounts.UNKNOWN && (count == 1) != L1Entry.isCopied(entry)) {
                 tally.flagAgainstCount(
-                        place(table, index),
-                        tableOffset,
-                        1,
-                        detail(entry, "the refcount of the L2 table is " + count));
+                        place(table, index), tableOffset, 1, detail(entry, "the refcount of the L2 table is " + count));
             }
         }
 

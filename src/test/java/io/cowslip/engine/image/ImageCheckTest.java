@@ -163,11 +163,11 @@ final class ImageCheckTest {
     /** Version 2 cannot have them wider: the answer says so. */
     @Test
     void refcountsOfVersion2ThatAreTooNarrowAreNamed() throws IOException {
-        Path file = QemuTools.create(folder.resolve("image.qcow2"), 34L * KIB * KIB, "compat=0.10,cluster_size=512,preallocation=metadata");
+        Path file = QemuTools.create(
+                folder.resolve("image.qcow2"), 34L * KIB * KIB, "compat=0.10,cluster_size=512,preallocation=metadata");
         byte[] bytes = Files.readAllBytes(file);
         ByteBuffer image = ByteBuffer.wrap(bytes);
-        List<MetadataSites.Site> entries =
-                MetadataSites.of(bytes).getOrDefault(MetadataSites.Kind.L2_ENTRY, List.of());
+        List<MetadataSites.Site> entries = MetadataSites.of(bytes).getOrDefault(MetadataSites.Kind.L2_ENTRY, List.of());
         long shared = image.getLong(entries.getFirst().offset());
         entries.forEach(site -> image.putLong(site.offset(), shared));
         Files.write(file, bytes);
