@@ -63,7 +63,7 @@ class VolumeCreationTest {
         void fails(ImageException.Kind kind) {
             assertThatExceptionOfType(CompletionException.class)
                     .isThrownBy(creation::join)
-                    .satisfies(failure -> assertThat(failure.getCause().getCause())
+                    .satisfies(failure -> assertThat(failure).cause().cause()
                             .isInstanceOfSatisfying(
                                     ImageException.class,
                                     cause -> assertThat(cause.kind()).isEqualTo(kind)));
