@@ -295,7 +295,8 @@ public final class DiskImage implements AutoCloseable {
         ImageResize.check(sizeBytes, diskSize.bytes(), shrink, preallocation);
         changeCount.incrementAndGet();
         try {
-            new ImageResize(top, options.caches(), diskSize, changes, reads, requests).to(sizeBytes, preallocation);
+            new ImageResize(top.resizing(), options.caches(), diskSize, changes, reads, requests)
+                    .to(sizeBytes, preallocation);
         } finally {
             changeCount.incrementAndGet();
         }
