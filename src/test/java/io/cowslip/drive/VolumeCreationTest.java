@@ -63,7 +63,9 @@ class VolumeCreationTest {
         void fails(ImageException.Kind kind) {
             assertThatExceptionOfType(CompletionException.class)
                     .isThrownBy(creation::join)
-                    .satisfies(failure -> assertThat(failure).cause().cause()
+                    .satisfies(failure -> assertThat(failure)
+                            .cause()
+                            .cause()
                             .isInstanceOfSatisfying(
                                     ImageException.class,
                                     cause -> assertThat(cause.kind()).isEqualTo(kind)));
