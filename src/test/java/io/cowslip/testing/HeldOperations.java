@@ -32,12 +32,19 @@ public final class HeldOperations implements HostFiles {
     /** One operation that waits, or will. */
     public static final class Hold {
         private final Kind kind;
+        private final AtomicInteger skipped;
         private final CountDownLatch reached = new CountDownLatch(1);
         private final CountDownLatch released = new CountDownLatch(1);
         private volatile boolean refused;
 
-        private Hold(Kind kind) {
+        private Hold(Kind kind, int skipped) {
             this.kind = kind;
+            this.skipped = new AtomicInteger(skipped);
+        }
+
+        /** Whether somebody waits here, or has waited. */
+        public boolean isReached() {
+            return reached.getCount() == 0;
         }
 
         /** Returns once somebody waits here. */
@@ -71,7 +78,12 @@ public final class HeldOperations implements HostFiles {
 
     /** The next operation of this kind waits; those after it do not. */
     public Hold holdNext(Kind kind) {
-        Hold hold = new Hold(kind);
+        return holdAfter(0, kind);
+    }
+
+    /** The same after {@code skipped} operations of this kind. */
+    public Hold holdAfter(int skipped, Kind kind) {
+        Hold hold = new Hold(kind, skipped);
         next.set(hold);
         return hold;
     }
@@ -97,7 +109,10 @@ public final class HeldOperations implements HostFiles {
         }
         Hold hold = next.get();
         boolean elsewhere = only != null && !only.equals(path);
-        if (hold == null || elsewhere || hold.kind.operation != operation || !next.compareAndSet(hold, null)) {
+        if (hold == null || elsewhere || hold.kind.operation != operation || hold.skipped.getAndDecrement() > 0) {
+            return;
+        }
+        if (!next.compareAndSet(hold, null)) {
             return;
         }
         hold.reached.countDown();

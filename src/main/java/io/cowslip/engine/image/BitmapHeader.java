@@ -17,7 +17,7 @@ import java.nio.charset.StandardCharsets;
 /**
  * Changes what the header says of bitmaps: the extension and its autoclear bit (qcow2 specification, "Bitmaps
  * extension"). The header is read anew each time, and nothing but these is written, so whatever else changes fields of
- * it is not disturbed. Each write lies in one sector, or is of bytes that mean nothing until another one is durable, so
+ * it is not disturbed; where the whole header must be, the write barrier keeps marks that were set meanwhile. Each write lies in one sector, or is of bytes that mean nothing until another one is durable, so
  * that a header torn by a power cut says what it said before or what it is to say, or at worst for a moment that there
  * are no bitmaps. Under the metadata lock.
  */
@@ -108,7 +108,7 @@ final class BitmapHeader {
         int offset = wanted.extensionOffset(HeaderExtension.BITMAPS);
         int end = offset + PREFIX_BYTES + BitmapDirectory.EXTENSION_BYTES + END_MARKER_BYTES;
         if (header.backingName() != null && !makeRoom(header, end)) {
-            write(0, MemorySegment.ofArray(whole));
+            writeWhole(whole);
             return;
         }
         MemorySegment all = MemorySegment.ofArray(whole);
@@ -142,7 +142,7 @@ final class BitmapHeader {
         if (offset >= 0 && header.extensions().getLast().type() == HeaderExtension.BITMAPS) {
             write(offset, MemorySegment.ofArray(new byte[END_MARKER_BYTES]));
         } else if (offset >= 0) {
-            write(0, MemorySegment.ofArray(header.withBitmaps(null).toBytes()));
+            writeWhole(header.withBitmaps(null).toBytes());
         }
     }
 
@@ -158,6 +158,13 @@ final class BitmapHeader {
             MemorySegment field = loan.segment(Long.BYTES);
             file.readWhole("header", offset, field);
             return field.get(BigEndian.LONG, 0);
+        }
+    }
+
+    private void writeWhole(byte[] header) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(header.length)) {
+            barrier.writeHeader(loan.segment(header.length).copyFrom(MemorySegment.ofArray(header)));
+            barrier.commit(refcounts);
         }
     }
 

@@ -83,6 +83,11 @@ public final class DiskImage implements AutoCloseable {
         return options.readOnly();
     }
 
+    /** Whether the image's own metadata is known to contradict itself. Then it takes no more writes. */
+    public boolean isCorrupt() {
+        return top.isCorrupt();
+    }
+
     /** Fills {@code into} from {@code guestOffset}. */
     public void read(long guestOffset, MemorySegment into) throws IOException {
         int request = reads.enter();
@@ -290,7 +295,8 @@ public final class DiskImage implements AutoCloseable {
         ImageResize.check(sizeBytes, diskSize.bytes(), shrink, preallocation);
         changeCount.incrementAndGet();
         try {
-            new ImageResize(top, options.caches(), diskSize, changes, reads, requests).to(sizeBytes, preallocation);
+            new ImageResize(top.resizing(), options.caches(), diskSize, changes, reads, requests)
+                    .to(sizeBytes, preallocation);
         } finally {
             changeCount.incrementAndGet();
         }

@@ -80,17 +80,19 @@ public final class HeaderAmender {
         requireCountsFit(found, amended.geometry());
         boolean hidesBacking = header.backingName() != null || amended.backingName() != null;
         if (lowered && new ZeroClusters(target, header, hidesBacking).expand(found)) {
-            return newRefcounts(target, HeaderReader.read(target.file()), amended);
+            ImageHeader expanded = HeaderReader.read(target.file());
+            return withRefcounts(target, expanded, check(target.file(), expanded), amended);
         }
-        return newRefcounts(target, header, amended);
+        return withRefcounts(target, header, found, amended);
     }
 
-    private ImageHeader newRefcounts(RepairFile target, ImageHeader header, ImageHeader amended) throws IOException {
+    /** Leads to the refcounts there are, or to new ones where they are to have another width. */
+    private static ImageHeader withRefcounts(RepairFile target, ImageHeader header, CheckRun found, ImageHeader amended)
+            throws IOException {
         if (amended.refcountOrder() == header.refcountOrder()) {
             return amended.withRefcounts(
                     header.refcountOrder(), header.refcountTableOffset(), header.refcountTableClusters());
         }
-        CheckRun found = check(target.file(), header);
         NewRefcounts.Place place = target.growing(() -> new NewRefcounts(target, amended.geometry(), found).write());
         return amended.withRefcounts(amended.refcountOrder(), place.tableOffset(), place.tableClusters());
     }

@@ -17,9 +17,15 @@ public final class ImageCheck {
 
     /** What is to be repaired. */
     public enum Repair {
-        /** Leaks, in an image with no other fault: where there are others, nothing is changed. */
+        /**
+         * Leaks, and COPIED flags that contradict counts which are too high. Where there are other faults, what seems
+         * leaked may be what a lost pointer led to: then nothing is changed.
+         */
         LEAKS,
-        /** Everything. Refcounts are made anew from the tables, and what points nowhere is dropped. */
+        /**
+         * Everything. Refcounts are made anew from the tables, in version 3 as wide as that takes, and what points nowhere
+         * is dropped.
+         */
         ALL
     }
 
@@ -56,7 +62,8 @@ public final class ImageCheck {
     /**
      * Repairs {@code file}, which is locked for writing meanwhile, and checks it again. Snapshots and bitmaps are kept,
      * except those whose own tables are lost. May be interrupted at any point: the image is then as it was, or
-     * marked as corrupt (in version 3), or has at worst leaks and COPIED flags too few.
+     * marked as corrupt or dirty, or has at worst leaks. Version 2 has no such marks: there, COPIED flags may be too few
+     * as well.
      *
      * @throws ImageException as {@link #check}, and BUSY when somebody reads the file; NO_SPACE when there is none for new
      *     refcounts

@@ -116,36 +116,16 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     /** Whether the layer was opened for writing. */
     boolean isWritable();
 
+    /** Whether its metadata is known to contradict itself. Any thread. */
+    default boolean isCorrupt() {
+        return false;
+    }
+
     /** Gets other cache sizes ready, refusing what the options do not allow. */
     CacheChange prepareCaches(CacheOptions options) throws IOException;
 
-    /** The same for a disk of another size, with what the caches have of the disk as far as it stays. */
-    CacheChange prepareResize(CacheOptions options, long newBytes) throws IOException;
-
-    /** Refuses another size for the disk where the image cannot have it. */
-    void requireResizable(long newBytes, Preallocation preallocation) throws IOException;
-
-    /** Gets everything behind the disk's end ready up to a greater one, with {@code change} in force. */
-    void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange change) throws IOException;
-
-    /** Makes the greater size true, durably. The disk does not change meanwhile. */
-    void endGrowth(long oldBytes, long newBytes) throws IOException;
-
-    /** Takes a {@link #beginGrowth} back that has failed, or that {@link #endGrowth} did not follow. */
-    void abandonGrowth(long oldBytes, long newBytes, CacheChange change) throws IOException;
-
-    /** Makes a smaller size true, durably. No request is in flight. */
-    Clipping shrink(long newBytes, CacheChange change) throws IOException;
-
-    /** What a disk has lost that has become smaller. Both happen beside requests. */
-    @FunctionalInterface
-    interface Clipping {
-        /** Lets go of it. */
-        void release() throws IOException;
-
-        /** Gives space at the file's end back, once the requests are over that began before the release ended. */
-        default void trim() throws IOException {}
-    }
+    /** How the disk gets another size; only of a writable layer. */
+    DiskResizing resizing();
 
     /** Refuses {@code lazy-refcounts} and {@code compress} where the image cannot have them. */
     void requirePossible(ImageOptions options) throws ImageException;

@@ -16,7 +16,7 @@ import java.io.IOException;
 final class ImageResize {
     private static final long SECTOR_BYTES = 512;
 
-    private final ImageLayer layer;
+    private final DiskResizing disk;
     private final CacheOptions caches;
     private final DiskSize published;
     private final ChangeGate changes;
@@ -28,13 +28,13 @@ final class ImageResize {
      * @param published the size that requests are held against
      */
     ImageResize(
-            ImageLayer layer,
+            DiskResizing disk,
             CacheOptions caches,
             DiskSize published,
             ChangeGate changes,
             ChangeGate reads,
             InFlightRequests requests) {
-        this.layer = layer;
+        this.disk = disk;
         this.caches = caches;
         this.published = published;
         this.changes = changes;
@@ -69,7 +69,7 @@ final class ImageResize {
         if (newBytes == oldBytes) {
             return;
         }
-        layer.requireResizable(newBytes, preallocation);
+        disk.requirePossible(newBytes, preallocation);
         if (newBytes > oldBytes) {
             grow(oldBytes, newBytes, preallocation);
         } else {
@@ -78,9 +78,9 @@ final class ImageResize {
     }
 
     private void grow(long oldBytes, long newBytes, Preallocation preallocation) throws IOException {
-        CacheChange change = layer.prepareResize(caches, newBytes);
+        CacheChange change = disk.prepareCaches(caches, newBytes);
         try {
-            layer.beginGrowth(oldBytes, newBytes, preallocation, change);
+            disk.beginGrowth(oldBytes, newBytes, preallocation, change);
             publishGrowth(newBytes);
         } catch (IOException | RuntimeException | Error failure) {
             takeBack(oldBytes, newBytes, failure);
@@ -94,7 +94,7 @@ final class ImageResize {
         changes.hold();
         try {
             changes.awaitThoseBegun();
-            layer.endGrowth(published.bytes(), newBytes);
+            disk.endGrowth(published.bytes(), newBytes);
             published.set(newBytes);
         } finally {
             changes.release();
@@ -104,9 +104,9 @@ final class ImageResize {
     /** What cannot be taken back either is behind the disk's end, and known to be in use. */
     private void takeBack(long oldBytes, long newBytes, Throwable failure) {
         try {
-            CacheChange back = layer.prepareResize(caches, oldBytes);
+            CacheChange back = disk.prepareCaches(caches, oldBytes);
             try {
-                layer.abandonGrowth(oldBytes, newBytes, back);
+                disk.abandonGrowth(oldBytes, newBytes, back);
             } finally {
                 finish(back);
             }
@@ -116,9 +116,9 @@ final class ImageResize {
     }
 
     private void shrink(long newBytes) throws IOException {
-        CacheChange change = layer.prepareResize(caches, newBytes);
+        CacheChange change = disk.prepareCaches(caches, newBytes);
         try {
-            ImageLayer.Clipping clipping = clip(newBytes, change);
+            DiskResizing.Clipping clipping = clip(newBytes, change);
             clipping.release();
             changes.awaitThoseBegun();
             requests.awaitThoseBegun();
@@ -128,13 +128,13 @@ final class ImageResize {
         }
     }
 
-    private ImageLayer.Clipping clip(long newBytes, CacheChange change) throws IOException {
+    private DiskResizing.Clipping clip(long newBytes, CacheChange change) throws IOException {
         changes.hold();
         try {
             changes.awaitThoseBegun();
             reads.hold();
             requests.awaitThoseBegun();
-            ImageLayer.Clipping clipping = layer.shrink(newBytes, change);
+            DiskResizing.Clipping clipping = disk.shrink(newBytes, change);
             published.set(newBytes);
             return clipping;
         } finally {

@@ -54,6 +54,14 @@ final class IncompatibleBits {
         }
     }
 
+    /** Writes a header, in which the bits become what they are: none that is set meanwhile is lost. */
+    synchronized void writeHeader(MemorySegment whole) throws IOException {
+        if (inFile) {
+            whole.set(BigEndian.LONG, HeaderLayout.INCOMPATIBLE_FEATURES, bits);
+        }
+        file.write(0, whole);
+    }
+
     private void write(long wanted) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(Long.BYTES)) {
             MemorySegment field = loan.segment(Long.BYTES);

@@ -7,11 +7,7 @@ import io.cowslip.engine.cache.CacheBudget;
 import io.cowslip.engine.cache.CacheCounters;
 import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.cache.CacheOptions;
-import io.cowslip.engine.cache.CacheStats;
-import io.cowslip.engine.cache.L2SliceCache;
-import io.cowslip.engine.cache.RefcountBlockCache;
 import io.cowslip.engine.cache.ResidentTable;
-import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.codec.ClusterCodec;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
@@ -25,8 +21,6 @@ import org.jspecify.annotations.Nullable;
 
 /** An open qcow2 file: map, then act. Reading is here; what changes metadata is in {@link Qcow2Writing}. */
 final class Qcow2Layer implements ImageLayer {
-    private static final long NOTHING_KEPT = 0;
-
     private final HostFile file;
     private final DataStore data;
     private final ImageGeometry geometry;
@@ -34,13 +28,10 @@ final class Qcow2Layer implements ImageLayer {
     private final @Nullable ImageLayer backing;
     private final ClusterCodec codec;
     private final ClusterMap map;
-    private final CacheFactory caches;
-    private final CacheCounters l2Counters = new CacheCounters();
-    private final CacheCounters refcountCounters = new CacheCounters();
+    private final LayerCaches caches;
     private final @Nullable Qcow2Writing writing;
     private final ImageHeader header;
     private volatile boolean compressing;
-    private volatile CacheBudget budget;
     private volatile boolean corrupt;
 
     /**
@@ -56,7 +47,7 @@ final class Qcow2Layer implements ImageLayer {
             @Nullable ImageLayer backing,
             boolean writable,
             ImageOptions options,
-            CacheFactory caches,
+            CacheFactory factory,
             InFlightRequests requests)
             throws IOException {
         this.file = file;
@@ -65,36 +56,29 @@ final class Qcow2Layer implements ImageLayer {
         this.geometry = header.geometry();
         this.diskSize = new DiskSize(header.virtualSizeBytes());
         this.backing = backing;
-        this.caches = caches;
         this.corrupt = header.features().corrupt();
-        this.budget = CacheBudget.of(options.caches(), geometry);
+        CacheBudget budget = CacheBudget.of(options.caches(), geometry);
+        CacheMaker maker = new CacheMaker(factory, geometry, new CacheCounters(), new CacheCounters());
         ActiveL1 l1 = new ActiveL1(ResidentTable.read("L1 table", file, header.l1TableOffset(), header.l1Entries()));
         this.map = new ClusterMap(
-                file, geometry, header.version(), data.isExternal(), l1, source -> newL2Cache(budget, source));
+                file,
+                geometry,
+                header.version(),
+                data.isExternal(),
+                l1,
+                source -> maker.slices(budget, header.virtualSizeBytes(), source));
         this.codec = ClusterCodec.of(header.compressionType());
         try {
             this.writing = writable
                     ? new Qcow2Writing(
-                            this, header, l1, map, requests, options, source -> newRefcountCache(budget, source))
+                            this, header, l1, map, requests, options, source -> maker.refcounts(budget, source))
                     : null;
         } catch (IOException | RuntimeException | Error refused) {
-            caches.destroy(map.slices());
+            maker.destroy(map.slices());
             codec.close();
             throw refused;
         }
-    }
-
-    private L2SliceCache newL2Cache(CacheBudget newBudget, TableSource source) throws ImageException {
-        return caches.create(newBudget, geometryNow(), source, l2Counters);
-    }
-
-    /** The geometry that the image was opened with knows its shifts and masks, and not what has become of its size. */
-    private ImageGeometry geometryNow() {
-        return geometry.withVirtualSizeBytes(diskSize.bytes());
-    }
-
-    private RefcountBlockCache newRefcountCache(CacheBudget newBudget, TableSource source) throws ImageException {
-        return new RefcountBlockCache(newBudget, geometry, source, refcountCounters);
+        this.caches = new LayerCaches(maker, budget, diskSize, map, writing);
     }
 
     @Override
@@ -350,7 +334,8 @@ final class Qcow2Layer implements ImageLayer {
         return writing;
     }
 
-    private boolean isCorrupt() {
+    @Override
+    public boolean isCorrupt() {
         return corrupt || writing != null && writing.barrier().isCorrupt();
     }
 
@@ -370,102 +355,29 @@ final class Qcow2Layer implements ImageLayer {
 
     @Override
     public LayerStats stats() throws IOException {
-        CacheBudget inForce = budget;
-        CacheStats refcounts = writing == null
-                ? RefcountBlockCache.statsWithoutCache(inForce, geometry, file.sizeBytes())
-                : writing.refcountCache().stats(file.sizeBytes());
         return new LayerStats(
                 file.path(),
                 ImageFormat.QCOW2,
                 diskSize.bytes(),
                 geometry.clusterBytes(),
-                map.slices().stats(),
-                refcounts,
+                caches.l2Stats(),
+                caches.refcountStats(file.sizeBytes()),
                 isCorrupt());
     }
 
     @Override
     public void cleanCaches() {
-        map.slices().clean();
-        if (writing != null) {
-            writing.cleanRefcountCache();
-        }
+        caches.clean();
     }
 
     @Override
     public CacheChange prepareCaches(CacheOptions options) throws IOException {
-        CacheBudget wanted = CacheBudget.of(options, geometryNow());
-        if (wanted.equals(budget)) {
-            return CacheChange.NONE;
-        }
-        return emptyCaches(wanted, geometryNow());
+        return caches.prepare(options);
     }
 
     @Override
-    public CacheChange prepareResize(CacheOptions options, long newBytes) throws IOException {
-        ImageGeometry next = geometry.withVirtualSizeBytes(newBytes);
-        CacheBudget wanted = CacheBudget.of(options, next);
-        long endOfKept = newBytes < diskSize.bytes() ? next.guestClusters() : Long.MAX_VALUE;
-        return new Qcow2CacheChange(wanted, caches.create(wanted, next, map.source(), l2Counters), endOfKept);
-    }
-
-    @Override
-    public void requireResizable(long newBytes, Preallocation preallocation) throws IOException {
-        writable().resizer().requirePossible(newBytes);
-    }
-
-    @Override
-    public void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange change)
-            throws IOException {
-        long endOfRemains = writable().resizer().endOfRemains(newBytes);
-        data.grow(oldBytes, newBytes);
-        writable().barrier().dataWritten();
-        writable().growTable(newBytes);
-        change.putInForce();
-        diskSize.set(newBytes);
-        if (!data.isRaw() && endOfRemains > oldBytes) {
-            writable().zero(oldBytes, endOfRemains - oldBytes, true);
-        }
-        writable().resizer().preallocate(oldBytes, newBytes, preallocation);
-    }
-
-    @Override
-    public void endGrowth(long oldBytes, long newBytes) throws IOException {
-        writable().publishGrowth(oldBytes, newBytes);
-    }
-
-    @Override
-    public void abandonGrowth(long oldBytes, long newBytes, CacheChange change) throws IOException {
-        if (diskSize.bytes() == newBytes) {
-            try {
-                if (!data.isRaw()) {
-                    writable().zero(oldBytes, newBytes - oldBytes, true);
-                }
-            } finally {
-                diskSize.set(oldBytes);
-            }
-            change.putInForce();
-        }
-        data.cut(oldBytes);
-    }
-
-    @Override
-    public Clipping shrink(long newBytes, CacheChange change) throws IOException {
-        Qcow2CacheChange caching = (Qcow2CacheChange) change;
-        ClippedClusters clipped = writable().clip(newBytes, caching::replaceSlices);
-        return new Clipping() {
-            @Override
-            public void release() throws IOException {
-                data.cut(newBytes);
-                caching.replaceRefcountCache();
-                writable().release(clipped);
-            }
-
-            @Override
-            public void trim() throws IOException {
-                writable().trimFile();
-            }
-        };
+    public DiskResizing resizing() {
+        return new Qcow2Resizing(data, diskSize, writable(), caches);
     }
 
     /** As {@link Qcow2Writing#changeSnapshots}, with other, empty slices afterwards. */
@@ -476,17 +388,12 @@ final class Qcow2Layer implements ImageLayer {
                     file.path(),
                     "an image with an external data file cannot have snapshots");
         }
-        Qcow2CacheChange change = emptyCaches(budget, geometryNow());
+        LayerCaches.Change change = caches.prepareEmpty();
         try {
             writable().changeSnapshots(action, change::replaceSlices);
         } finally {
             change.finish();
         }
-    }
-
-    private Qcow2CacheChange emptyCaches(CacheBudget newBudget, ImageGeometry newGeometry) throws ImageException {
-        return new Qcow2CacheChange(
-                newBudget, caches.create(newBudget, newGeometry, map.source(), l2Counters), NOTHING_KEPT);
     }
 
     /**
@@ -500,66 +407,24 @@ final class Qcow2Layer implements ImageLayer {
             changeSnapshots(snapshots -> snapshots.revert(idOrName));
             return;
         }
-        ImageGeometry next = geometry.withVirtualSizeBytes(diskBytes);
-        Qcow2CacheChange resized = emptyCaches(CacheBudget.of(options, next), next);
-        Qcow2CacheChange asBefore = null;
+        LayerCaches.Change resized = caches.prepareEmpty(options, diskBytes);
         try {
-            Qcow2CacheChange unlessDone = emptyCaches(budget, geometryNow());
-            asBefore = unlessDone;
+            revert(idOrName, diskBytes, resized);
+        } finally {
+            resized.finish();
+        }
+    }
+
+    private void revert(String idOrName, long diskBytes, LayerCaches.Change resized) throws IOException {
+        LayerCaches.Change unlessDone = caches.prepareEmpty();
+        try {
             writable()
                     .changeSnapshots(
                             snapshots -> snapshots.revert(idOrName),
                             () -> (diskSize.bytes() == diskBytes ? resized : unlessDone).replaceSlices());
             resized.replaceRefcountCache();
         } finally {
-            resized.finish();
-            if (asBefore != null) {
-                asBefore.finish();
-            }
-        }
-    }
-
-    private final class Qcow2CacheChange implements CacheChange {
-        private final CacheBudget wanted;
-        private final L2SliceCache prepared;
-        private final long endOfKept;
-        private @Nullable L2SliceCache replaced;
-
-        /** @param endOfKept the guest cluster up to which cached slices go on to hold; or {@link #NOTHING_KEPT} */
-        Qcow2CacheChange(CacheBudget wanted, L2SliceCache prepared, long endOfKept) {
-            this.wanted = wanted;
-            this.prepared = prepared;
-            this.endOfKept = endOfKept;
-        }
-
-        @Override
-        public void putInForce() throws IOException {
-            if (writing == null) {
-                replaceSlices();
-            } else {
-                replaceRefcountCache();
-                writing.whileClean(this::replaceSlices);
-            }
-        }
-
-        void replaceRefcountCache() throws IOException {
-            if (writable().refcountCache().budget().refcountEntries() != wanted.refcountEntries()) {
-                writable().replaceRefcountCache(source -> newRefcountCache(wanted, source));
-            }
-        }
-
-        /** Nothing of the old slices is newer than the file. */
-        void replaceSlices() {
-            if (endOfKept != NOTHING_KEPT) {
-                prepared.takeOver(map.slices(), endOfKept);
-            }
-            replaced = map.replaceSlices(prepared);
-            budget = wanted;
-        }
-
-        @Override
-        public void finish() {
-            caches.destroy(replaced == null ? prepared : replaced);
+            unlessDone.finish();
         }
     }
 
@@ -611,10 +476,7 @@ final class Qcow2Layer implements ImageLayer {
                 settleAndSave(writing);
             }
         } finally {
-            if (writing != null) {
-                writing.refcountCache().close();
-            }
-            caches.destroy(map.slices());
+            caches.close();
             codec.close();
             data.forgetKey();
             closeFiles();

@@ -160,54 +160,8 @@ final class RawLayer implements ImageLayer {
     }
 
     @Override
-    public CacheChange prepareResize(CacheOptions options, long newBytes) {
-        return CacheChange.NONE;
-    }
-
-    @Override
-    public void requireResizable(long newBytes, Preallocation preallocation) throws ImageException {
-        if (preallocation == Preallocation.METADATA) {
-            throw ImageException.invalidOption(
-                    "preallocation",
-                    file.path(),
-                    "preallocation is \"metadata\", but a raw image has none; it may be \"off\", \"falloc\" or \"full\"");
-        }
-    }
-
-    @Override
-    public void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange change)
-            throws IOException {
-        unsynced.requireSound();
-        try {
-            file.truncate(newBytes);
-            preallocation.allocate(file, oldBytes, newBytes - oldBytes);
-        } finally {
-            unsynced.written();
-        }
-    }
-
-    @Override
-    public void endGrowth(long oldBytes, long newBytes) throws IOException {
-        unsynced.sync();
-        diskSize.set(newBytes);
-    }
-
-    @Override
-    public void abandonGrowth(long oldBytes, long newBytes, CacheChange change) throws IOException {
-        unsynced.requireSound();
-        file.truncate(oldBytes);
-    }
-
-    @Override
-    public Clipping shrink(long newBytes, CacheChange change) throws IOException {
-        unsynced.requireSound();
-        try {
-            file.truncate(newBytes);
-        } finally {
-            unsynced.written();
-        }
-        diskSize.set(newBytes);
-        return unsynced::sync;
+    public DiskResizing resizing() {
+        return new RawResizing(file, diskSize, unsynced);
     }
 
     @Override

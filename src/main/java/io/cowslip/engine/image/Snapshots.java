@@ -25,8 +25,16 @@ import java.util.List;
  *
  * <p>Each has one write of the header that makes it true, less than a sector long: everything that it makes reachable is
  * counted and durable before, and the counts of what it makes unreachable drop after it is durable. A crash before it
- * leaves the old state and after it the new one, with leaks at worst, and with COPIED flags that differ from the counts
- * but let nobody write into a snapshot. When that write itself fails, nobody knows which state the file has: the image
+ * leaves the old state and after it the new one, with leaks at worst.
+ *
+ * <p>Taking and deleting one change COPIED flags along with the counts, and no order of the two is free of a moment in
+ * which {@code qemu-img check} finds that they disagree: a flag on a cluster with two references or none on one with one.
+ * In none does anybody write into a snapshot. For that while the image is marked as dirty, so that whoever opens it for
+ * writing after a crash repairs it. An image of version 2 cannot be marked: there, a crash in this while leaves flags that
+ * cost copies until {@code check} is asked to repair them. To go back to a snapshot needs no mark: all that is active then
+ * is shared, before and after.
+ *
+ * <p>When the header's write itself fails, nobody knows which state the file has: the image
  * takes no more writes until it is opened again.
  *
  * <p>Under the image's metadata lock, with everything committed, while nothing else uses the image.
@@ -82,6 +90,7 @@ final class Snapshots {
         ImageHeader header = HeaderReader.read(file);
         SnapshotTable before = SnapshotReader.read(file, header);
         requireNewName(name, before);
+        barrier.beginFlagChange();
         long[] active = SharedClusters.withoutCopied(l1.table().entries());
         List<ClusterAllocator.Run> taken = new ArrayList<>();
         boolean counted = false;
@@ -102,10 +111,11 @@ final class Snapshots {
             done = true;
             releaseTable(header, before);
             barrier.commit(refcounts);
+            barrier.endFlagChange();
             return snapshot;
         } finally {
             if (!done) {
-                takeBack(counted ? active : new long[0], taken);
+                takeBack(counted ? active : new long[0], taken, true);
             }
         }
     }
@@ -121,14 +131,22 @@ final class Snapshots {
         }
     }
 
-    /** Puts counts and flags back; where even that is refused, what is left are leaks and flags that cost copies. */
-    private void takeBack(long[] counted, List<ClusterAllocator.Run> taken) {
+    /**
+     * Puts counts and flags back. Where even that is refused, what is left are leaks and flags that cost copies, and the
+     * image stays marked as dirty.
+     *
+     * @param marked whether it is
+     */
+    private void takeBack(long[] counted, List<ClusterAllocator.Run> taken, boolean marked) {
         try {
             barrier.requireSound();
             taken.forEach(allocator::giveBack);
             shared.lower(counted, false);
             copied.setWhereSole();
             barrier.commit(refcounts);
+            if (marked) {
+                barrier.endFlagChange();
+            }
         } catch (IOException refused) {
             // The failure that led here is the one to tell.
         }
@@ -143,6 +161,7 @@ final class Snapshots {
         SnapshotTable after = before.without(snapshot);
         List<ClusterAllocator.Run> taken = new ArrayList<>();
         boolean done = false;
+        barrier.beginFlagChange();
         try {
             long tableOffset = write(MetadataKind.SNAPSHOT_TABLE, after.toBytes(), taken);
             barrier.commit(refcounts);
@@ -151,7 +170,7 @@ final class Snapshots {
             done = true;
         } finally {
             if (!done) {
-                takeBack(new long[0], taken);
+                takeBack(new long[0], taken, true);
             }
         }
         places.remove(snapshot, reached);
@@ -160,6 +179,7 @@ final class Snapshots {
         release(snapshot.l1TableOffset(), (long) reached.length * Long.BYTES);
         copied.setWhereSole();
         barrier.commit(refcounts);
+        barrier.endFlagChange();
     }
 
     /** Makes the active disk what it was when the snapshot was taken, its size included; the snapshot stays. */
@@ -193,7 +213,7 @@ final class Snapshots {
             overlap.follow(next, MetadataKind.ACTIVE_L2);
         } finally {
             if (!done) {
-                takeBack(counted ? wanted : new long[0], taken);
+                takeBack(counted ? wanted : new long[0], taken, false);
             }
         }
         shared.lower(old.entries(), passedDiscards.snapshot());

@@ -63,6 +63,7 @@ final class WriteBarrier {
     private final UnsyncedData unsyncedData;
     private final AtomicLong newBytes = new AtomicLong();
     private boolean lazyRefcounts;
+    private int flagChanges;
     private volatile boolean corrupt;
 
     /** @param dataFile where the guest's bytes are: {@code file} or another */
@@ -142,9 +143,44 @@ final class WriteBarrier {
     void useLazyRefcounts(boolean lazy, Refcounts refcounts) throws IOException {
         if (lazyRefcounts && !lazy) {
             commitWithRefcounts(refcounts);
-            bits.markClean();
+            markClean();
         }
         lazyRefcounts = lazy;
+    }
+
+    /**
+     * Begins a change in which COPIED flags and refcounts, which no one write can change together, disagree in the file
+     * for a while: says so durably with the dirty bit (qcow2 specification, incompatible bit 0), so that whoever opens
+     * the file for writing after a crash repairs both. Version 2 has no such bit. A change that is never ended leaves
+     * the bit set.
+     */
+    void beginFlagChange() throws IOException {
+        requireSound();
+        bits.markDirty();
+        flagChanges++;
+    }
+
+    /**
+     * Ends a change that {@link #beginFlagChange} began and a commit has made durable. Where the host refuses to take the
+     * dirty bit away, closing tries again.
+     */
+    void endFlagChange() throws IOException {
+        flagChanges--;
+        if (!lazyRefcounts) {
+            try {
+                markClean();
+            } catch (ImageException refused) {
+                // What was asked for is done and durable, and the bit costs a repair at worst. A failed sync ends it
+                // all.
+                requireSound();
+            }
+        }
+    }
+
+    private void markClean() throws IOException {
+        if (flagChanges == 0) {
+            bits.markClean();
+        }
     }
 
     /** Makes everything that was written durable, in order. */
@@ -233,7 +269,7 @@ final class WriteBarrier {
             commitWithRefcounts(refcounts);
         }
         commitWithRefcounts(refcounts);
-        bits.markClean();
+        markClean();
     }
 
     /** Writes the dirty refcount blocks, which may happen at any time: see {@link Refcounts}. */
@@ -286,6 +322,13 @@ final class WriteBarrier {
             fields.set(BigEndian.INT, Long.BYTES, (int) (table.lengthBytes() >>> geometry.clusterBits()));
             write(MetadataKind.MAIN_HEADER, HeaderLayout.REFCOUNT_TABLE_OFFSET, fields);
         }
+    }
+
+    /** Writes the whole header, with the feature bits as they are now: whoever marks the image as corrupt needs no lock. */
+    void writeHeader(MemorySegment whole) throws IOException {
+        overlap.requireNoneIn(0, whole.byteSize(), MetadataKind.MAIN_HEADER);
+        unsynced.written();
+        bits.writeHeader(whole);
     }
 
     /** Writes a table to where it lies alone, and zeros behind it up to {@code wholeBytes}. */
