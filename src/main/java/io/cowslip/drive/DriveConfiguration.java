@@ -132,7 +132,7 @@ class DriveConfiguration {
 
     @Bean
     Volumes volumes(ImageRoot root, ImageEnvironment environment, DriveClaims claims, SecretFolder secrets) {
-        return new Volumes(root, environment, claims, secrets);
+        return new Volumes(root, environment, claims, secrets, new SecureRandom());
     }
 
     @Bean

@@ -85,6 +85,11 @@ public final class DiskImage implements AutoCloseable {
         return options.readOnly();
     }
 
+    /** Whether the image's own metadata is known to contradict itself. Then it takes no more writes. */
+    public boolean isCorrupt() {
+        return top.isCorrupt();
+    }
+
     /** Fills {@code into} from {@code guestOffset}. */
     public void read(long guestOffset, MemorySegment into) throws IOException {
         int request = reads.enter();

@@ -116,6 +116,11 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     /** Whether the layer was opened for writing. */
     boolean isWritable();
 
+    /** Whether its metadata is known to contradict itself. Any thread. */
+    default boolean isCorrupt() {
+        return false;
+    }
+
     /** Gets other cache sizes ready, refusing what the options do not allow. */
     CacheChange prepareCaches(CacheOptions options) throws IOException;
 

@@ -350,7 +350,8 @@ final class Qcow2Layer implements ImageLayer {
         return writing;
     }
 
-    private boolean isCorrupt() {
+    @Override
+    public boolean isCorrupt() {
         return corrupt || writing != null && writing.barrier().isCorrupt();
     }
 
