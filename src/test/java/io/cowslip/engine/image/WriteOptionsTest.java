@@ -145,7 +145,8 @@ class WriteOptionsTest {
         Path file = QemuTools.convert(plain, "qcow2", folder.resolve("image"), "qcow2", "-c");
         QemuTools.edit(file, "write -P 2 64k 64k");
         CountingHostFiles files = new CountingHostFiles();
-        ImageOptions options = discarding(discard, new WriteOptions(false, DetectZeroes.OFF, request, true, other, false));
+        ImageOptions options =
+                discarding(discard, new WriteOptions(false, DetectZeroes.OFF, request, true, other, false));
         try (DiskImage image = DiskImage.open(file, options, TestImages.environment(files))) {
             image.discard(CLUSTER, CLUSTER);
         }
@@ -166,8 +167,8 @@ class WriteOptionsTest {
         ImageOptions silent =
                 discarding(DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.OFF, false, true, false, false));
         try (DiskImage image = DiskImage.open(file, silent, TestImages.environment(files))) {
-            image.reconfigure(
-                    discarding(DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.UNMAP, true, true, false, false)));
+            image.reconfigure(discarding(
+                    DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.UNMAP, true, true, false, false)));
             TestImages.write(image, 0, new byte[CLUSTER]);
         }
         assertThat(files.punches()).isEqualTo(1);
