@@ -7,7 +7,6 @@ import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.DiskCopy;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.EncryptOptions;
-import io.cowslip.engine.image.ImageCreator;
 import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageOptions;
@@ -59,8 +58,7 @@ public final class Conversions {
                 target.encryption() == null ? null : target.encryption().keyed(opener.secrets());
         try (PendingVolume pending = PendingVolume.of(opener.root(), target.file(), random.nextLong())) {
             fill(pending, options(target, source).withEncrypt(encryption), target.compress(), source, observer);
-            Path file =
-                    pending.publish(claims.filesChange(), opener.environment().files());
+            Path file = pending.publish(claims.filesChange(), opener.environment());
             return ImageInfo.chain(file, opener.environment());
         } finally {
             if (encryption != null) {
@@ -76,11 +74,7 @@ public final class Conversions {
         ImageEnvironment outside = opener.environment();
         DeferredSyncFiles files = new DeferredSyncFiles(outside.files());
         ImageEnvironment environment = new ImageEnvironment(files, outside.references(), outside.caches());
-        ImageCreator.create(pending.file(), options, environment);
-        String dataFile = options.dataFile();
-        if (dataFile != null) {
-            pending.hasDataIn(opener.root().resolve(pending.file(), dataFile));
-        }
+        pending.create(options, claims.filesChange(), environment);
         try (DiskImage disk = DiskImage.open(pending.file(), openOptions(options, compress), environment)) {
             DiskCopy.copy(source, disk, observer);
         }

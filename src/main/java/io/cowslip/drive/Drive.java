@@ -77,7 +77,12 @@ final class Drive {
                 image.virtualSizeBytes(),
                 layers,
                 layers.stream().map(layer -> root.relativeName(layer.file())).toList(),
-                tag + "." + asked.generation());
+                tag + "." + asked.generation() + "." + corruptLayers(layers));
+    }
+
+    /** Goes up when a layer is found corrupt, which makes a drive read-only: what is shown is another then. */
+    private static long corruptLayers(List<LayerStats> layers) {
+        return layers.stream().filter(LayerStats::corrupt).count();
     }
 
     /** The options as asked for; the caller holds the turn. */

@@ -42,6 +42,11 @@ class DriveConfiguration {
     }
 
     @Bean
+    static UnknownProperties unknownProperties(Environment environment) {
+        return new UnknownProperties(environment);
+    }
+
+    @Bean
     ImageRoot imageRoot(DriveProperties properties, BadProperty badProperty) {
         try {
             return ImageRoot.at(properties.imageRoot());
@@ -127,7 +132,7 @@ class DriveConfiguration {
 
     @Bean
     Volumes volumes(ImageRoot root, ImageEnvironment environment, DriveClaims claims, SecretFolder secrets) {
-        return new Volumes(root, environment, claims, secrets);
+        return new Volumes(root, environment, claims, secrets, new SecureRandom());
     }
 
     @Bean

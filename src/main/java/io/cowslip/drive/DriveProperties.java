@@ -5,6 +5,8 @@ import io.cowslip.engine.image.EncryptOptions;
 import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.ImageOptions.DiscardMode;
+import io.cowslip.engine.image.WriteOptions;
+import io.cowslip.engine.image.WriteOptions.DetectZeroes;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotBlank;
@@ -56,6 +58,12 @@ public record DriveProperties(
      * @param cacheDirect Whether reads and writes go past the host's page cache.
      * @param discard What becomes of discard requests.
      * @param compress Whether what is written is compressed. Images that cannot have that are refused.
+     * @param detectZeroes What becomes of zeros that the guest writes as data: off, on or unmap.
+     * @param passDiscardRequest Whether the host gets the space back that the guest discards or zeroes. Where discard is
+     *     unmap, if not given.
+     * @param passDiscardSnapshot Whether the host gets the space back that only a deleted snapshot had.
+     * @param passDiscardOther Whether the host gets the space back that was moved or written over.
+     * @param discardNoUnref Whether a cluster that the guest discards keeps its place in the file. Version 3 only.
      * @param readOnly Whether writes are refused.
      * @param lazyRefcounts Whether refcounts may reach the file late, while it is marked as dirty. As the image says where
      *     not given.
@@ -77,6 +85,11 @@ public record DriveProperties(
             @Nullable Boolean cacheDirect,
             @Nullable DiscardMode discard,
             @Nullable Boolean compress,
+            @Nullable DetectZeroes detectZeroes,
+            @Nullable Boolean passDiscardRequest,
+            @Nullable Boolean passDiscardSnapshot,
+            @Nullable Boolean passDiscardOther,
+            @Nullable Boolean discardNoUnref,
             @Nullable Boolean readOnly,
             @Nullable Boolean lazyRefcounts,
             @Nullable OverlapCheckProperties overlapCheck) {
@@ -98,15 +111,22 @@ public record DriveProperties(
                             Objects.requireNonNullElse(discard, otherwise.discard()),
                             cacheDirect == null ? otherwise.cacheDirect() : cacheDirect,
                             null)
-                    .withWrites(
-                            compress == null
-                                    ? otherwise.writes()
-                                    : otherwise.writes().withCompress(compress))
+                    .withWrites(writesOver(otherwise.writes()))
                     .withLazyRefcounts(lazyRefcounts == null ? otherwise.lazyRefcounts() : lazyRefcounts)
                     .withOverlapCheck(
                             overlapCheck == null
                                     ? otherwise.overlapCheck()
                                     : overlapCheck.over(otherwise.overlapCheck()));
+        }
+
+        private WriteOptions writesOver(WriteOptions otherwise) {
+            return new WriteOptions(
+                    Objects.requireNonNullElse(compress, otherwise.compress()),
+                    Objects.requireNonNullElse(detectZeroes, otherwise.detectZeroes()),
+                    passDiscardRequest == null ? otherwise.passDiscardRequest() : passDiscardRequest,
+                    Objects.requireNonNullElse(passDiscardSnapshot, otherwise.passDiscardSnapshot()),
+                    Objects.requireNonNullElse(passDiscardOther, otherwise.passDiscardOther()),
+                    Objects.requireNonNullElse(discardNoUnref, otherwise.discardNoUnref()));
         }
 
         private static @Nullable Long bytes(@Nullable ByteSize size) {
@@ -131,12 +151,20 @@ public record DriveProperties(
      * @param cacheDirect Whether reads and writes go past the host's page cache.
      * @param discard What becomes of discard requests.
      * @param compress Whether what is written is compressed. Images that cannot have that are refused.
+     * @param detectZeroes What becomes of zeros that the guest writes as data: off, on or unmap.
+     * @param passDiscardRequest Whether the host gets the space back that the guest discards or zeroes. Where discard is
+     *     unmap, if not given.
+     * @param passDiscardSnapshot Whether the host gets the space back that only a deleted snapshot had.
+     * @param passDiscardOther Whether the host gets the space back that was moved or written over.
+     * @param discardNoUnref Whether a cluster that the guest discards keeps its place in the file. Version 3 only.
      * @param readOnly Whether writes are refused.
      * @param lazyRefcounts Whether refcounts may reach the file late, while it is marked as dirty. As the image says where
      *     not given.
      * @param overlapCheck Which metadata is looked out for before anything is written: none, constant, cached or all.
      * @param dataFile The external data file, relative to the image's folder, where it is not the one that the image
      *     names.
+     * @param snapshot The internal snapshot, by its id or else its name, that is read in the place of the active disk.
+     *     The drive is read-only then.
      * @param keySecretFile The file in the secrets folder that holds the passphrase of an encrypted image.
      */
     public record StartDrive(
@@ -157,10 +185,16 @@ public record DriveProperties(
             @Nullable Boolean cacheDirect,
             @Nullable DiscardMode discard,
             @Nullable Boolean compress,
+            @Nullable DetectZeroes detectZeroes,
+            @Nullable Boolean passDiscardRequest,
+            @Nullable Boolean passDiscardSnapshot,
+            @Nullable Boolean passDiscardOther,
+            @Nullable Boolean discardNoUnref,
             @Nullable Boolean readOnly,
             @Nullable Boolean lazyRefcounts,
             @Nullable OverlapCheckProperties overlapCheck,
             @Nullable String dataFile,
+            @Nullable String snapshot,
             @Nullable String keySecretFile) {
 
         ImageOptions over(ImageOptions otherwise) {
@@ -174,11 +208,18 @@ public record DriveProperties(
                     cacheDirect,
                     discard,
                     compress,
+                    detectZeroes,
+                    passDiscardRequest,
+                    passDiscardSnapshot,
+                    passDiscardOther,
+                    discardNoUnref,
                     readOnly,
                     lazyRefcounts,
                     overlapCheck);
             return options.over(otherwise, format)
                     .withDataFile(dataFile)
+                    .withSnapshot(snapshot)
+                    .withReadOnly(readOnly == null ? snapshot != null || otherwise.readOnly() : readOnly)
                     .withEncrypt(keySecretFile == null ? null : new EncryptOptions(null, null, keySecretFile));
         }
     }

@@ -2,7 +2,10 @@ package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
-import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.CreateOptions;
+import io.cowslip.engine.image.ImageCreator;
+import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.ImageInfo;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -81,20 +84,47 @@ final class PendingVolume implements AutoCloseable {
     }
 
     /**
+     * Makes the image, durably. That may take long: others wait only until its files are there.
+     *
+     * @param change {@link DriveClaims#filesChange()}, not held by the caller
+     */
+    void create(CreateOptions options, Lock change, ImageEnvironment environment) throws IOException {
+        try (ImageCreator creator = begin(options, change, environment)) {
+            creator.finish();
+            if (options.dataFile() != null) {
+                hasDataIn(creator.files().getLast());
+            }
+        }
+    }
+
+    /** Others may have taken the folder away meanwhile, as long as nothing is in it. */
+    private ImageCreator begin(CreateOptions options, Lock change, ImageEnvironment environment) throws IOException {
+        change.lock();
+        try {
+            root.newEntry(name);
+            return ImageCreator.begin(file, options, environment);
+        } finally {
+            change.unlock();
+        }
+    }
+
+    /**
      * Gives the volume its name, durably. Its file is durable itself and not open any more.
      *
      * @param change held meanwhile: {@link DriveClaims#filesChange()}
      * @return the volume's file
-     * @throws ImageException ALREADY_EXISTS when somebody else has taken the name since
+     * @throws ImageException ALREADY_EXISTS when somebody else has taken the name since; NOT_FOUND when a file that the
+     *     volume stands on was deleted since
      */
-    Path publish(Lock change, HostFiles files) throws IOException {
+    Path publish(Lock change, ImageEnvironment environment) throws IOException {
         change.lock();
         try {
             requireNew(root, name);
+            ImageInfo.chain(file, environment);
             Path place = file.resolveSibling(root.newEntry(name).getFileName());
             Files.move(file, place, StandardCopyOption.ATOMIC_MOVE);
             published = true;
-            files.syncFolder(Objects.requireNonNull(place.getParent()));
+            environment.files().syncFolder(Objects.requireNonNull(place.getParent()));
             return place;
         } finally {
             change.unlock();

@@ -8,7 +8,6 @@ import io.cowslip.engine.host.ImageLock;
 import io.cowslip.engine.image.AmendOptions;
 import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.HeaderAmender;
-import io.cowslip.engine.image.ImageCreator;
 import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.NewEncryption;
@@ -18,14 +17,15 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Function;
+import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Image files below the image root, open or not. Names are relative to the root, with {@code /} between folders; a folder
- * is there for as long as it holds something. Creating and deleting happen one at a time, and never while a drive is
- * between finding its chain and claiming it.
+ * is there for as long as it holds something. Volumes come and go one at a time, and never while a drive is between
+ * finding its chain and claiming it; while a new one is filled, which may take long, everything else goes on.
  */
 public final class Volumes {
     private static final Logger log = LoggerFactory.getLogger(Volumes.class);
@@ -35,8 +35,16 @@ public final class Volumes {
     private final DriveClaims claims;
     private final VolumeListing listing;
     private final SecretFolder secrets;
+    private final RandomGenerator random;
 
-    Volumes(ImageRoot root, ImageEnvironment environment, DriveClaims claims, SecretFolder secrets) {
+    /** @param random tells apart volumes in the making */
+    Volumes(
+            ImageRoot root,
+            ImageEnvironment environment,
+            DriveClaims claims,
+            SecretFolder secrets,
+            RandomGenerator random) {
+        this.random = random;
         this.secrets = secrets;
         this.root = root;
         this.environment = environment;
@@ -79,18 +87,9 @@ public final class Volumes {
 
     /** Creates a volume, and the folders that its name takes. */
     public List<ImageInfo> create(String name, CreateOptions options) throws IOException {
-        Lock change = claims.filesChange();
-        change.lock();
-        try {
-            Path file = root.newEntry(name);
-            try {
-                ImageCreator.create(file, options, environment);
-            } finally {
-                root.removeEmptyFolders(file);
-            }
-            return ImageInfo.chain(file, environment);
-        } finally {
-            change.unlock();
+        try (PendingVolume pending = PendingVolume.of(root, name, random.nextLong())) {
+            pending.create(options, claims.filesChange(), environment);
+            return ImageInfo.chain(pending.publish(claims.filesChange(), environment), environment);
         }
     }
 

@@ -46,7 +46,7 @@ import org.springframework.web.util.UriComponentsBuilder;
 @Tag(name = "bitmaps", description = "What of a disk was changed since a backup")
 class BitmapController {
     private static final String DRIVE = "The drive's id";
-    private static final String BITMAP = "The bitmap's name";
+    private static final String BITMAP = "The bitmap's name; a slash in it is %2F";
 
     private final DriveRegistry registry;
 
@@ -107,8 +107,8 @@ class BitmapController {
             throw Refusal.ofOption("name", "name is missing; it is what the bitmap will be known by");
         }
         // It is a part of the path from now on.
-        if (name.indexOf('/') >= 0 || name.chars().anyMatch(Character::isISOControl)) {
-            throw Refusal.ofOption("name", "name has a slash or a control character, which paths cannot have");
+        if (name.chars().anyMatch(Character::isISOControl)) {
+            throw Refusal.ofOption("name", "name has a control character, which paths cannot have");
         }
         long granularity = request.granularity() == null
                 ? DirtyBitmaps.DEFAULT_GRANULARITY_BYTES

@@ -29,7 +29,11 @@ record CheckBody(
         List<Finding> findings,
 
         @Schema(description = "Faults that the list has no room for")
-        long findingsOmitted) {
+        long findingsOmitted,
+
+        @Schema(description = "Why a repair has left something that it was asked to repair, and what would help")
+        @Nullable
+        String unrepaired) {
 
     /** One fault. */
     @Schema(name = "CheckFinding", description = "One fault: where it lies, and what it touches")
@@ -79,7 +83,8 @@ record CheckBody(
                 report.corruptionsFixed(),
                 report.leaksFixed(),
                 report.findings().stream().map(Finding::of).toList(),
-                report.findingsOmitted());
+                report.findingsOmitted(),
+                report.unrepaired());
     }
 
     private static String wireName(Enum<?> value) {

@@ -77,6 +77,12 @@ final class DataWrites {
         if (image.readOnly()) {
             throw Refusal.of(ProblemType.READ_ONLY, "the drive is open with read-only true");
         }
+        if (image.isCorrupt()) {
+            throw Refusal.of(
+                    ProblemType.READ_ONLY,
+                    "the drive is read-only since its image was found corrupt; close it, and repair the image by a job"
+                            + " of type check with \"repair\": \"all\"");
+        }
     }
 
     /** @param unitBytes what each write but the first and the last is to begin and end at multiples of */

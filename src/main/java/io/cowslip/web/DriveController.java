@@ -127,7 +127,9 @@ class DriveController {
     }
 
     @Operation(operationId = "getDrive", summary = "Show one drive with its effective values")
-    @ApiResponse(responseCode = "200", description = "The drive; its ETag changes with each reconfiguration")
+    @ApiResponse(
+            responseCode = "200",
+            description = "The drive; its ETag changes with each reconfiguration, and when its image is found corrupt")
     @Fails(NO_SUCH_DRIVE)
     @GetMapping(path = "/{id}", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> get(

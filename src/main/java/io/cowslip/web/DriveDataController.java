@@ -21,6 +21,7 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.DriveLease;
 import io.cowslip.drive.DriveRegistry;
+import io.cowslip.engine.image.DiskImage;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;
@@ -73,7 +74,8 @@ class DriveDataController {
     @RequestMapping(method = RequestMethod.OPTIONS, produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DataFeatures> options(@PathVariable @Parameter(description = DRIVE, example = "root") DriveId id) {
         try (DriveLease lease = registry.lease(id)) {
-            return lease.image().readOnly() ? readable() : writable();
+            DiskImage image = lease.image();
+            return image.readOnly() || image.isCorrupt() ? readable() : writable();
         }
     }
 

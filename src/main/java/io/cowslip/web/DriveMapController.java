@@ -9,11 +9,11 @@ import static io.cowslip.web.ProblemType.NOT_FOUND;
 import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.ProblemType.RANGE_NOT_SATISFIABLE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
-import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
 
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.DriveLease;
 import io.cowslip.drive.DriveRegistry;
+import io.cowslip.engine.image.DiskChanges;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.GuestExtent;
 import io.swagger.v3.oas.annotations.Operation;
@@ -31,7 +31,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.springframework.http.CacheControl;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.MediaType;
@@ -88,12 +87,29 @@ class DriveMapController {
                 @Parameter(
                         in = ParameterIn.QUERY,
                         name = "context",
-                        description = "zero: where zeros and holes are; dirty: what a bitmap has marked",
+                        description =
+                                "zero: where zeros and holes are; dirty: what a bitmap has marked, or what changed"
+                                        + " since a snapshot",
                         schema = @Schema(type = "string", defaultValue = "zero")),
                 @Parameter(
                         in = ParameterIn.QUERY,
                         name = "bitmap",
                         description = "The bitmap's name, with context=dirty",
+                        schema = @Schema(type = "string")),
+                @Parameter(
+                        in = ParameterIn.QUERY,
+                        name = "since",
+                        description =
+                                "In the place of bitmap, the id or else the name of a snapshot: what changed since"
+                                        + " it was taken, found by comparing tables. Every byte that differs is in a dirty"
+                                        + " extent; one that was written with what it held before may be. Of changes during"
+                                        + " the request any part may be in it",
+                        schema = @Schema(type = "string")),
+                @Parameter(
+                        in = ParameterIn.QUERY,
+                        name = "until",
+                        description = "With since, the snapshot that is compared with it, whose disk is listed; by"
+                                + " default the disk as it is",
                         schema = @Schema(type = "string"))
             })
     @ApiResponse(
@@ -109,7 +125,6 @@ class DriveMapController {
             })
     @Fails({
         INVALID_OPTION,
-        UNSUPPORTED_OPTION,
         NO_SUCH_DRIVE,
         NOT_FOUND,
         NOT_ACCEPTABLE,
@@ -127,18 +142,28 @@ class DriveMapController {
             HttpServletRequest request,
             HttpServletResponse response)
             throws IOException {
-        Query query = Query.of(request, "start", "length", "limit", "context", "bitmap", "since");
-        String bitmap = bitmap(query);
+        Query query = Query.of(request, "start", "length", "limit", "context", "bitmap", "since", "until");
+        requireOneContext(query);
         int limit = query.number("limit", 0, 1, MAX_EXTENTS);
         try (DriveLease lease = registry.lease(id)) {
-            ByteWindow window = window(query, lease.image());
-            ExtentPages listing = bitmap == null
-                    ? new ExtentListing(lease.image(), window)
-                    : new DirtyListing(lease.image(), lease.image().bitmaps().map(bitmap), window);
+            ExtentPages listing = listing(query, lease.image());
             ExtentListing.Source source = limit == 0 ? listing::next : page(listing, limit, query, response);
             response.setHeader(HttpHeaders.CACHE_CONTROL, "no-store");
             send(source, request, response);
         }
+    }
+
+    private static ExtentPages listing(Query query, DiskImage image) throws IOException {
+        String bitmap = query.text("bitmap");
+        if (bitmap != null) {
+            return DirtyListing.of(image, image.bitmaps().map(bitmap), window(query, image.virtualSizeBytes()));
+        }
+        String since = query.text("since");
+        if (since != null) {
+            DiskChanges changes = image.changesSince(since, query.text("until"));
+            return DirtyListing.of(changes, window(query, changes.diskBytes()));
+        }
+        return new ExtentListing(image, window(query, image.virtualSizeBytes()));
     }
 
     /** The first extents, found before the answer begins: its Link header says where the next page does. */
@@ -154,8 +179,7 @@ class DriveMapController {
         return () -> page.hasNext() ? page.next() : null;
     }
 
-    private static ByteWindow window(Query query, DiskImage image) {
-        long size = image.virtualSizeBytes();
+    private static ByteWindow window(Query query, long size) {
         long start = query.size("start", 0);
         if (start > size) {
             throw Refusal.offDisk(size, "start " + start + " is past the end of the disk of " + size + " bytes");
@@ -188,25 +212,36 @@ class DriveMapController {
         return false;
     }
 
+    /** What the next page is asked for with, beside its place. */
     private static String context(Query query) {
-        String bitmap = query.text("bitmap");
-        return bitmap == null ? "" : "&context=dirty&bitmap=" + UriUtils.encode(bitmap, StandardCharsets.UTF_8);
+        StringBuilder context = new StringBuilder();
+        for (String name : List.of("context", "bitmap", "since", "until")) {
+            String value = query.text(name);
+            if (value != null) {
+                context.append('&').append(name).append('=').append(UriUtils.encode(value, StandardCharsets.UTF_8));
+            }
+        }
+        return context.toString();
     }
 
-    /** The bitmap that is asked about; null where zeros are. */
-    private static @Nullable String bitmap(Query query) {
-        if (query.text("since") != null) {
-            throw Refusal.notYet("since");
-        }
+    private static void requireOneContext(Query query) {
         String context = query.text("context", "zero");
-        String bitmap = query.text("bitmap");
+        boolean bitmap = query.text("bitmap") != null;
+        boolean since = query.text("since") != null;
         if (!context.equals("zero") && !context.equals("dirty")) {
             throw Refusal.ofOption("context", "context is \"" + context + "\"; it may be \"zero\" or \"dirty\"");
         }
-        if (context.equals("dirty") != (bitmap != null)) {
-            throw Refusal.ofOption("bitmap", "bitmap names the bitmap for context=dirty, and goes with no other");
+        if (bitmap && since) {
+            throw Refusal.ofOption("since", "since and bitmap are both given; context=dirty takes one of them");
         }
-        return bitmap;
+        if (context.equals("dirty") != (bitmap || since)) {
+            throw Refusal.ofOption(
+                    since ? "since" : "bitmap",
+                    "bitmap names the bitmap, or since the snapshot, for context=dirty, and neither goes with another");
+        }
+        if (query.text("until") != null && !since) {
+            throw Refusal.ofOption("until", "until goes with since, which is missing");
+        }
     }
 
     @Operation(

@@ -6,7 +6,9 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.TokenStreamLocation;
 import tools.jackson.core.exc.StreamReadException;
+import tools.jackson.core.exc.UnexpectedEndOfInputException;
 import tools.jackson.databind.exc.MismatchedInputException;
 import tools.jackson.databind.exc.UnrecognizedPropertyException;
 
@@ -14,7 +16,7 @@ import tools.jackson.databind.exc.UnrecognizedPropertyException;
 final class JsonFaults {
 
     /** Options of QEMU's and of the contract's that come later. */
-    private static final Set<String> LATER = Set.of("cache", "snapshot");
+    private static final Set<String> LATER = Set.of("cache");
 
     private JsonFaults() {}
 
@@ -27,10 +29,18 @@ final class JsonFaults {
             case UnrecognizedPropertyException unknown ->
                 LATER.contains(unknown.getPropertyName()) ? Refusal.notYet(option) : unknownKey(option, unknown);
             case MismatchedInputException mismatch -> wrongType(option, mismatch.getTargetType());
+            case UnexpectedEndOfInputException cut ->
+                Refusal.of(ProblemType.UNREADABLE_JSON, "the body is no JSON: it ends too early");
             case StreamReadException syntax ->
-                Refusal.of(ProblemType.UNREADABLE_JSON, "the body is no JSON: " + syntax.getOriginalMessage());
+                Refusal.of(ProblemType.UNREADABLE_JSON, "the body is no JSON" + place(syntax.getLocation()));
             default -> Refusal.of(ProblemType.UNREADABLE_JSON, "the body cannot be read as JSON");
         };
+    }
+
+    private static String place(@Nullable TokenStreamLocation location) {
+        return location == null || location.getLineNr() < 1
+                ? ""
+                : ": look at line " + location.getLineNr() + ", column " + location.getColumnNr();
     }
 
     private static String path(JacksonException fault) {

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param discard {@code ignore} or {@code unmap}
  * @param lazyRefcounts {@code lazy-refcounts}: whether refcounts may reach the file late
  * @param overlapCheck {@code overlap-check} and its parts
- * @param writes {@code detect-zeroes} and {@code pass-discard-*}
+ * @param writes {@code detect-zeroes}, {@code pass-discard-*} and {@code discard-no-unref}
  * @param dataFile {@code data-file}: the external data file, relative to the image's folder
  * @param encrypt how the layer is read where it is encrypted
  * @param snapshot the internal snapshot, by id or name, that is read in the place of the active disk

@@ -49,7 +49,8 @@ enum ProblemType {
     READ_ONLY(
             HttpStatus.FORBIDDEN,
             "The drive is read-only",
-            "The drive was opened with \"read-only\": true. PATCH the drive to make it writable."),
+            "The drive was opened with \"read-only\": true: PATCH it to make it writable. Or its image was found corrupt:"
+                    + " close the drive and repair the image."),
     KEY_REFUSED(
             HttpStatus.FORBIDDEN,
             "The passphrase is not one of the image's",

@@ -44,7 +44,7 @@ import org.springframework.web.util.UriComponentsBuilder;
 @Tag(name = "snapshots", description = "The disk as it was, kept in its own image")
 class SnapshotController {
     private static final String DRIVE = "The drive's id";
-    private static final String SNAPSHOT = "The snapshot's id, or else its name";
+    private static final String SNAPSHOT = "The snapshot's id, or else its name; a slash in it is %2F";
 
     private final DriveRegistry registry;
 
@@ -60,6 +60,19 @@ class SnapshotController {
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             return lease.image().snapshots().stream().map(SnapshotBody::of).toList();
+        }
+    }
+
+    @Operation(operationId = "getSnapshot", summary = "Show one snapshot")
+    @ApiResponse(responseCode = "200", description = "The snapshot")
+    @Fails({NO_SUCH_DRIVE, NOT_FOUND, CORRUPT_IMAGE, HOST_IO})
+    @GetMapping(path = "/{snapshot}", produces = MediaType.APPLICATION_JSON_VALUE)
+    SnapshotBody show(
+            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
+            throws IOException {
+        try (DriveLease lease = registry.lease(id)) {
+            return SnapshotBody.of(lease.image().snapshot(snapshot));
         }
     }
 
@@ -93,10 +106,6 @@ class SnapshotController {
         String name = request.name();
         if (name == null) {
             throw Refusal.ofOption("name", "name is missing; it is what the snapshot will be known by");
-        }
-        // It is a part of the path from now on.
-        if (name.indexOf('/') >= 0) {
-            throw Refusal.ofOption("name", "name has a slash, which paths cannot have");
         }
         try (DriveLease lease = registry.lease(id)) {
             Instant now = Instant.now();

@@ -4,6 +4,7 @@ import io.cowslip.drive.DriveObserver;
 import io.cowslip.engine.image.Secret;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.core.StandardHost;
+import org.apache.tomcat.util.buf.EncodedSolidusHandling;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.jackson.autoconfigure.JsonMapperBuilderCustomizer;
@@ -77,6 +78,8 @@ class WebConfiguration implements WebMvcConfigurer {
         connector.setProperty("socket.directBuffer", "true");
         connector.setProperty("continueResponseTiming", "onRead");
         connector.setProperty("maxKeepAliveRequests", "-1");
+        // Bitmaps and snapshots that others made may have a slash in their names.
+        connector.setEncodedSolidusHandling(EncodedSolidusHandling.PASS_THROUGH.getValue());
     }
 
     @Bean

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param compress whether it is compressed
  * @param detectZeroes {@code off}, {@code on} or {@code unmap}
- * @param passDiscardRequest and the others: which space that is let go of is given back to the host
+ * @param passDiscardRequest and the two after it: which space that is let go of is given back to the host
+ * @param discardNoUnref whether discarded clusters keep their place
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 record WriteLayerOptions(
@@ -45,7 +46,15 @@ record WriteLayerOptions(
         @JsonProperty("pass-discard-other")
         @Schema(description = "The same for what was moved or written over: false unless given")
         @Nullable
-        Boolean passDiscardOther) {
+        Boolean passDiscardOther,
+
+        @JsonProperty("discard-no-unref")
+        @Schema(
+                description = "Whether a cluster that the guest discards keeps its place in the file, so that the file"
+                        + " neither fragments nor grows when the guest writes there again; the host gets its space back"
+                        + " as pass-discard-request says. false unless given. Version 3 only")
+        @Nullable
+        Boolean discardNoUnref) {
 
     private static final String DETECT_ZEROES = "detect-zeroes";
 
@@ -61,7 +70,8 @@ record WriteLayerOptions(
                 options.detectZeroes().wireName(),
                 options.passDiscardRequest(),
                 options.passDiscardSnapshot(),
-                options.passDiscardOther());
+                options.passDiscardOther(),
+                options.discardNoUnref());
     }
 
     /** What these options say, or {@code otherwise} where they say nothing. */
@@ -71,7 +81,8 @@ record WriteLayerOptions(
                 detectZeroes == null ? otherwise.detectZeroes() : detection(prefix + DETECT_ZEROES, detectZeroes),
                 passDiscardRequest == null ? otherwise.passDiscardRequest() : passDiscardRequest,
                 passDiscardSnapshot == null ? otherwise.passDiscardSnapshot() : passDiscardSnapshot,
-                passDiscardOther == null ? otherwise.passDiscardOther() : passDiscardOther);
+                passDiscardOther == null ? otherwise.passDiscardOther() : passDiscardOther,
+                discardNoUnref == null ? otherwise.discardNoUnref() : discardNoUnref);
     }
 
     private static DetectZeroes detection(String option, String name) {

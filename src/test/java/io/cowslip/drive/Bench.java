@@ -34,11 +34,15 @@ final class Bench implements AutoCloseable {
     }
 
     Bench(Path folder, ImageOptions defaults, DriveObserver observer) throws IOException {
+        this(folder, defaults, observer, HostFiles.posix());
+    }
+
+    Bench(Path folder, ImageOptions defaults, DriveObserver observer, HostFiles files) throws IOException {
         root = ImageRoot.at(folder);
-        environment = new ImageEnvironment(HostFiles.posix(), root, CacheFactory.plain());
+        environment = new ImageEnvironment(files, root, CacheFactory.plain());
         cleaner = new CacheCleaner(scheduler, () -> Instant.EPOCH, observer);
         DriveClaims claims = new DriveClaims(8);
-        volumes = new Volumes(root, environment, claims, new SecretFolder(null));
+        volumes = new Volumes(root, environment, claims, new SecretFolder(null), new Random(2));
         DriveOpener opener = new DriveOpener(root, environment, new DriveDefaults(defaults), new SecretFolder(null));
         registry = new DriveRegistry(opener, claims, cleaner, observer, new Random(1));
     }

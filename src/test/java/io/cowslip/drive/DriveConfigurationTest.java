@@ -7,6 +7,7 @@ import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.ImageOptions.DiscardMode;
 import io.cowslip.engine.image.OverlapCheck;
 import io.cowslip.engine.image.WriteOptions;
+import io.cowslip.engine.image.WriteOptions.DetectZeroes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
@@ -57,6 +59,11 @@ class DriveConfigurationTest {
                         "cowslip.drive-defaults.cache-direct=true",
                         "cowslip.drive-defaults.discard=ignore",
                         "cowslip.drive-defaults.compress=true",
+                        "cowslip.drive-defaults.detect-zeroes=on",
+                        "cowslip.drive-defaults.pass-discard-request=true",
+                        "cowslip.drive-defaults.pass-discard-snapshot=false",
+                        "cowslip.drive-defaults.pass-discard-other=true",
+                        "cowslip.drive-defaults.discard-no-unref=true",
                         "cowslip.drive-defaults.lazy-refcounts=true",
                         "cowslip.drive-defaults.overlap-check.template=none",
                         "cowslip.drive-defaults.overlap-check.main-header=true",
@@ -70,7 +77,7 @@ class DriveConfigurationTest {
                                         DiscardMode.IGNORE,
                                         true,
                                         null)
-                                .withWrites(WriteOptions.DEFAULTS.withCompress(true))
+                                .withWrites(new WriteOptions(true, DetectZeroes.ON, true, false, true, true))
                                 .withLazyRefcounts(true)
                                 .withOverlapCheck(
                                         new OverlapCheck(OverlapCheck.Template.NONE, Map.of("main-header", true)))));
@@ -100,6 +107,8 @@ class DriveConfigurationTest {
         "cowslip.drive-defaults.lazy-refcounts, perhaps",
         "cowslip.drive-defaults.cache-size, 16E",
         "cowslip.drive-defaults.discard, perhaps",
+        "cowslip.drive-defaults.detect-zeroes, perhaps",
+        "cowslip.drive-defaults.discard-no-unref, perhaps",
         "cowslip.drive-defaults.cache-clean-interval, often",
         "cowslip.drive-defaults.cache-direct, perhaps",
         "cowslip.drive-defaults.read-only, perhaps"
@@ -143,6 +152,35 @@ class DriveConfigurationTest {
                 "cowslip.drive-defaults.cache-size=4M",
                 "cowslip.drive-defaults.l2-cache-size=1M",
                 "cowslip.drive-defaults.refcount-cache-size=1M");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "cowslip.image-roto",
+                "cowslip.drive-defaults.l2-cache-sise",
+                "cowslip.drive-defaults.overlap-check.main-haeder",
+                "cowslip.drives.root.fiel",
+                "cowslip.dirves.root.file"
+            })
+    void whatIsMisspeltStopsTheStartAndIsNamed(String property) {
+        assertFailsAt(property, property + "=1", "cowslip.drives.root.file=some.qcow2");
+    }
+
+    @Test
+    void whatIsMisspeltIsToldWithWhatIsKnown() {
+        service.withPropertyValues("cowslip.drive-defaults.discrad=ignore")
+                .run(context -> assertThat(context)
+                        .getFailure()
+                        .hasMessageContaining("There is no such property")
+                        .hasMessageContaining("detect-zeroes, discard, discard-no-unref"));
+    }
+
+    /** What the system sets may be for somebody else. */
+    @Test
+    void systemPropertiesMayHaveTheSameBeginning() {
+        service.withSystemProperties("cowslip.service.host=10.0.0.1")
+                .run(context -> assertThat(context).hasNotFailed());
     }
 
     @Test

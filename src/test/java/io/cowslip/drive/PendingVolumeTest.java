@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
+import io.cowslip.engine.image.ImageEnvironment;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,10 +27,12 @@ class PendingVolumeTest {
     Path folder;
 
     private ImageRoot root;
+    private ImageEnvironment environment;
 
     @BeforeEach
     void makeRoot() throws IOException {
         root = ImageRoot.at(folder);
+        environment = new ImageEnvironment(files, root, CacheFactory.plain());
     }
 
     @Test
@@ -37,7 +41,8 @@ class PendingVolumeTest {
             Files.writeString(pending.file(), "whole");
             assertThat(new VolumeListing(root).all()).isEmpty();
             assertThat(pending.file()).hasParentRaw(root.folder().resolve("vm"));
-            assertThat(pending.publish(change, files)).isEqualTo(root.folder().resolve("vm/disk.raw"));
+            assertThat(pending.publish(change, environment))
+                    .isEqualTo(root.folder().resolve("vm/disk.raw"));
         }
         assertThat(new VolumeListing(root).all()).containsExactly("vm/disk.raw");
         assertThat(root.folder().resolve("vm/disk.raw")).hasContent("whole");
@@ -59,7 +64,7 @@ class PendingVolumeTest {
             Files.writeString(pending.file(), "second");
             Files.writeString(root.folder().resolve("disk.raw"), "first");
             assertThatExceptionOfType(ImageException.class)
-                    .isThrownBy(() -> pending.publish(change, files))
+                    .isThrownBy(() -> pending.publish(change, environment))
                     .withMessage("\"disk.raw\" is there already");
         }
         assertThat(root.folder().resolve("disk.raw")).hasContent("first");
@@ -70,7 +75,7 @@ class PendingVolumeTest {
     void longNamesFit() throws IOException {
         try (PendingVolume pending = PendingVolume.of(root, "\u00fc".repeat(127), 7)) {
             Files.writeString(pending.file(), "whole");
-            pending.publish(change, files);
+            pending.publish(change, environment);
         }
         assertThat(new VolumeListing(root).all()).containsExactly("\u00fc".repeat(127));
     }

@@ -106,6 +106,30 @@ class StartTest {
     }
 
     @Test
+    void aDriveMayShowASnapshot() {
+        service.withPropertyValues("cowslip.drives.root.file=demo.qcow2", "cowslip.demo-image=true")
+                .run(context -> {
+                    try (DriveLease lease = context.getBean(DriveRegistry.class).lease(new DriveId("root"))) {
+                        Bench.write(lease.image(), 1 << 20, "then");
+                        lease.image().createSnapshot("monday", 1, 0);
+                        Bench.write(lease.image(), 1 << 20, "now!");
+                    }
+                });
+        service.withPropertyValues(
+                        "cowslip.drives.root.file=demo.qcow2",
+                        "cowslip.drives.root.snapshot=monday",
+                        "cowslip.drives.root.discard-no-unref=true")
+                .run(context -> {
+                    try (DriveLease lease = context.getBean(DriveRegistry.class).lease(new DriveId("root"))) {
+                        assertThat(lease.image().readOnly()).isTrue();
+                        assertThat(lease.image().options().writes().discardNoUnref())
+                                .isTrue();
+                        assertThat(Bench.read(lease.image(), 1 << 20, 4)).isEqualTo("then");
+                    }
+                });
+    }
+
+    @Test
     @ExtendWith(OutputCaptureExtension.class)
     void theLogSaysWhatToTryNext(CapturedOutput output) {
         becomeReady("local.server.port=4711", "local.management.port=4711", "server.address=127.0.0.2");

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
 final class JobServiceTest {
     private static final JobRequest REQUEST = new JobRequest.CheckDrive(new DriveId("d"));
     private static final JobResult RESULT =
-            new JobResult.Checked("a.qcow2", new CheckReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, List.of(), 0));
+            new JobResult.Checked("a.qcow2", new CheckReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, List.of(), 0, null));
 
     private final HandWork work = new HandWork();
     private final JobService jobs =

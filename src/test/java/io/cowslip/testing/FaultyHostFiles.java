@@ -55,7 +55,8 @@ public final class FaultyHostFiles implements HostFiles {
 
     @Override
     public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
-        return new ObservedHostFile(files.open(path, mode, pageCache), operation -> before(path, operation));
+        return new ObservedHostFile(
+                files.open(path, mode, pageCache), (operation, lengthBytes) -> before(path, operation));
     }
 
     @Override

@@ -95,7 +95,7 @@ public final class HeldOperations implements HostFiles {
     @Override
     public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
         return new ObservedHostFile(
-                HostFiles.posix().open(path, mode, pageCache), operation -> before(path, operation));
+                HostFiles.posix().open(path, mode, pageCache), (operation, lengthBytes) -> before(path, operation));
     }
 
     @Override

@@ -23,7 +23,8 @@ class ObservedHostFile implements HostFile {
     /** Who sees each operation before it is done. */
     @FunctionalInterface
     interface Observer {
-        void before(Operation operation) throws IOException;
+        /** @param lengthBytes bytes that it is about; 0 where it is about the whole file */
+        void before(Operation operation, long lengthBytes) throws IOException;
     }
 
     private static final int SECTOR = 512;
@@ -48,14 +49,14 @@ class ObservedHostFile implements HostFile {
 
     @Override
     public long read(long hostOffset, MemorySegment into) throws IOException {
-        observer.before(Operation.READ);
+        observer.before(Operation.READ, into.byteSize());
         return file.read(hostOffset, into);
     }
 
     @Override
     public void write(long hostOffset, MemorySegment from) throws IOException {
         try {
-            observer.before(Operation.WRITE);
+            observer.before(Operation.WRITE, from.byteSize());
         } catch (IOException e) {
             writeBeginning(hostOffset, from);
             throw e;
@@ -73,19 +74,19 @@ class ObservedHostFile implements HostFile {
 
     @Override
     public void zero(long hostOffset, long lengthBytes) throws IOException {
-        observer.before(Operation.ZERO);
+        observer.before(Operation.ZERO, lengthBytes);
         file.zero(hostOffset, lengthBytes);
     }
 
     @Override
     public void punch(long hostOffset, long lengthBytes) throws IOException {
-        observer.before(Operation.PUNCH);
+        observer.before(Operation.PUNCH, lengthBytes);
         file.punch(hostOffset, lengthBytes);
     }
 
     @Override
     public void sync() throws IOException {
-        observer.before(Operation.SYNC);
+        observer.before(Operation.SYNC, 0);
         file.sync();
     }
 
@@ -96,7 +97,7 @@ class ObservedHostFile implements HostFile {
 
     @Override
     public void truncate(long sizeBytes) throws IOException {
-        observer.before(Operation.TRUNCATE);
+        observer.before(Operation.TRUNCATE, 0);
         file.truncate(sizeBytes);
     }
 

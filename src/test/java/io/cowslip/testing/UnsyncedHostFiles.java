@@ -12,7 +12,7 @@ import java.nio.file.Path;
 public final class UnsyncedHostFiles implements HostFiles {
     @Override
     public HostFile open(Path path, Mode mode, PageCache pageCache) throws IOException {
-        return new ObservedHostFile(HostFiles.posix().open(path, mode, pageCache), operation -> {}) {
+        return new ObservedHostFile(HostFiles.posix().open(path, mode, pageCache), (operation, lengthBytes) -> {}) {
             @Override
             public void sync() {}
         };

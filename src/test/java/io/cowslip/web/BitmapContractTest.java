@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.nullValue;
 
+import io.restassured.specification.RequestSpecification;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -63,12 +64,34 @@ class BitmapContractTest extends RunningService {
     }
 
     @Test
+    void aNameMayHaveASlash() {
+        createAndOpen("disk", "b/disk.qcow2", "1M");
+        json("{\"name\": \"jobs/a%b\"}")
+                .post(BITMAPS)
+                .then()
+                .statusCode(201)
+                .header("Location", endsWith("/drives/disk/bitmaps/jobs%2Fa%25b"));
+        RequestSpecification asItIs = given().urlEncodingEnabled(false);
+        write("disk", 0, filled(1, 1));
+        asItIs.get(BITMAPS + "/jobs%2Fa%25b")
+                .then()
+                .statusCode(200)
+                .body("name", equalTo("jobs/a%b"))
+                .body("count", equalTo(64 * KIB));
+        asItIs.post(BITMAPS + "/jobs%2Fa%25b/clear").then().statusCode(200).body("count", equalTo(0));
+        given().get(DIRTY + "jobs/a%b").then().statusCode(200).body("dirty", contains(false, false));
+        asItIs.delete(BITMAPS + "/jobs%2Fa%25b").then().statusCode(204);
+        problem(asItIs.get("/volumes/..%2F..%2Fetc%2Fpasswd"), 403, "forbidden-path");
+        problem(asItIs.get("/swagger-ui/..%2F..%2Fapplication.properties"), 404, "not-found");
+    }
+
+    @Test
     void whatCannotBeIsRefused() {
         createAndOpen("disk", "b/disk.qcow2", "16M");
         create("{\"name\": \"b\"}");
         problem(json("{\"name\": \"b\"}").post(BITMAPS), 409, "already-exists");
         problem(json("{}").post(BITMAPS), 400, "invalid-option").body("option", equalTo("name"));
-        problem(json("{\"name\": \"a/b\"}").post(BITMAPS), 400, "invalid-option");
+        problem(json("{\"name\": \"a\\tb\"}").post(BITMAPS), 400, "invalid-option");
         problem(json("{\"name\": \"c\", \"granularity\": 1000}").post(BITMAPS), 400, "invalid-option")
                 .body("option", equalTo("granularity"));
         problem(json("{\"name\": \"c\", \"size\": 1}").post(BITMAPS), 400, "unknown-key");

@@ -110,6 +110,7 @@ class DriveContractTest extends RunningService {
                 "{\"file\":\"d/x.qcow2\",\"lazy-refcounts\":\"on\"}     | unreadable-json | lazy-refcounts",
                 "{\"file\":\"d/x.qcow2\",\"compress\":\"zstd\"}           | unreadable-json | compress",
                 "{\"file\":\"d/x.qcow2\",\"pass-discard-other\":\"on\"}  | unreadable-json | pass-discard-other",
+                "{\"file\":\"d/x.qcow2\",\"discard-no-unref\":\"on\"}  | unreadable-json | discard-no-unref",
                 "{\"file\":\"d/x.qcow2\",\"detect-zeroes\":\"most\"}  | invalid-option | detect-zeroes",
                 "{\"file\":\"d/x.qcow2\",\"detect-zeroes\":\"unmap\",\"discard\":\"ignore\"}  | invalid-option | detect-zeroes",
                 "{\"file\":\"d/x.qcow2\",\"overlap-check\":\"most\"}  | invalid-option | overlap-check",
@@ -136,6 +137,22 @@ class DriveContractTest extends RunningService {
     @ValueSource(strings = {"", "{", "[]", "null", "\"x\"", "{\"file\":\"a\",\"file\":\"b\"}", "{\"file\":\"a\"} x"})
     void aBodyThatIsNoObjectIsRefused(String body) {
         problem(json(body).post("/drives"), 400, "unreadable-json");
+    }
+
+    /** In the words of the API, and not in those of what reads JSON for it. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "{                          | the body is no JSON: it ends too early",
+                "{\"file\":\"d/x.qcow2        | the body is no JSON: it ends too early",
+                "{\"file\":\"d/x.qcow2\",    | the body is no JSON: look at line 1, column 21",
+                "{\"read-only\": tru      | the body is no JSON: look at line 1, column 15",
+                "{file: 1}                  | the body is no JSON: look at line 1, column 2",
+                "{\"file\":\"a\"} x         | the body is no JSON: look at line 1, column 14"
+            })
+    void whatIsWrongWithTheJsonIsSaid(String body, String detail) {
+        problem(json(body).post("/drives"), 400, "unreadable-json").body("detail", equalTo(detail));
     }
 
     @Test

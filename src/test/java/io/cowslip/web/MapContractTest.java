@@ -98,7 +98,6 @@ class MapContractTest extends RunningService {
 
     @ParameterizedTest
     @CsvSource({
-        "since=s,unsupported-option,since",
         "context=all,invalid-option,context",
         "limit=0,invalid-option,limit",
         "limit=10001,invalid-option,limit",

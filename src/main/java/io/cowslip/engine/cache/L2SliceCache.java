@@ -64,6 +64,7 @@ public final class L2SliceCache implements AutoCloseable {
     private final CacheBudget budget;
     private final CacheCounters counters;
     private final TableCache slices;
+    private final long guestSlices;
     private final int sliceBits;
     private final int sliceMask;
     private final int entryBytes;
@@ -85,7 +86,7 @@ public final class L2SliceCache implements AutoCloseable {
         this.sliceMask = (1 << sliceBits) - 1;
         this.entryBytes = geometry.l2EntryBytes();
         int slicesPerTableBits = geometry.l2EntriesPerTableBits() - sliceBits;
-        long guestSlices = (long) geometry.l1EntriesNeeded() << slicesPerTableBits;
+        this.guestSlices = (long) geometry.l1EntriesNeeded() << slicesPerTableBits;
         this.slices = TableCache.ofSlices(
                 budget.l2EntryBytes(),
                 budget.l2Entries(),
@@ -171,6 +172,18 @@ public final class L2SliceCache implements AutoCloseable {
             SliceFrames.ENTRY.setRelease(slice, offset, entry.descriptor());
             SliceFrames.ENTRY.setRelease(slice, offset + Long.BYTES, entry.bitmap());
         });
+    }
+
+    /**
+     * Copies the words of the slice that begins with {@code guestCluster}, if it is newer than the file. Where it is not,
+     * the file has all that was put before the call. No lookup: nothing is loaded, counted or marked as used. Any thread;
+     * the disk may have become too small for the cluster.
+     *
+     * @param words where they go, from {@code first} on
+     */
+    public boolean copyDirty(long guestCluster, long[] words, int first) {
+        long slice = guestCluster >>> sliceBits;
+        return slice < guestSlices && slices.copyDirty(slice, words, first);
     }
 
     /**

@@ -208,6 +208,24 @@ final class TableCache implements AutoCloseable {
         return dirtyCount > 0;
     }
 
+    /** Copies the piece {@code key} to {@code into} from {@code first} on, if it is dirty. Any thread. */
+    boolean copyDirty(long key, long[] into, int first) {
+        evictionLock.lock();
+        try {
+            long word = directory.word(key);
+            int slot = SliceDirectory.slot(word);
+            if (!SliceDirectory.isSlot(word) || !frames.isDirty(slot)) {
+                return false;
+            }
+            for (int index = 0; index < entryBytes / Long.BYTES; index++) {
+                into[first + index] = frames.entry(slot, index);
+            }
+            return true;
+        } finally {
+            evictionLock.unlock();
+        }
+    }
+
     /** Writes every dirty piece in the order of keys. A piece whose write fails stays dirty. Under the metadata lock. */
     void writeBack(TableSink sink) throws IOException {
         for (int slot : dirtySlots()) {

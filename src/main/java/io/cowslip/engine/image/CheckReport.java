@@ -1,6 +1,7 @@
 package io.cowslip.engine.image;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a check found, counted as {@code qemu-img check} counts. After a repair these are the counts of the check that
@@ -18,6 +19,8 @@ import java.util.List;
  * @param leaksFixed leaks repaired
  * @param findings the faults, those that may cost data first; a bounded number of them
  * @param findingsOmitted faults that the list has no room for
+ * @param unrepaired why a repair has left something that it was asked to repair, and what would help; null where it has
+ *     not
  */
 public record CheckReport(
         long checkErrors,
@@ -31,7 +34,8 @@ public record CheckReport(
         long corruptionsFixed,
         long leaksFixed,
         List<CheckFinding> findings,
-        long findingsOmitted) {
+        long findingsOmitted,
+        @Nullable String unrepaired) {
 
     public CheckReport {
         findings = List.copyOf(findings);
@@ -42,7 +46,7 @@ public record CheckReport(
         return checkErrors == 0 && corruptions == 0 && leaks == 0;
     }
 
-    CheckReport withFixed(long corruptionsRepaired, long leaksRepaired) {
+    CheckReport afterRepair(long corruptionsRepaired, long leaksRepaired, @Nullable String left) {
         return new CheckReport(
                 checkErrors,
                 imageEndOffset,
@@ -55,6 +59,7 @@ public record CheckReport(
                 corruptionsRepaired,
                 leaksRepaired,
                 findings,
-                findingsOmitted);
+                findingsOmitted,
+                left);
     }
 }

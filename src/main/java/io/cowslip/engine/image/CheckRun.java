@@ -93,18 +93,25 @@ final class CheckRun {
         return fixedMetadata.get(cluster) > 0;
     }
 
-    /** Takes back the references of the refcount table and its blocks. */
+    /** Takes back the references of the refcount table and its blocks, unless that is done. */
     void forgetRefcountStructures() {
         if (refcountTableCounted) {
             references.addClusters(
                     header.refcountTableOffset() >>> header.clusterBits(), header.refcountTableClusters(), -1);
         }
         countedBlocks.forEach(cluster -> references.addClusters(cluster, 1, -1));
+        refcountTableCounted = false;
+        countedBlocks.clear();
     }
 
     /** Whether every refcount block is in a place of its own, so that counts can be changed where they are. */
     boolean refcountBlocksSound() {
         return refcountBlocksSound;
+    }
+
+    /** Whether nothing that was found can mean that a pointer is lost. */
+    boolean losesNoPointer() {
+        return tally.losesNoPointer();
     }
 
     CheckReport report() {
@@ -328,14 +335,21 @@ final class CheckRun {
         private void checkCopied(L1Place table, int index, long entry, long tableOffset) throws IOException {
             int count = recorded.get(tableOffset >>> geometry.clusterBits());
             if (count != RecordedCounts.UNKNOWN && (count == 1) != L1Entry.isCopied(entry)) {
-                note(Kind.COPIED_FLAG, table, index, entry, "the refcount of the L2 table is " + count);
+                tally.flagAgainstCount(
+                        place(table, index), tableOffset, 1, detail(entry, "the refcount of the L2 table is " + count));
             }
         }
 
         private void note(Kind kind, L1Place table, int index, long entry, String why) {
-            Place place = new Place(Table.L1, table.snapshot(), index, index * geometry.guestBytesPerTable());
-            String detail = "entry " + L2TableCheck.hex(entry) + ": " + why;
-            tally.corruption(kind, place, L1Entry.tableOffset(entry), 1, detail);
+            tally.corruption(kind, place(table, index), L1Entry.tableOffset(entry), 1, detail(entry, why));
+        }
+
+        private Place place(L1Place table, int index) {
+            return new Place(Table.L1, table.snapshot(), index, index * geometry.guestBytesPerTable());
+        }
+
+        private static String detail(long entry, String why) {
+            return "entry " + L2TableCheck.hex(entry) + ": " + why;
         }
 
         @Override

@@ -16,6 +16,7 @@ final class CheckTally {
     static final int MAX_FINDINGS = 100;
 
     private final LongAdder corruptions = new LongAdder();
+    private final LongAdder flagsAgainstCounts = new LongAdder();
     private final LongAdder leaks = new LongAdder();
     private final LongAdder checkErrors = new LongAdder();
     private final LongAdder allocated = new LongAdder();
@@ -40,6 +41,12 @@ final class CheckTally {
         keep(graveOf(place), kind, place, hostOffset, detail);
     }
 
+    /** A COPIED flag that contradicts a refcount. */
+    void flagAgainstCount(Place place, long hostOffset, long times, String detail) {
+        flagsAgainstCounts.add(times);
+        corruption(Kind.COPIED_FLAG, place, hostOffset, times, detail);
+    }
+
     private List<CheckFinding> graveOf(Place place) {
         return Objects.requireNonNull(grave.get(place.table()));
     }
@@ -60,8 +67,12 @@ final class CheckTally {
         compressed.add(compressedClusters);
     }
 
-    long corruptions() {
-        return corruptions.sum();
+    /**
+     * Whether nothing that was found can mean that a pointer is lost: then what is leaked is not what one led to. Flags
+     * contradict counts that are too high; counts too low may be those of a cluster that a damaged pointer leads to.
+     */
+    boolean losesNoPointer() {
+        return checkErrors.sum() == 0 && corruptions.sum() == flagsAgainstCounts.sum();
     }
 
     private void keep(List<CheckFinding> findings, Kind kind, Place place, long hostOffset, String detail) {
@@ -92,6 +103,7 @@ final class CheckTally {
                 0,
                 0,
                 findings,
-                omitted.sum());
+                omitted.sum(),
+                null);
     }
 }

@@ -70,6 +70,12 @@ final class ClusterCounters {
         return mine == null || theirs == null ? mine == theirs : mine.isSameInBytes(theirs);
     }
 
+    /** The largest count in a chunk. */
+    int mostInChunk(int chunk) {
+        CounterChunk counted = chunks.getPlain(chunk);
+        return counted == null ? 0 : counted.most();
+    }
+
     boolean isEmptyChunk(int chunk) {
         return chunks.getPlain(chunk) == null;
     }

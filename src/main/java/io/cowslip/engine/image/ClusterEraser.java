@@ -22,6 +22,7 @@ final class ClusterEraser {
     private final ClusterReservations reservations;
     private final WriteBarrier barrier;
     private final PassedDiscards passedDiscards;
+    private final KeptClusters kept;
 
     ClusterEraser(
             ImageGeometry geometry,
@@ -31,7 +32,8 @@ final class ClusterEraser {
             WritableMap map,
             ClusterReservations reservations,
             WriteBarrier barrier,
-            PassedDiscards passedDiscards) {
+            PassedDiscards passedDiscards,
+            KeptClusters kept) {
         this.geometry = geometry;
         this.diskSize = diskSize;
         this.version = version;
@@ -40,6 +42,7 @@ final class ClusterEraser {
         this.reservations = reservations;
         this.barrier = barrier;
         this.passedDiscards = passedDiscards;
+        this.kept = kept;
     }
 
     /** Makes whole clusters read as zeros, from {@link #firstErasable} on. Those that the image has keep their place. */
@@ -140,7 +143,12 @@ final class ClusterEraser {
     }
 
     private void discardExtended(long cluster) throws IOException {
-        if (isBacked(cluster) || !map.extendedEntry(cluster).equals(ExtendedL2Entry.NONE)) {
+        ExtendedL2Entry now = map.extendedEntry(cluster);
+        if (kept.keeps(now.descriptor())) {
+            kept.requireNoMetadataIn(now.descriptor());
+            replaceUnlessSame(cluster, now.withBitmap(SubclusterBitmap.ALL_ZERO), false);
+            kept.punch(now.descriptor());
+        } else if (isBacked(cluster) || !now.equals(ExtendedL2Entry.NONE)) {
             replaceUnlessSame(cluster, ExtendedL2Entry.ZERO, true);
         }
     }
@@ -180,7 +188,14 @@ final class ClusterEraser {
             if (backing == null) {
                 replaceUnlessSame(cluster, 0);
             }
-        } else if (isBacked(cluster) || map.entry(cluster) != 0) {
+            return;
+        }
+        long entry = map.entry(cluster);
+        if (kept.keeps(entry)) {
+            kept.requireNoMetadataIn(entry);
+            replaceUnlessSame(cluster, entry | L2Entry.ZERO);
+            kept.punch(entry);
+        } else if (isBacked(cluster) || entry != 0) {
             replaceUnlessSame(cluster, L2Entry.ZERO);
         }
     }

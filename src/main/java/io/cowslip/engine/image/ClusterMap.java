@@ -54,6 +54,11 @@ final class ClusterMap {
         return slices;
     }
 
+    /** The tables that this map answers by, of a disk of so many bytes. */
+    DiskTables tables(DiskSize diskSize) {
+        return new DiskTables.Active(this, l1, geometry, diskSize);
+    }
+
     /** Puts another cache, with nothing dirty in the old one, in the old one's place; under the metadata lock. */
     L2SliceCache replaceSlices(L2SliceCache other) {
         L2SliceCache old = slices;

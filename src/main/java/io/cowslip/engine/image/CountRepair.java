@@ -1,6 +1,5 @@
 package io.cowslip.engine.image;
 
-import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.format.RefcountBits;
@@ -11,7 +10,8 @@ import java.lang.foreign.MemorySegment;
 /**
  * Makes the refcounts say how many references there are. Where every count has its place, counts are changed there: each
  * is right before or after, whenever it is interrupted. Otherwise a new refcount table with new blocks is written behind
- * everything else, made durable, and put in the place of the old one by one write to the header.
+ * everything else, made durable, and put in the place of the old one by one write to the header. In version 3 its counts
+ * are as wide as the references take.
  */
 final class CountRepair {
     private final RepairFile target;
@@ -34,7 +34,7 @@ final class CountRepair {
 
     /** Whether all counts that are needed have a place of their own. */
     boolean isPossibleInPlace() {
-        if (!found.refcountBlocksSound()) {
+        if (!found.refcountBlocksSound() || orderNeeded() > geometry.refcountOrder()) {
             return false;
         }
         long[] table = found.recorded().table();
@@ -103,7 +103,21 @@ final class CountRepair {
 
     /** Makes new structures, which the header leads to when this returns. */
     void rebuild() throws IOException {
-        NewRefcounts.Place place = new NewRefcounts(target, geometry, found).write();
-        target.writeOffsetAndCount(HeaderLayout.REFCOUNT_TABLE_OFFSET, place.tableOffset(), place.tableClusters());
+        found.forgetRefcountStructures();
+        int refcountOrder = orderNeeded();
+        ImageGeometry wide = new ImageGeometry(
+                geometry.clusterBits(), geometry.virtualSizeBytes(), refcountOrder, geometry.extendedL2());
+        NewRefcounts.Place place = new NewRefcounts(target, wide, found).write();
+        target.putRefcountTable(place.tableOffset(), place.tableClusters(), refcountOrder);
+    }
+
+    /** The refcount order that it takes to count all references, or the image's own; version 2 has no other. */
+    private int orderNeeded() {
+        int order = geometry.refcountOrder();
+        int most = header.version() == 2 ? 0 : references.most();
+        while (most > RefcountBits.maxCount(order)) {
+            order++;
+        }
+        return order;
     }
 }

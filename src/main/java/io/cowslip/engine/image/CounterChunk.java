@@ -100,6 +100,15 @@ final class CounterChunk {
                 : (int) Math.min(Integer.MAX_VALUE, low + ((long) counted.get(position) << Byte.SIZE));
     }
 
+    /** The largest count. */
+    int most() {
+        int most = 0;
+        for (int position = 0; position < CLUSTERS; position++) {
+            most = Math.max(most, get(position));
+        }
+        return most;
+    }
+
     /** How many counts from {@code from} on are the same: at least one, at most {@code length}. */
     int lengthAlike(int from, int length) {
         int count = get(from);

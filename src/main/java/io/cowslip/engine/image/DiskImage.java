@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +42,7 @@ public final class DiskImage implements AutoCloseable {
     private final ChangeGate changes = new ChangeGate();
     private final ChangeGate reads;
     private final AtomicLong changeCount = new AtomicLong();
+    private final AtomicLong snapshotChanges = new AtomicLong();
     private final InFlightRequests transfers = new InFlightRequests();
     private final DiskSize diskSize;
     private volatile ImageLayer top;
@@ -81,6 +83,11 @@ public final class DiskImage implements AutoCloseable {
     /** Whether writes are refused. */
     public boolean readOnly() {
         return options.readOnly();
+    }
+
+    /** Whether the image's own metadata is known to contradict itself. Then it takes no more writes. */
+    public boolean isCorrupt() {
+        return top.isCorrupt();
     }
 
     /** Fills {@code into} from {@code guestOffset}. */
@@ -457,6 +464,21 @@ public final class DiskImage implements AutoCloseable {
     }
 
     /**
+     * The snapshot with this id or else this name.
+     *
+     * @throws ImageException NOT_FOUND; INVALID_FORMAT as {@link #snapshots}
+     */
+    public Snapshot snapshot(String idOrName) throws IOException {
+        List<Snapshot> all = snapshots();
+        return Stream.concat(
+                        all.stream().filter(snapshot -> snapshot.id().equals(idOrName)),
+                        all.stream().filter(snapshot -> snapshot.name().equals(idOrName)))
+                .findFirst()
+                .orElseThrow(() -> ImageException.of(
+                        Kind.NOT_FOUND, path, "there is no snapshot with the id or name \"" + idOrName + "\""));
+    }
+
+    /**
      * Takes a snapshot of the disk as it is. Reads and changes of the disk wait meanwhile, as for {@link #revert} and
      * {@link #deleteSnapshot}: as long as it takes to go over all L2 tables in the file, and to count what they lead to.
      *
@@ -497,6 +519,37 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
+    /**
+     * What of the disk changed since the snapshot with this id or else this name was taken.
+     *
+     * @param until the snapshot whose disk is the later one; null: the disk as it is, whatever changes it meanwhile
+     * @throws ImageException NOT_FOUND; UNSUPPORTED_FEATURE for an image that can have no snapshots
+     */
+    public DiskChanges changesSince(String since, @Nullable String until) throws IOException {
+        return reading(layer -> DiskChanges.of(this, layer, since, until));
+    }
+
+    /** Grows with every change of snapshots, while {@link #reading} waits. */
+    long snapshotChanges() {
+        return snapshotChanges.get();
+    }
+
+    /** What is found out from a layer. */
+    @FunctionalInterface
+    interface Reading<T> {
+        T of(ImageLayer layer) throws IOException;
+    }
+
+    /** Reads from the top layer within a request: what it leads to is not used again, and snapshots do not change. */
+    <T> T reading(Reading<T> reading) throws IOException {
+        int request = reads.enter();
+        try {
+            return reading.of(top);
+        } finally {
+            reads.leave(request);
+        }
+    }
+
     /** What is done to an image that has snapshots. */
     @FunctionalInterface
     private interface SnapshotChange {
@@ -513,6 +566,7 @@ public final class DiskImage implements AutoCloseable {
             changes.awaitThoseBegun();
             reads.hold();
             requests.awaitThoseBegun();
+            snapshotChanges.incrementAndGet();
             change.make(layer);
         } finally {
             diskSize.set(layer.virtualSizeBytes());

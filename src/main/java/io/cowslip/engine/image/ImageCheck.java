@@ -17,9 +17,15 @@ public final class ImageCheck {
 
     /** What is to be repaired. */
     public enum Repair {
-        /** Leaks, in an image with no other fault: where there are others, nothing is changed. */
+        /**
+         * Leaks, and COPIED flags that contradict counts which are too high. Where there are other faults, what seems
+         * leaked may be what a lost pointer led to: then nothing is changed.
+         */
         LEAKS,
-        /** Everything. Refcounts are made anew from the tables, and what points nowhere is dropped. */
+        /**
+         * Everything. Refcounts are made anew from the tables, in version 3 as wide as that takes, and what points nowhere
+         * is dropped.
+         */
         ALL
     }
 

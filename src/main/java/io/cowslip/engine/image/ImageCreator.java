@@ -11,6 +11,7 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.host.ImageLock;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -24,13 +25,18 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes new images. Until the header is written, which comes last, the file is no image to anybody.
+ * Makes a new image in two steps: {@link #begin} is quick and makes the files, {@link #finish} fills them, which may take
+ * as long as writing the whole disk, or trying a passphrase. Until the header is written, which comes last, the file is
+ * no image to anybody. Closing one that is not finished takes its files away. One thread at a time.
  */
-public final class ImageCreator {
+public final class ImageCreator implements AutoCloseable {
     private final Path file;
     private final CreateOptions options;
     private final ImageEnvironment environment;
     private final List<Path> made = new ArrayList<>();
+    private final List<HostFile> open = new ArrayList<>();
+    private long sizeBytes;
+    private boolean finished;
 
     private ImageCreator(Path file, CreateOptions options, ImageEnvironment environment) {
         this.file = file;
@@ -46,36 +52,99 @@ public final class ImageCreator {
      *     ALREADY_EXISTS; NO_SPACE or IO when the host refuses
      */
     public static void create(Path file, CreateOptions options, ImageEnvironment environment) throws IOException {
-        new ImageCreator(file, options, environment).create();
+        try (ImageCreator creator = begin(file, options, environment)) {
+            creator.finish();
+        }
     }
 
-    private void create() throws IOException {
+    /**
+     * Makes {@code file}, and its data file if it has one, with nothing in them yet. To be closed.
+     *
+     * @throws ImageException as {@link #create}; no file is left then
+     */
+    public static ImageCreator begin(Path file, CreateOptions options, ImageEnvironment environment)
+            throws IOException {
+        ImageCreator creator = new ImageCreator(file, options, environment);
+        try {
+            creator.makeFiles();
+            return creator;
+        } catch (IOException | RuntimeException refused) {
+            closeAfter(refused, creator);
+            throw refused;
+        }
+    }
+
+    private static void closeAfter(Exception refused, ImageCreator creator) {
+        try {
+            creator.close();
+        } catch (IOException second) {
+            refused.addSuppressed(second);
+        }
+    }
+
+    private void makeFiles() throws IOException {
         CreateChecks.check(options);
-        long sizeBytes = CreateChecks.roundedSize(options, wantedSizeBytes());
-        @Nullable Qcow2Plan plan = options.format() == ImageFormat.RAW ? null : plan(sizeBytes);
-        HostFile target = environment.files().open(file, HostFiles.Mode.CREATE_NEW);
-        made.add(file);
-        try (target) {
-            String dataFile = options.dataFile();
-            if (dataFile != null) {
-                makeDataFile(environment.references().resolveNew(file, dataFile), sizeBytes);
-            }
-            fill(target, sizeBytes, plan);
-            syncFolder(file);
-        } catch (IOException | RuntimeException e) {
-            made.forEach(path -> remove(path, e));
-            throw e;
+        sizeBytes = CreateChecks.roundedSize(options, wantedSizeBytes());
+        make(file);
+        String dataFile = options.dataFile();
+        if (dataFile != null) {
+            make(environment.references().resolveNew(file, dataFile));
+        }
+    }
+
+    /** Locked, so that nobody opens what is half made or takes it for left behind. */
+    private void make(Path path) throws IOException {
+        HostFile opened = environment.files().open(path, HostFiles.Mode.CREATE_NEW);
+        open.add(opened);
+        made.add(path);
+        opened.lock(ImageLock.WRITER);
+    }
+
+    /** The files that are made: the image, and its data file if it has one. */
+    public List<Path> files() {
+        return List.copyOf(made);
+    }
+
+    /**
+     * Fills the files; the image is durable when this returns.
+     *
+     * @throws ImageException as {@link #create}; to be closed then as well
+     */
+    public void finish() throws IOException {
+        Qcow2Plan plan = options.format() == ImageFormat.RAW ? null : plan();
+        if (made.size() > 1) {
+            fillDataFile(open.getLast(), made.getLast());
+        }
+        fill(open.getFirst(), plan);
+        closeFiles();
+        syncFolder(file);
+        finished = true;
+    }
+
+    private void closeFiles() throws IOException {
+        while (!open.isEmpty()) {
+            open.removeLast().close();
         }
     }
 
     /** Durable before the image that names it. */
-    private void makeDataFile(Path path, long sizeBytes) throws IOException {
-        try (HostFile data = environment.files().open(path, HostFiles.Mode.CREATE_NEW)) {
-            made.add(path);
-            data.truncate(sizeBytes);
-            options.preallocation().allocate(data, 0, sizeBytes);
-            data.sync();
-            syncFolder(path);
+    private void fillDataFile(HostFile data, Path path) throws IOException {
+        data.truncate(sizeBytes);
+        options.preallocation().allocate(data, 0, sizeBytes);
+        data.sync();
+        syncFolder(path);
+    }
+
+    @Override
+    public void close() throws IOException {
+        try {
+            closeFiles();
+        } finally {
+            if (!finished) {
+                for (Path path : made) {
+                    Files.deleteIfExists(path);
+                }
+            }
         }
     }
 
@@ -88,7 +157,7 @@ public final class ImageCreator {
     /** All that a qcow2 file will hold. */
     private record Qcow2Plan(InitialLayout layout, byte[] header, NewEncryption.@Nullable Area encryption) {}
 
-    private void fill(HostFile target, long sizeBytes, @Nullable Qcow2Plan plan) throws IOException {
+    private void fill(HostFile target, @Nullable Qcow2Plan plan) throws IOException {
         if (plan == null) {
             target.truncate(sizeBytes);
             options.preallocation().allocate(target, 0, sizeBytes);
@@ -122,15 +191,7 @@ public final class ImageCreator {
         }
     }
 
-    private static void remove(Path path, Exception reason) {
-        try {
-            Files.deleteIfExists(path);
-        } catch (IOException e) {
-            reason.addSuppressed(e);
-        }
-    }
-
-    private Qcow2Plan plan(long sizeBytes) throws ImageException {
+    private Qcow2Plan plan() throws ImageException {
         ImageGeometry geometry = new ImageGeometry(
                 Integer.numberOfTrailingZeros(options.clusterSizeBytes()),
                 sizeBytes,

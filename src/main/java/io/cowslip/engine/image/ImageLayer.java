@@ -116,13 +116,18 @@ sealed interface ImageLayer permits Qcow2Layer, RawLayer {
     /** Whether the layer was opened for writing. */
     boolean isWritable();
 
+    /** Whether its metadata is known to contradict itself. Any thread. */
+    default boolean isCorrupt() {
+        return false;
+    }
+
     /** Gets other cache sizes ready, refusing what the options do not allow. */
     CacheChange prepareCaches(CacheOptions options) throws IOException;
 
     /** How the disk gets another size; only of a writable layer. */
     DiskResizing resizing();
 
-    /** Refuses {@code lazy-refcounts} and {@code compress} where the image cannot have them. */
+    /** Refuses {@code lazy-refcounts}, {@code compress} and {@code discard-no-unref} where the image cannot have them. */
     void requirePossible(ImageOptions options) throws ImageException;
 
     /** Puts {@code lazy-refcounts} and {@code overlap-check} in force, for a layer that is written. */

@@ -6,6 +6,7 @@ import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Repairs an image that nobody else uses. Goes over the metadata several times, each time a little sounder, and in one
@@ -37,26 +38,42 @@ final class ImageRepair {
      */
     static CheckReport repair(HostFile file, ImageCheck.Repair repair, CheckObserver observer) throws IOException {
         ImageRepair run = new ImageRepair(file, observer);
-        CheckReport before = run.check().report();
+        CheckRun found = run.check();
+        CheckReport before = found.report();
         switch (repair) {
-            case LEAKS -> run.repairLeaks(before);
+            case LEAKS -> run.repairLeaks(found, before);
             case ALL -> run.repairAll(before);
         }
         CheckReport after = run.check().report();
         if (after.corruptions() == 0 && after.checkErrors() == 0) {
             run.target.markSound();
         }
-        return after.withFixed(
-                Math.max(0, before.corruptions() - after.corruptions()), Math.max(0, before.leaks() - after.leaks()));
+        return after.afterRepair(
+                Math.max(0, before.corruptions() - after.corruptions()),
+                Math.max(0, before.leaks() - after.leaks()),
+                unrepaired(repair, after));
+    }
+
+    private static @Nullable String unrepaired(ImageCheck.Repair repair, CheckReport after) {
+        if (repair == ImageCheck.Repair.LEAKS) {
+            return after.leaks() == 0
+                    ? null
+                    : "leaks: there are other faults, and what seems leaked may be what a lost pointer led to;"
+                            + " \"repair\": \"all\" repairs both";
+        }
+        return after.isClean()
+                ? null
+                : "refcount-overflow: refcounts of version 2 have 16 bits; a copy of the disk, as by qemu-img convert,"
+                        + " needs no more";
     }
 
     private CheckRun check() throws IOException {
         return CheckRun.over(target.file(), HeaderReader.read(target.file()), observer);
     }
 
-    /** Where more is wrong than leaks, what looks leaked may be what a lost pointer led to. */
-    private void repairLeaks(CheckReport before) throws IOException {
-        if (before.corruptions() == 0 && before.checkErrors() == 0 && before.leaks() > 0) {
+    /** Where pointers may be lost, what looks leaked may be what they led to. */
+    private void repairLeaks(CheckRun found, CheckReport before) throws IOException {
+        if (before.leaks() > 0 && found.losesNoPointer()) {
             repairCounts();
         }
     }

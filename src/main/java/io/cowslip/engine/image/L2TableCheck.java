@@ -204,8 +204,7 @@ final class L2TableCheck {
         if (count == RecordedCounts.UNKNOWN || (count == 1) == L2Entry.isCopied(entry)) {
             return true;
         }
-        tally.corruption(
-                Kind.COPIED_FLAG,
+        tally.flagAgainstCount(
                 place(index),
                 hostOffset,
                 activeUses,

@@ -101,6 +101,21 @@ final class Qcow2Layer implements ImageLayer {
         return data;
     }
 
+    /** The tables of the disk as it is now. */
+    DiskTables tables() {
+        return map.tables(diskSize);
+    }
+
+    /** {@link ClusterMap#tableOffset}. */
+    long tableOffset(int index, long l1Entry) throws ImageException {
+        return map.tableOffset(index, l1Entry);
+    }
+
+    /** What the entries of two states of this disk say about each other. */
+    EntryComparison comparison() {
+        return new EntryComparison(geometry, header.version(), backing == null ? 0 : backing.virtualSizeBytes());
+    }
+
     @Override
     public ImageFormat format() {
         return ImageFormat.QCOW2;
@@ -226,7 +241,8 @@ final class Qcow2Layer implements ImageLayer {
         };
     }
 
-    private GuestExtent extentBelow(long guestOffset, long lengthBytes) throws IOException {
+    /** How the layer below reads, and zeros where there is none. */
+    GuestExtent extentBelow(long guestOffset, long lengthBytes) throws IOException {
         if (backing == null || guestOffset >= backing.virtualSizeBytes()) {
             return new GuestExtent(guestOffset, lengthBytes, true, true);
         }
@@ -334,7 +350,8 @@ final class Qcow2Layer implements ImageLayer {
         return writing;
     }
 
-    private boolean isCorrupt() {
+    @Override
+    public boolean isCorrupt() {
         return corrupt || writing != null && writing.barrier().isCorrupt();
     }
 

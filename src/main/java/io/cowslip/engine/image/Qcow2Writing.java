@@ -98,7 +98,8 @@ final class Qcow2Writing {
                 writableMap,
                 reservations,
                 barrier,
-                passedDiscards);
+                passedDiscards,
+                new KeptClusters(layer.data(), overlap, geometry, passedDiscards));
         this.compressing = new CompressingWrites(
                 geometry,
                 layer,
@@ -166,9 +167,9 @@ final class Qcow2Writing {
         return asked == null ? lazyInHeader : asked;
     }
 
-    /** Refuses {@code lazy-refcounts} and {@code compress} where the image cannot have them. */
+    /** Refuses {@code lazy-refcounts}, {@code compress} and {@code discard-no-unref} where the image cannot have them. */
     static void requirePossible(int version, DataStore data, ImageOptions options) throws ImageException {
-        requireLazyRefcountsPossible(version, options);
+        requireVersionFor(version, options);
         if (options.writes().compress()) {
             requireCompressionPossible(data);
         }
@@ -185,13 +186,19 @@ final class Qcow2Writing {
         }
     }
 
-    /** As QEMU: version 2 has no dirty bit. */
-    private static void requireLazyRefcountsPossible(int version, ImageOptions options) throws ImageException {
+    /** As QEMU: version 2 has no dirty bit, and no clusters that have a place and read as zeros. */
+    private static void requireVersionFor(int version, ImageOptions options) throws ImageException {
         if (version == 2 && Boolean.TRUE.equals(options.lazyRefcounts())) {
             throw ImageException.invalidOption(
                     "lazy-refcounts",
                     "lazy-refcounts is on, but the image is of version 2, which cannot say that its refcounts are late;"
                             + " version 3 can");
+        }
+        if (version == 2 && options.writes().discardNoUnref()) {
+            throw ImageException.invalidOption(
+                    "discard-no-unref",
+                    "discard-no-unref is on, but the image is of version 2, in which a cluster that reads as zeros cannot"
+                            + " keep its place; in version 3 it can");
         }
     }
 

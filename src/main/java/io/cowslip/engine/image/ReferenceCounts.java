@@ -39,6 +39,15 @@ final class ReferenceCounts {
         return counters.get(cluster);
     }
 
+    /** References of the cluster that has most. */
+    int most() {
+        int most = 0;
+        for (int chunk = 0; chunk < counters.chunkCount(); chunk++) {
+            most = Math.max(most, counters.mostInChunk(chunk));
+        }
+        return most;
+    }
+
     /** Whether any cluster from {@code first} to before {@code end} is referred to. */
     boolean anyIn(long first, long end) {
         for (long cluster = first; cluster < Math.min(end, clusters()); cluster++) {

@@ -94,13 +94,24 @@ final class RepairFile {
         }
     }
 
-    /** The same the other way round. */
-    void writeOffsetAndCount(long hostOffset, long offset, int count) throws IOException {
-        try (IoBuffers.Loan loan = IoBuffers.borrow(Long.BYTES + Integer.BYTES)) {
-            MemorySegment bytes = loan.segment(Long.BYTES + Integer.BYTES);
-            bytes.set(BigEndian.LONG, 0, offset);
-            bytes.set(BigEndian.INT, Long.BYTES, count);
-            write(hostOffset, bytes);
+    /**
+     * Puts another refcount table in the place of the one in use: where it is, how long, and how wide its counts are, all
+     * in one write within one sector. In version 2, {@code refcountOrder} is what it always is, and goes nowhere.
+     */
+    void putRefcountTable(long tableOffset, int clusters, int refcountOrder) throws IOException {
+        int start = HeaderLayout.REFCOUNT_TABLE_OFFSET;
+        int end = HeaderReader.read(file).version() == 2
+                ? HeaderLayout.VERSION_2_LENGTH
+                : HeaderLayout.REFCOUNT_ORDER + Integer.BYTES;
+        try (IoBuffers.Loan loan = IoBuffers.borrow(end - start)) {
+            MemorySegment fields = loan.segment(end - start);
+            file.readWhole("header", start, fields);
+            fields.set(BigEndian.LONG, 0, tableOffset);
+            fields.set(BigEndian.INT, HeaderLayout.REFCOUNT_TABLE_CLUSTERS - start, clusters);
+            if (end > HeaderLayout.REFCOUNT_ORDER) {
+                fields.set(BigEndian.INT, HeaderLayout.REFCOUNT_ORDER - start, refcountOrder);
+            }
+            write(start, fields);
         }
     }
 

@@ -13,20 +13,36 @@ import org.jspecify.annotations.Nullable;
  *     discarded or zeroed; null: where {@code discard} is unmap
  * @param passDiscardSnapshot {@code pass-discard-snapshot}: the same for what a deleted snapshot had alone
  * @param passDiscardOther {@code pass-discard-other}: the same for what was moved or written over
+ * @param discardNoUnref {@code discard-no-unref}: whether a cluster that the guest discards keeps its place in the file,
+ *     so that it is there again when the guest writes, and the file neither fragments nor grows. Version 3 only
  */
 public record WriteOptions(
         boolean compress,
         DetectZeroes detectZeroes,
         @Nullable Boolean passDiscardRequest,
         boolean passDiscardSnapshot,
-        boolean passDiscardOther) {
+        boolean passDiscardOther,
+        boolean discardNoUnref) {
 
     /** Everything as QEMU has it. */
-    public static final WriteOptions DEFAULTS = new WriteOptions(false, DetectZeroes.OFF, null, true, false);
+    public static final WriteOptions DEFAULTS = new WriteOptions(false, DetectZeroes.OFF, null, true, false, false);
 
     /** The same with compression or without. */
     public WriteOptions withCompress(boolean other) {
-        return new WriteOptions(other, detectZeroes, passDiscardRequest, passDiscardSnapshot, passDiscardOther);
+        return new WriteOptions(
+                other, detectZeroes, passDiscardRequest, passDiscardSnapshot, passDiscardOther, discardNoUnref);
+    }
+
+    /** The same with zeros that are found treated otherwise. */
+    public WriteOptions withDetectZeroes(DetectZeroes other) {
+        return new WriteOptions(
+                compress, other, passDiscardRequest, passDiscardSnapshot, passDiscardOther, discardNoUnref);
+    }
+
+    /** The same with discarded clusters that keep their place or not. */
+    public WriteOptions withDiscardNoUnref(boolean other) {
+        return new WriteOptions(
+                compress, detectZeroes, passDiscardRequest, passDiscardSnapshot, passDiscardOther, other);
     }
 
     /** QEMU's {@code detect-zeroes}. */

@@ -2,7 +2,6 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.BigEndian;
-import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.format.L1Entry;
@@ -74,8 +73,8 @@ final class ZeroClusters {
         CheckRun current = found;
         if (placesNeeded.get() > 0) {
             Places made = target.growing(this::makePlaces);
-            target.writeOffsetAndCount(
-                    HeaderLayout.REFCOUNT_TABLE_OFFSET, made.refcounts.tableOffset(), made.refcounts.tableClusters());
+            target.putRefcountTable(
+                    made.refcounts.tableOffset(), made.refcounts.tableClusters(), geometry.refcountOrder());
             current = made.found;
         }
         target.sync();

@@ -22,6 +22,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** One write or sync hangs in the host. What needs not wait for it goes on, and what must wait waits. */
 @Timeout(60)
@@ -116,6 +118,31 @@ final class HeldWritesTest {
         over.join();
         assertThat(TestImages.read(image, 0, 5 * CLUSTER)).isEqualTo(five);
         closeAndCheck();
+    }
+
+    /** A write that is under way when a sync fails ends, and so does the one that waits for its cluster. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void afterAFailedSyncNobodyWaitsInVain(boolean compress) throws Exception {
+        image.reconfigure(image.options().withWrites(WriteOptions.DEFAULTS.withCompress(compress)));
+        Hold hold = files.holdNext(Kind.WRITE);
+        CompletableFuture<Void> held = run(() -> write(0, 7));
+        hold.awaitReached();
+        CompletableFuture<Void> second = run(() -> TestImages.write(image, 1, new byte[] {2, 2}));
+        awaitAllWaiting();
+        write(OWN, 9);
+        Hold sync = files.holdNext(Kind.SYNC);
+        CompletableFuture<Void> flush = run(image::flush);
+        sync.awaitReached();
+        sync.refuse();
+        assertThatExceptionOfType(CompletionException.class).isThrownBy(flush::join);
+
+        hold.release();
+
+        assertThatExceptionOfType(CompletionException.class).isThrownBy(held::join);
+        assertThatExceptionOfType(CompletionException.class).isThrownBy(second::join);
+        assertHolds(0, 0);
+        assertThatExceptionOfType(ImageException.class).isThrownBy(image::close);
     }
 
     @Test

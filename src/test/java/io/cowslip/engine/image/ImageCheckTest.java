@@ -24,6 +24,8 @@ import java.util.function.IntUnaryOperator;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a check says of single faults, and what a repair does about them. */
 @NeedsQemu
@@ -91,7 +93,90 @@ final class ImageCheckTest {
         assertThat(report.leaks()).isPositive();
         assertThat(report.corruptions()).isPositive();
         assertThat(report.leaksFixed()).isZero();
+        assertThat(report.unrepaired()).startsWith("leaks: ").contains("\"repair\": \"all\"");
         assertThat(Files.readAllBytes(file)).isEqualTo(before);
+    }
+
+    /** What was no compressed cluster before led elsewhere, maybe to what is leaked now. */
+    @Test
+    void leaksBesideACompressedClusterWithCopiedSetAreLeftAlone() throws IOException {
+        Path file = made("");
+        int entry = site(file, MetadataSites.Kind.L2_ENTRY, 1);
+        changeByte(file, entry, before -> before | 0x40);
+        changeLong(file, entry + Long.BYTES, 0);
+        byte[] before = Files.readAllBytes(file);
+
+        CheckReport report = repair(file, ImageCheck.Repair.LEAKS);
+
+        assertThat(report.leaks()).isPositive();
+        assertThat(report.findings()).extracting(CheckFinding::kind).contains(Kind.COPIED_FLAG);
+        assertThat(report.unrepaired()).startsWith("leaks: ");
+        assertThat(Files.readAllBytes(file)).isEqualTo(before);
+    }
+
+    /** A count too high is a leak and contradicts the COPIED flag: QEMU repairs both as a leak. */
+    @Test
+    void leaksBesideFlagsThatContradictThemAreRepaired() throws IOException {
+        Path file = made("");
+        int entry = site(file, MetadataSites.Kind.L2_ENTRY, 1);
+        changeByte(file, site(file, MetadataSites.Kind.REFCOUNT, clusterOf(file, entry)), before -> 3);
+        Path copy = Files.copy(file, folder.resolve("copy.qcow2"));
+        assertThat(check(file).corruptions()).isEqualTo(1);
+
+        CheckReport report = repair(file, ImageCheck.Repair.LEAKS);
+
+        assertThat(report.isClean()).isTrue();
+        assertThat(report.leaksFixed()).isEqualTo(1);
+        assertThat(report.unrepaired()).isNull();
+        QemuTools.img("check", "-r", "leaks", copy.toString()).succeeded();
+        assertThat(Files.readAllBytes(file)).isEqualTo(Files.readAllBytes(copy));
+    }
+
+    /** QEMU has no remedy where refcounts are too narrow. */
+    @ParameterizedTest
+    @CsvSource({"1, 1, 2", "2, 3, 4", "2, 15, 8", "4, 16, 8"})
+    void refcountsThatAreTooNarrowAreMadeWider(int bits, int more, int wider) throws IOException {
+        Path file = made("refcount_bits=" + bits);
+        int first = site(file, MetadataSites.Kind.L2_ENTRY, 0);
+        long shared = ByteBuffer.wrap(Files.readAllBytes(file)).getLong(first);
+        for (int i = 1; i <= more; i++) {
+            changeLong(file, first + i * Long.BYTES, shared);
+        }
+        assertThat(check(file).findings()).extracting(CheckFinding::kind).contains(Kind.REFCOUNT_OVERFLOW);
+
+        CheckReport report = repair(file, ImageCheck.Repair.ALL);
+
+        assertThat(report.isClean()).as("%s", report).isTrue();
+        assertThat(report.unrepaired()).isNull();
+        ImageAssertions.assertThat(file).passesQemuCheck();
+        assertThat(QemuTools.info(file)
+                        .at("/format-specific/data/refcount-bits")
+                        .asInt())
+                .isEqualTo(wider);
+        assertThat(read(file, (more - 1) * 64 * KIB, 1)).containsExactly(7);
+        try (DiskImage image = TestImages.open(file)) {
+            TestImages.write(image, 64 * KIB, new byte[] {9});
+        }
+        assertThat(read(file, 0, 1)).containsExactly(7);
+    }
+
+    /** Version 2 cannot have them wider: the answer says so. */
+    @Test
+    void refcountsOfVersion2ThatAreTooNarrowAreNamed() throws IOException {
+        Path file = QemuTools.create(
+                folder.resolve("image.qcow2"), 34L * KIB * KIB, "compat=0.10,cluster_size=512,preallocation=metadata");
+        byte[] bytes = Files.readAllBytes(file);
+        ByteBuffer image = ByteBuffer.wrap(bytes);
+        List<MetadataSites.Site> entries = MetadataSites.of(bytes).getOrDefault(MetadataSites.Kind.L2_ENTRY, List.of());
+        long shared = image.getLong(entries.getFirst().offset());
+        entries.forEach(site -> image.putLong(site.offset(), shared));
+        Files.write(file, bytes);
+
+        CheckReport report = repair(file, ImageCheck.Repair.ALL);
+
+        assertThat(report.corruptions()).isPositive();
+        assertThat(report.findings()).extracting(CheckFinding::kind).contains(Kind.REFCOUNT_OVERFLOW);
+        assertThat(report.unrepaired()).startsWith("refcount-overflow: ").contains("version 2");
     }
 
     @Test
@@ -232,6 +317,10 @@ final class ImageCheckTest {
         try (DiskImage image = TestImages.openReadOnly(file)) {
             return TestImages.read(image, offset, length);
         }
+    }
+
+    private static int clusterOf(Path file, int entryOffset) throws IOException {
+        return (int) (ByteBuffer.wrap(Files.readAllBytes(file)).getLong(entryOffset) >>> 16 & 0xFFFF);
     }
 
     private static int site(Path file, MetadataSites.Kind kind, int number) throws IOException {

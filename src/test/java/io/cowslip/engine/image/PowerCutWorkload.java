@@ -36,6 +36,13 @@ enum PowerCutWorkload {
     REFCOUNT_BLOCK_GROWTH(DiskRecipe.plain(512, 256 << 10, 0).withRefcountBits(64), mix(0, 20, 0, 1, 2, 0), 70, 12),
     DISCARD_AND_REUSE(DiskRecipe.plain(512, 64 << 10, 20), mix(0, 10, 0, 10, 3, 0), 120, 6),
     DISCARD_AND_REUSE_IN_VERSION_2(DiskRecipe.plain(512, 64 << 10, 20).withVersion(2), mix(0, 10, 0, 10, 3, 0), 100, 6),
+    /** Clusters keep their place, and their space goes back to the host at once. */
+    DISCARD_IN_PLACE(DiskRecipe.plain(512, 64 << 10, 20), mix(0, 10, 0, 10, 3, 0), 120, 6) {
+        @Override
+        ImageOptions options() {
+            return super.options().withWrites(WriteOptions.DEFAULTS.withDiscardNoUnref(true));
+        }
+    },
     ZEROS(DiskRecipe.plain(1024, 64 << 10, 20), mix(0, 8, 10, 2, 3, 0), 90, 6),
     /** The image begins full of zeroed and compressed clusters. */
     ONTO_ZEROS_AND_COMPRESSED(DiskRecipe.plain(2048, 128 << 10, 80), mix(0, 14, 2, 4, 2, 0), 60, 4),

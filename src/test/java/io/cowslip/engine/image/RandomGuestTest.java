@@ -115,17 +115,18 @@ final class RandomGuestTest {
                         ignored ? ImageOptions.DiscardMode.IGNORE : ImageOptions.DiscardMode.UNMAP,
                         null,
                         null)
-                .withWrites(writes(random, ignored));
+                .withWrites(writes(recipe, random, ignored));
     }
 
-    private static WriteOptions writes(SplittableRandom random, boolean discardsIgnored) {
+    private static WriteOptions writes(DiskRecipe recipe, SplittableRandom random, boolean discardsIgnored) {
         WriteOptions.DetectZeroes[] detections = WriteOptions.DetectZeroes.values();
         return new WriteOptions(
                 random.nextInt(3) == 0,
                 detections[random.nextInt(discardsIgnored ? 2 : 3)],
                 random.nextBoolean() ? null : (Boolean) random.nextBoolean(),
                 random.nextBoolean(),
-                random.nextBoolean());
+                random.nextBoolean(),
+                recipe.version() > 2 && random.nextBoolean());
     }
 
     private static CacheOptions caches(int clusterBytes, SplittableRandom random) {

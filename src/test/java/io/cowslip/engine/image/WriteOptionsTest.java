@@ -22,6 +22,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** {@code detect-zeroes} and {@code pass-discard-*} do to an image what they do in QEMU. */
 @NeedsQemu
@@ -95,7 +98,7 @@ class WriteOptionsTest {
     void unmappingNeedsDiscards() {
         Path file = QemuTools.create(folder.resolve("image"), CLUSTER, "");
         ImageOptions refused =
-                discarding(DiscardMode.IGNORE, new WriteOptions(false, DetectZeroes.UNMAP, null, true, false));
+                discarding(DiscardMode.IGNORE, new WriteOptions(false, DetectZeroes.UNMAP, null, true, false, false));
         assertThatThrownBy(() -> DiskImage.open(file, refused, TestEnvironments.plain()))
                 .isInstanceOf(ImageException.class)
                 .hasMessageContaining("detect-zeroes");
@@ -142,7 +145,8 @@ class WriteOptionsTest {
         Path file = QemuTools.convert(plain, "qcow2", folder.resolve("image"), "qcow2", "-c");
         QemuTools.edit(file, "write -P 2 64k 64k");
         CountingHostFiles files = new CountingHostFiles();
-        ImageOptions options = discarding(discard, new WriteOptions(false, DetectZeroes.OFF, request, true, other));
+        ImageOptions options =
+                discarding(discard, new WriteOptions(false, DetectZeroes.OFF, request, true, other, false));
         try (DiskImage image = DiskImage.open(file, options, TestImages.environment(files))) {
             image.discard(CLUSTER, CLUSTER);
         }
@@ -161,17 +165,115 @@ class WriteOptionsTest {
         QemuTools.edit(file, "write -P 2 0 256k");
         CountingHostFiles files = new CountingHostFiles();
         ImageOptions silent =
-                discarding(DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.OFF, false, true, false));
+                discarding(DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.OFF, false, true, false, false));
         try (DiskImage image = DiskImage.open(file, silent, TestImages.environment(files))) {
-            image.reconfigure(
-                    discarding(DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.UNMAP, true, true, false)));
+            image.reconfigure(discarding(
+                    DiscardMode.UNMAP, new WriteOptions(false, DetectZeroes.UNMAP, true, true, false, false)));
             TestImages.write(image, 0, new byte[CLUSTER]);
         }
         assertThat(files.punches()).isEqualTo(1);
     }
 
+    /** What QEMU 8.1 says: the cluster stays, reads as zeros, and its space goes back to the host. */
+    @ParameterizedTest
+    @ValueSource(strings = {"", "extended_l2=on"})
+    void discardedClustersKeepTheirPlace(String creation) throws IOException {
+        Path base = QemuTools.create(folder.resolve("base"), 16 * CLUSTER, "");
+        QemuTools.edit(base, "write -P 9 0 1M");
+        Path file = QemuTools.createOver(folder.resolve("image"), "base", "qcow2", 16 * CLUSTER, creation);
+        QemuTools.edit(file, "write -P 7 0 512k");
+        long fileBytes = Files.size(file);
+        CountingHostFiles files = new CountingHostFiles();
+        ImageOptions options = discarding(DiscardMode.UNMAP, WriteOptions.DEFAULTS.withDiscardNoUnref(true));
+        try (DiskImage image = DiskImage.open(file, options, TestImages.environment(files))) {
+            image.discard(CLUSTER, 4 * CLUSTER);
+            image.discard(9 * CLUSTER, CLUSTER);
+            assertThat(files.punches()).isEqualTo(4);
+            assertThat(TestImages.read(image, 0, 16 * CLUSTER)).isEqualTo(disk(8, 1, 5));
+        }
+        assertThat(QemuTools.check(file).clean()).isTrue();
+        assertThat(placedZeros(file)).isEqualTo(4L * CLUSTER);
+        assertThat(Files.size(file)).isEqualTo(fileBytes);
+        long allocated =
+                ImageInfo.chain(file, TestEnvironments.plain()).getFirst().actualSizeBytes();
+        assertThat(allocated).isLessThan(fileBytes - 3 * CLUSTER);
+
+        try (DiskImage image = DiskImage.open(file, options, TestImages.environment(files))) {
+            TestImages.write(image, 2 * CLUSTER + 5, new byte[] {7});
+            byte[] disk = disk(8, 1, 5);
+            disk[2 * CLUSTER + 5] = 7;
+            assertThat(TestImages.read(image, 0, 16 * CLUSTER)).isEqualTo(disk);
+        }
+        // It went where the cluster was.
+        assertThat(Files.size(file)).isEqualTo(fileBytes);
+        assertThat(placedZeros(file)).isLessThan(4L * CLUSTER);
+        assertThat(QemuTools.check(file).clean()).isTrue();
+    }
+
+    /** Sevens up to a cluster, then the backing file's nines; zeros from one cluster to another, and in the tenth. */
+    private static byte[] disk(int sevens, int zerosFrom, int zerosTo) {
+        byte[] disk = new byte[16 * CLUSTER];
+        Arrays.fill(disk, (byte) 9);
+        Arrays.fill(disk, 0, sevens * CLUSTER, (byte) 7);
+        Arrays.fill(disk, zerosFrom * CLUSTER, zerosTo * CLUSTER, (byte) 0);
+        Arrays.fill(disk, 9 * CLUSTER, 10 * CLUSTER, (byte) 0);
+        return disk;
+    }
+
+    /** Bytes of the disk that read as zeros and have a place in the file. */
+    private static long placedZeros(Path file) {
+        String map = QemuTools.img("map", "-f", "qcow2", "--output=json", file.toString())
+                .succeeded()
+                .out();
+        long bytes = 0;
+        for (JsonNode entry : JsonMapper.shared().readTree(map)) {
+            bytes += entry.get("zero").asBoolean() && entry.has("offset")
+                    ? entry.get("length").asLong()
+                    : 0;
+        }
+        return bytes;
+    }
+
+    /** What a snapshot or compressed data shares cannot be punched, and is let go of as ever. */
+    @Test
+    void sharedAndCompressedClustersDoNotKeepTheirPlace() throws IOException {
+        Path plain = QemuTools.create(folder.resolve("plain"), 4 * CLUSTER, "");
+        QemuTools.edit(plain, "write -P 1 0 64k");
+        Path file = QemuTools.convert(plain, "qcow2", folder.resolve("image"), "qcow2", "-c");
+        QemuTools.edit(file, "write -P 2 64k 64k");
+        QemuTools.img("snapshot", "-c", "before", file.toString()).succeeded();
+        QemuTools.edit(file, "write -P 3 128k 64k");
+        CountingHostFiles files = new CountingHostFiles();
+        ImageOptions options = discarding(
+                DiscardMode.UNMAP,
+                WriteOptions.DEFAULTS.withDetectZeroes(DetectZeroes.UNMAP).withDiscardNoUnref(true));
+        try (DiskImage image = DiskImage.open(file, options, TestImages.environment(files))) {
+            TestImages.write(image, 0, new byte[3 * CLUSTER]);
+            assertThat(files.punches()).isEqualTo(1);
+        }
+        assertThat(placedZeros(file)).isEqualTo(CLUSTER);
+        assertThat(QemuTools.check(file).clean()).isTrue();
+        ImageOptions before = TestImages.readOnly().withSnapshot("before");
+        try (DiskImage image = DiskImage.open(file, before, TestEnvironments.plain())) {
+            assertThat(TestImages.read(image, 0, CLUSTER)).containsOnly(1);
+            assertThat(TestImages.read(image, CLUSTER, CLUSTER)).containsOnly(2);
+        }
+    }
+
+    @Test
+    void keepingPlacesTakesVersion3() throws IOException {
+        Path file = QemuTools.create(folder.resolve("image"), 4 * CLUSTER, "compat=0.10");
+        ImageOptions options = discarding(DiscardMode.UNMAP, WriteOptions.DEFAULTS.withDiscardNoUnref(true));
+        assertThatThrownBy(() -> DiskImage.open(file, options, TestEnvironments.plain()))
+                .isInstanceOf(ImageException.class)
+                .hasMessageContaining("discard-no-unref");
+        try (DiskImage image = TestImages.open(file)) {
+            assertThatThrownBy(() -> image.reconfigure(options)).hasMessageContaining("discard-no-unref");
+        }
+    }
+
     private static ImageOptions detecting(DetectZeroes detection) {
-        return ImageOptions.defaults().withWrites(new WriteOptions(false, detection, null, true, false));
+        return ImageOptions.defaults().withWrites(new WriteOptions(false, detection, null, true, false, false));
     }
 
     private static ImageOptions discarding(DiscardMode discard, WriteOptions writes) {
