@@ -57,6 +57,7 @@ final class SnapshotsTest {
 
     private final Map<String, byte[]> taken = new LinkedHashMap<>();
     private int names;
+    private boolean resizes;
 
     static LongStream seeds() {
         return Seeds.seeds(25, 300);
@@ -81,6 +82,7 @@ final class SnapshotsTest {
             ImageOptions options = TestImages.smallestCaches(512).withOverlapCheck(ALL);
             if (recipe.version() > 2) {
                 options = options.withLazyRefcounts(random.nextBoolean());
+                resizes = true;
             }
             try (GuestSession guest = GuestSession.open(made.disk(), options, environment, made.model())) {
                 work(guest, random, 12);
@@ -118,7 +120,7 @@ final class SnapshotsTest {
 
     private void step(GuestSession guest, SplittableRandom random) throws IOException {
         List<String> known = new ArrayList<>(taken.keySet());
-        int choice = known.isEmpty() ? 0 : random.nextInt(4);
+        int choice = known.isEmpty() ? 0 : random.nextInt(resizes ? 6 : 4);
         String name = known.isEmpty() ? "" : known.get(random.nextInt(known.size()));
         switch (choice) {
             case 0, 1 -> {
@@ -127,9 +129,12 @@ final class SnapshotsTest {
                 guest.image().createSnapshot(next, 1_700_000_000, 5);
             }
             case 2 -> {
+                byte[] then = Objects.requireNonNull(taken.get(name));
                 guest.image().revert(name);
-                guest.model().write(0, Objects.requireNonNull(taken.get(name)));
+                guest.model().resize(then.length);
+                guest.model().write(0, then);
             }
+            case 4, 5 -> guest.resize(512 * random.nextInt(1, guest.sizeBytes() / 256 + 8), Preallocation.OFF);
             default -> {
                 guest.image().deleteSnapshot(name);
                 taken.remove(name);
@@ -151,6 +156,7 @@ final class SnapshotsTest {
         try {
             DiskRecipe.Made made = recipe.make(folder, random);
             CrashingHostFiles files = new CrashingHostFiles();
+            resizes = true;
             Map<String, byte[]> all = new LinkedHashMap<>();
             try (GuestSession guest = GuestSession.open(made.disk(), options, files, made.model())) {
                 for (int round = 0; round < 8; round++) {
@@ -247,9 +253,10 @@ final class SnapshotsTest {
                     List<String> known = new ArrayList<>(taken.keySet());
                     String name = known.get(random.nextInt(known.size()));
                     try {
-                        switch (random.nextInt(3)) {
+                        switch (random.nextInt(4)) {
                             case 0 -> image.createSnapshot(next, 0, 0);
                             case 1 -> image.revert(name);
+                            case 2 -> image.resize(512 * random.nextInt(1, 400), true, Preallocation.OFF);
                             default -> image.deleteSnapshot(name);
                         }
                     } catch (ImageException expected) {
