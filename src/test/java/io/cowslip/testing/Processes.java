@@ -31,7 +31,7 @@ public final class Processes {
      * Returns once no program is being started that was before. Until it runs, a new process has all files open that this
      * one has, and keeps QEMU's locks on those that are closed here meanwhile.
      */
-    static void awaitStarts() {
+    public static void awaitStarts() {
         STARTS.writeLock().lock();
         STARTS.writeLock().unlock();
     }

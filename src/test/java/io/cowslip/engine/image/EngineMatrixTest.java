@@ -8,6 +8,7 @@ import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
 import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.NeedsQemu;
+import io.cowslip.testing.Processes;
 import io.cowslip.testing.TestImages;
 import io.cowslip.testing.UnsyncedHostFiles;
 import java.io.IOException;
@@ -109,6 +110,7 @@ final class EngineMatrixTest {
         }
         ImageCreator.create(
                 new MatrixTools(wanted, own).image(), options, TestImages.environment(new UnsyncedHostFiles()));
+        Processes.awaitStarts();
     }
 
     private static MatrixTools.Contents fill(
