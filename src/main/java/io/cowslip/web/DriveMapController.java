@@ -160,7 +160,7 @@ class DriveMapController {
         }
         String since = query.text("since");
         if (since != null) {
-            DiskChanges changes = image.changesSince(since, query.text("until"));
+            DiskChanges changes = image.snapshots().changesSince(since, query.text("until"));
             return DirtyListing.of(changes, window(query, changes.diskBytes()));
         }
         return new ExtentListing(image, window(query, image.virtualSizeBytes()));

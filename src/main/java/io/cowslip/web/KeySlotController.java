@@ -65,7 +65,7 @@ class KeySlotController {
     List<KeySlotBody> list(@PathVariable @Parameter(description = DRIVE, example = "secret") DriveId id)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            return lease.image().keySlots().stream().map(KeySlotBody::of).toList();
+            return lease.image().keySlots().list().stream().map(KeySlotBody::of).toList();
         }
     }
 
@@ -99,9 +99,10 @@ class KeySlotController {
                 Secret current = registry.secret(request.keySecret(), request.keySecretFile());
                 Secret added = registry.secret(request.newSecret(), request.newSecretFile())) {
             int slot = lease.image()
-                    .addKeySlot(current, added, request.keyslot(), request.iterTimeMillis(), System::nanoTime);
+                    .keySlots()
+                    .add(current, added, request.keyslot(), request.iterTimeMillis(), System::nanoTime);
             return ResponseEntity.created(URI.create("/drives/" + id + "/key-slots/" + slot))
-                    .body(KeySlotBody.of(lease.image().keySlots().get(slot)));
+                    .body(KeySlotBody.of(lease.image().keySlots().list().get(slot)));
         }
     }
 
@@ -117,7 +118,7 @@ class KeySlotController {
             @PathVariable @Parameter(description = "The slot", example = "1") int keyslot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            lease.image().eraseKeySlot(keyslot);
+            lease.image().keySlots().erase(keyslot);
             return ResponseEntity.noContent().build();
         }
     }

@@ -59,7 +59,9 @@ class SnapshotController {
     List<SnapshotBody> list(@PathVariable @Parameter(description = DRIVE, example = "root") DriveId id)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            return lease.image().snapshots().stream().map(SnapshotBody::of).toList();
+            return lease.image().snapshots().list().stream()
+                    .map(SnapshotBody::of)
+                    .toList();
         }
     }
 
@@ -72,7 +74,7 @@ class SnapshotController {
             @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            return SnapshotBody.of(lease.image().snapshot(snapshot));
+            return SnapshotBody.of(lease.image().snapshots().get(snapshot));
         }
     }
 
@@ -109,7 +111,7 @@ class SnapshotController {
         }
         try (DriveLease lease = registry.lease(id)) {
             Instant now = Instant.now();
-            Snapshot snapshot = lease.image().createSnapshot(name, now.getEpochSecond(), now.getNano());
+            Snapshot snapshot = lease.image().snapshots().create(name, now.getEpochSecond(), now.getNano());
             return ResponseEntity.created(UriComponentsBuilder.fromPath("/drives/{id}/snapshots/{snapshot}")
                             .build(id.value(), snapshot.id()))
                     .body(SnapshotBody.of(snapshot));
@@ -138,7 +140,7 @@ class SnapshotController {
             @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            lease.image().revert(snapshot);
+            lease.image().snapshots().revert(snapshot);
             return ResponseEntity.noContent().build();
         }
     }
@@ -154,7 +156,7 @@ class SnapshotController {
             @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            lease.image().deleteSnapshot(snapshot);
+            lease.image().snapshots().delete(snapshot);
             return ResponseEntity.noContent().build();
         }
     }

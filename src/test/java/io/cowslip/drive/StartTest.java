@@ -111,7 +111,7 @@ class StartTest {
                 .run(context -> {
                     try (DriveLease lease = context.getBean(DriveRegistry.class).lease(new DriveId("root"))) {
                         Bench.write(lease.image(), 1 << 20, "then");
-                        lease.image().createSnapshot("monday", 1, 0);
+                        lease.image().snapshots().create("monday", 1, 0);
                         Bench.write(lease.image(), 1 << 20, "now!");
                     }
                 });

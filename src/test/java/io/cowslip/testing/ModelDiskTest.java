@@ -1,5 +1,6 @@
 package io.cowslip.testing;
 
+import static io.cowslip.testing.TestImages.filled;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -64,11 +65,5 @@ final class ModelDiskTest {
 
         assertThat(disk.difference(0, half)).isEmpty();
         assertThatExceptionOfType(AssertionError.class).isThrownBy(() -> disk.adopt(0, filled(1024, 6)));
-    }
-
-    private static byte[] filled(int length, int value) {
-        byte[] bytes = new byte[length];
-        Arrays.fill(bytes, (byte) value);
-        return bytes;
     }
 }

@@ -11,6 +11,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.Arrays;
 
 /** Opening images, and moving arrays in and out of them. */
 public final class TestImages {
@@ -63,5 +64,12 @@ public final class TestImages {
     public static void write(DiskImage image, long offset, byte[] bytes) throws IOException {
         // As a server's buffers, this memory is for any thread.
         image.write(offset, Arena.ofAuto().allocateFrom(ValueLayout.JAVA_BYTE, bytes));
+    }
+
+    /** So many bytes of one value. */
+    public static byte[] filled(int length, int value) {
+        byte[] bytes = new byte[length];
+        Arrays.fill(bytes, (byte) value);
+        return bytes;
     }
 }

@@ -106,30 +106,18 @@ public record SnapshotTable(List<SnapshotRecord> snapshots) {
         return sizeBytes;
     }
 
-    /**
-     * The snapshot with this id or, where there is none, with this name.
-     *
-     * @throws ImageException NOT_FOUND
-     */
-    public SnapshotRecord require(String idOrName) throws ImageException {
+    /** The snapshot with this id or, where there is none, with this name; null where there is neither. */
+    public @Nullable SnapshotRecord find(String idOrName) {
+        SnapshotRecord named = null;
         for (SnapshotRecord snapshot : snapshots) {
             if (snapshot.id().equals(idOrName)) {
                 return snapshot;
             }
-        }
-        for (SnapshotRecord snapshot : snapshots) {
-            if (snapshot.name().equals(idOrName)) {
-                return snapshot;
+            if (named == null && snapshot.name().equals(idOrName)) {
+                named = snapshot;
             }
         }
-        throw ImageException.of(Kind.NOT_FOUND, "there is no snapshot with the id or name \"" + idOrName + "\"");
-    }
-
-    /** Whether {@link #require} finds something. */
-    public boolean has(String idOrName) {
-        return snapshots.stream()
-                .anyMatch(snapshot ->
-                        snapshot.id().equals(idOrName) || snapshot.name().equals(idOrName));
+        return named;
     }
 
     /** The id of the next snapshot: one more than the highest number so far, as in QEMU. */

@@ -87,19 +87,15 @@ public final class DiskChanges {
         ImageHeader header = HeaderReader.read(file);
         SnapshotTable table = SnapshotReader.read(file, header);
         return new DiskChanges(
-                image, qcow2, require(since, table, file), until == null ? null : require(until, table, file), header);
+                image,
+                qcow2,
+                SnapshotReader.require(since, table, file),
+                until == null ? null : SnapshotReader.require(until, table, file),
+                header);
     }
 
     private static ImageException unsupported(ImageLayer layer, String why) {
         return ImageException.of(Kind.UNSUPPORTED_FEATURE, layer.file().path(), why);
-    }
-
-    private static SnapshotRecord require(String idOrName, SnapshotTable table, HostFile file) throws ImageException {
-        if (!table.has(idOrName)) {
-            throw ImageException.of(
-                    Kind.NOT_FOUND, file.path(), "there is no snapshot with the id or name \"" + idOrName + "\"");
-        }
-        return table.require(idOrName);
     }
 
     private static DiskTables tablesOf(SnapshotRecord snapshot, Qcow2Layer layer, ImageHeader header) {

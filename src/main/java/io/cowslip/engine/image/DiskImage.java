@@ -17,9 +17,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.LongSupplier;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,11 +28,6 @@ import org.jspecify.annotations.Nullable;
  * next {@link #flush()} that returns. Segments must be native memory.
  */
 public final class DiskImage implements AutoCloseable {
-    /** Five seconds together. */
-    private static final int TRANSFER_POLLS = 5_000;
-
-    private static final long TRANSFER_POLL_NANOS = 1_000_000;
-
     private final Path path;
     private final ImageEnvironment environment;
     private final InFlightRequests requests;
@@ -43,11 +35,10 @@ public final class DiskImage implements AutoCloseable {
     private final ChangeGate reads;
     private final AtomicLong changeCount = new AtomicLong();
     private final AtomicLong snapshotChanges = new AtomicLong();
-    private final InFlightRequests transfers = new InFlightRequests();
+    private final PageTransfers transfers;
     private final DiskSize diskSize;
     private volatile ImageLayer top;
     private volatile ImageOptions options;
-    private volatile boolean transferable;
     private boolean closed;
 
     private DiskImage(
@@ -59,7 +50,7 @@ public final class DiskImage implements AutoCloseable {
         this.top = top;
         this.diskSize = new DiskSize(top.virtualSizeBytes());
         this.options = options;
-        this.transferable = !top.isWritable();
+        this.transfers = new PageTransfers(!top.isWritable());
         top.followWrites(options);
     }
 
@@ -106,16 +97,16 @@ public final class DiskImage implements AutoCloseable {
      * null where that cannot be, as with every image that was writable since it was opened.
      */
     public @Nullable PageTransfer pageTransfer(SocketChannel connection) throws IOException {
-        if (!transferable) {
+        if (!transfers.areAllowed()) {
             return null;
         }
         ConnectionQueue queue = ConnectionQueue.of(connection);
-        int entered = transfers.enter();
-        if (queue == null || !transferable) {
-            transfers.leave(entered);
+        int begun = transfers.begin();
+        if (queue == null || !transfers.areAllowed()) {
+            transfers.end(begun);
             return null;
         }
-        return new PageTransfer(this, connection, queue, entered);
+        return new PageTransfer(this, connection, queue, begun);
     }
 
     long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
@@ -123,7 +114,7 @@ public final class DiskImage implements AutoCloseable {
         int request = reads.enter();
         try {
             requireOnDisk(guestOffset, maxLengthBytes);
-            return transferable
+            return transfers.areAllowed()
                     ? top.transferTo(guestOffset, minLengthBytes, maxLengthBytes, target)
                     : HostFile.NOT_TRANSFERABLE;
         } finally {
@@ -132,11 +123,11 @@ public final class DiskImage implements AutoCloseable {
     }
 
     boolean isTransferable() {
-        return transferable;
+        return transfers.areAllowed();
     }
 
-    void endTransfer(int entered) {
-        transfers.leave(entered);
+    void endTransfer(int begun) {
+        transfers.end(begun);
     }
 
     /** Writes all of {@code from} at {@code guestOffset}. When it fails, a prefix may be written. */
@@ -359,26 +350,12 @@ public final class DiskImage implements AutoCloseable {
 
     /** Pages that are on their way to clients must have arrived before the file changes. */
     private void endTransfersAndReopen(ImageOptions wanted) throws IOException {
-        transferable = false;
+        transfers.allow(false);
         try {
-            awaitTransfers();
+            transfers.awaitThoseBegun(path);
             reopenForWriting(wanted);
         } finally {
-            transferable = !top.isWritable();
-        }
-    }
-
-    /** How long that takes is the clients' affair, so there is an end to it. */
-    private void awaitTransfers() throws ImageException {
-        long mark = transfers.mark();
-        for (int poll = 0; !transfers.areOverSince(mark); poll++) {
-            if (poll == TRANSFER_POLLS) {
-                throw ImageException.of(
-                        Kind.BUSY,
-                        path,
-                        "a client that reads it has not taken what it was sent; try again, or open it anew");
-            }
-            LockSupport.parkNanos(TRANSFER_POLL_NANOS);
+            transfers.allow(!top.isWritable());
         }
     }
 
@@ -449,84 +426,9 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
-    /**
-     * The internal snapshots of the image's own file, in their order.
-     *
-     * @throws ImageException INVALID_FORMAT when the file's table of them is damaged
-     */
-    public synchronized List<Snapshot> snapshots() throws IOException {
-        if (top.format() != ImageFormat.QCOW2) {
-            return List.of();
-        }
-        return SnapshotReader.read(top.file(), HeaderReader.read(top.file())).snapshots().stream()
-                .map(Snapshot::of)
-                .toList();
-    }
-
-    /**
-     * The snapshot with this id or else this name.
-     *
-     * @throws ImageException NOT_FOUND; INVALID_FORMAT as {@link #snapshots}
-     */
-    public Snapshot snapshot(String idOrName) throws IOException {
-        List<Snapshot> all = snapshots();
-        return Stream.concat(
-                        all.stream().filter(snapshot -> snapshot.id().equals(idOrName)),
-                        all.stream().filter(snapshot -> snapshot.name().equals(idOrName)))
-                .findFirst()
-                .orElseThrow(() -> ImageException.of(
-                        Kind.NOT_FOUND, path, "there is no snapshot with the id or name \"" + idOrName + "\""));
-    }
-
-    /**
-     * Takes a snapshot of the disk as it is. Reads and changes of the disk wait meanwhile, as for {@link #revert} and
-     * {@link #deleteSnapshot}: as long as it takes to go over all L2 tables in the file, and to count what they lead to.
-     *
-     * @param dateSeconds when that is, in seconds since 1970
-     * @param dateNanos the rest of that in nanoseconds
-     * @throws ImageException ALREADY_EXISTS; INVALID_OPTION for a name that none can have; NO_SPACE when the image's
-     *     refcounts have too few bits; READ_ONLY; UNSUPPORTED_FEATURE for an image that can have no snapshots
-     */
-    public synchronized Snapshot createSnapshot(String name, long dateSeconds, int dateNanos) throws IOException {
-        List<Snapshot> created = new ArrayList<>();
-        changeSnapshots(layer -> layer.changeSnapshots(
-                snapshots -> created.add(Snapshot.of(snapshots.create(name, dateSeconds, dateNanos)))));
-        return created.getFirst();
-    }
-
-    /**
-     * Deletes the snapshot with this id or else this name.
-     *
-     * @throws ImageException NOT_FOUND or READ_ONLY
-     */
-    public synchronized void deleteSnapshot(String idOrName) throws IOException {
-        changeSnapshots(layer -> layer.changeSnapshots(snapshots -> snapshots.delete(idOrName)));
-    }
-
-    /**
-     * Makes the disk what it was when the snapshot with this id or else this name was taken, and as large. The snapshot
-     * stays; what the disk held since is gone.
-     *
-     * @throws ImageException NOT_FOUND; READ_ONLY; UNSUPPORTED_FEATURE for a disk of another size in an image of version 2;
-     *     INCONSISTENT_BITMAP when a bitmap cannot follow it
-     */
-    public synchronized void revert(String idOrName) throws IOException {
-        changeCount.incrementAndGet();
-        try {
-            changeSnapshots(layer -> layer.revert(idOrName, options.caches()));
-        } finally {
-            changeCount.incrementAndGet();
-        }
-    }
-
-    /**
-     * What of the disk changed since the snapshot with this id or else this name was taken.
-     *
-     * @param until the snapshot whose disk is the later one; null: the disk as it is, whatever changes it meanwhile
-     * @throws ImageException NOT_FOUND; UNSUPPORTED_FEATURE for an image that can have no snapshots
-     */
-    public DiskChanges changesSince(String since, @Nullable String until) throws IOException {
-        return reading(layer -> DiskChanges.of(this, layer, since, until));
+    /** The internal snapshots of the image's own file. */
+    public DiskSnapshots snapshots() {
+        return new DiskSnapshots(this);
     }
 
     /** Grows with every change of snapshots, while {@link #reading} waits. */
@@ -550,72 +452,49 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
-    /** What is done to an image that has snapshots. */
-    @FunctionalInterface
-    private interface SnapshotChange {
-        void make(Qcow2Layer layer) throws IOException;
+    /** Reads from the top layer while nobody reconfigures the image. */
+    synchronized <T> T readingAlone(Reading<T> reading) throws IOException {
+        return reading.of(top);
     }
 
-    private void changeSnapshots(SnapshotChange change) throws IOException {
+    /** What is done to the snapshots of a layer. */
+    @FunctionalInterface
+    interface SnapshotChange {
+        void make(Qcow2Layer layer, ImageOptions options) throws IOException;
+    }
+
+    /** Changes snapshots while reads and changes of the disk wait; {@code ofDisk} tells that it changes what those read. */
+    synchronized void changeSnapshots(boolean ofDisk, SnapshotChange change) throws IOException {
         requireWritable();
         if (!(top instanceof Qcow2Layer layer)) {
             throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image cannot have snapshots");
         }
+        long step = ofDisk ? 1 : 0;
+        changeCount.addAndGet(step);
         changes.hold();
         try {
             changes.awaitThoseBegun();
             reads.hold();
             requests.awaitThoseBegun();
             snapshotChanges.incrementAndGet();
-            change.make(layer);
+            change.make(layer, options);
         } finally {
             diskSize.set(layer.virtualSizeBytes());
             reads.release();
             changes.release();
+            changeCount.addAndGet(step);
         }
     }
 
-    /**
-     * The places for passphrases of an image that is encrypted with LUKS.
-     *
-     * @throws ImageException UNSUPPORTED_FEATURE when it is not
-     */
-    public synchronized List<KeySlotInfo> keySlots() throws IOException {
-        return slots().list();
+    /** The passphrases of an image that is encrypted with LUKS. */
+    public DiskKeySlots keySlots() {
+        return new DiskKeySlots(this);
     }
 
-    /**
-     * Lets another passphrase open the image as well, from when this returns.
-     *
-     * @param current one that opens it now
-     * @param slot where it goes; null: into the first free slot
-     * @param iterTimeMillis how long a try of it may take, by {@code ticker}'s nanoseconds
-     * @return the slot
-     * @throws ImageException KEY_REFUSED when {@code current} is none; INVALID_OPTION when there is no such free slot
-     */
-    public synchronized int addKeySlot(
-            Secret current, Secret added, @Nullable Integer slot, long iterTimeMillis, LongSupplier ticker)
-            throws IOException {
+    /** Changes the top layer's file while nobody reconfigures the image. */
+    synchronized <T> T changingAlone(Reading<T> change) throws IOException {
         requireWritable();
-        return slots().add(current, added, slot, iterTimeMillis, ticker);
-    }
-
-    /**
-     * Lets a passphrase open the image no longer.
-     *
-     * @throws ImageException NOT_FOUND when the slot is not active; BUSY when it is the last one
-     */
-    public synchronized void eraseKeySlot(int slot) throws IOException {
-        requireWritable();
-        slots().erase(slot);
-    }
-
-    private KeySlots slots() throws IOException {
-        if (top instanceof Qcow2Layer qcow2) {
-            return qcow2.keySlots();
-        }
-        throw ImageException.of(
-                Kind.UNSUPPORTED_FEATURE, path, "the image has no key slots: it is not encrypted with LUKS");
+        return change.of(top);
     }
 
     private void requireWritable() throws ImageException {

@@ -22,14 +22,14 @@ public final class PageTransfer implements AutoCloseable {
     private final DiskImage image;
     private final SocketChannel connection;
     private final ConnectionQueue queue;
-    private final int entered;
+    private final int begun;
     private boolean closed;
 
-    PageTransfer(DiskImage image, SocketChannel connection, ConnectionQueue queue, int entered) {
+    PageTransfer(DiskImage image, SocketChannel connection, ConnectionQueue queue, int begun) {
         this.image = image;
         this.connection = connection;
         this.queue = queue;
-        this.entered = entered;
+        this.begun = begun;
     }
 
     /**
@@ -61,7 +61,7 @@ public final class PageTransfer implements AutoCloseable {
     public void close() {
         if (!closed) {
             closed = true;
-            image.endTransfer(entered);
+            image.endTransfer(begun);
         }
     }
 

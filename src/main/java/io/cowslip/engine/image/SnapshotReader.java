@@ -56,27 +56,42 @@ final class SnapshotReader {
     }
 
     /**
+     * The snapshot of {@code table}, which {@code file} has, with this id or else this name.
+     *
+     * @throws ImageException NOT_FOUND
+     */
+    static SnapshotRecord require(String idOrName, SnapshotTable table, HostFile file) throws ImageException {
+        SnapshotRecord snapshot = table.find(idOrName);
+        if (snapshot == null) {
+            throw ImageException.of(
+                    ImageException.Kind.NOT_FOUND,
+                    file.path(),
+                    "there is no snapshot with the id or name \"" + idOrName + "\"");
+        }
+        return snapshot;
+    }
+
+    /**
      * The header that the image would have were {@code idOrName} its active disk.
      *
      * @throws ImageException INVALID_OPTION when there is no such snapshot
      */
     static ImageHeader headerOf(String idOrName, HostFile file, ImageHeader header) throws IOException {
-        SnapshotTable table = read(file, header);
-        if (!table.has(idOrName)) {
+        SnapshotRecord snapshot = read(file, header).find(idOrName);
+        if (snapshot == null) {
             throw ImageException.invalidOption(
                     "snapshot",
                     file.path(),
                     "snapshot is \"" + idOrName + "\"; the image has no snapshot with that id or name");
         }
-        SnapshotRecord snapshot = table.require(idOrName);
         return header.withActive(diskBytes(snapshot, header), snapshot.l1Entries(), snapshot.l1TableOffset());
     }
 
     /** How large the disk of {@code idOrName} is; null where there is no such snapshot. */
     static @Nullable Long diskBytesOf(String idOrName, HostFile file) throws IOException {
         ImageHeader header = HeaderReader.read(file);
-        SnapshotTable table = read(file, header);
-        return table.has(idOrName) ? (Long) diskBytes(table.require(idOrName), header) : null;
+        SnapshotRecord snapshot = read(file, header).find(idOrName);
+        return snapshot == null ? null : Long.valueOf(diskBytes(snapshot, header));
     }
 
     /** A snapshot that does not say how large its disk is was taken before disks could be resized beside snapshots. */

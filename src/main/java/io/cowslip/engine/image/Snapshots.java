@@ -126,7 +126,7 @@ final class Snapshots {
             throw ImageException.invalidOption(
                     "name", "name must have 1 to " + MAX_NAME_BYTES + " bytes without control characters");
         }
-        if (before.has(name)) {
+        if (before.find(name) != null) {
             throw ImageException.of(Kind.ALREADY_EXISTS, file.path(), "there is a snapshot \"" + name + "\" already");
         }
     }
@@ -156,7 +156,7 @@ final class Snapshots {
     void delete(String idOrName) throws IOException {
         ImageHeader header = HeaderReader.read(file);
         SnapshotTable before = SnapshotReader.read(file, header);
-        SnapshotRecord snapshot = require(idOrName, before);
+        SnapshotRecord snapshot = SnapshotReader.require(idOrName, before, file);
         long[] reached = places.l1Of(snapshot);
         SnapshotTable after = before.without(snapshot);
         List<ClusterAllocator.Run> taken = new ArrayList<>();
@@ -185,7 +185,7 @@ final class Snapshots {
     /** Makes the active disk what it was when the snapshot was taken, its size included; the snapshot stays. */
     void revert(String idOrName) throws IOException {
         ImageHeader header = HeaderReader.read(file);
-        SnapshotRecord snapshot = require(idOrName, SnapshotReader.read(file, header));
+        SnapshotRecord snapshot = SnapshotReader.require(idOrName, SnapshotReader.read(file, header), file);
         long diskBytes = SnapshotReader.diskBytes(snapshot, header);
         requireSizePossible(snapshot, diskBytes, header);
         long[] wanted = SharedClusters.withoutCopied(places.l1Of(snapshot));
@@ -243,14 +243,6 @@ final class Snapshots {
                             + " entries, too few for its disk of " + diskBytes + " bytes");
         }
         bitmaps.requireResizable(diskBytes);
-    }
-
-    private SnapshotRecord require(String idOrName, SnapshotTable table) throws ImageException {
-        if (!table.has(idOrName)) {
-            throw ImageException.of(
-                    Kind.NOT_FOUND, file.path(), "there is no snapshot with the id or name \"" + idOrName + "\"");
-        }
-        return table.require(idOrName);
     }
 
     private void releaseTable(ImageHeader header, SnapshotTable table) throws IOException {

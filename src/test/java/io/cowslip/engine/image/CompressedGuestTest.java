@@ -97,12 +97,12 @@ final class CompressedGuestTest {
                 // Each snapshot takes up counts of what is shared already.
                 if (refcountBits >= 16 && random.nextInt(3) == 0) {
                     String name = "snapshot" + round;
-                    guest.image().createSnapshot(name, round, 0);
+                    guest.image().snapshots().create(name, round, 0);
                     guest.flush();
                     snapshots.put(name, guest.model().read(0, guest.sizeBytes()));
                 } else if (!snapshots.isEmpty() && random.nextInt(3) == 0) {
                     String name = snapshots.keySet().iterator().next();
-                    guest.image().deleteSnapshot(name);
+                    guest.image().snapshots().delete(name);
                     snapshots.remove(name);
                 }
             }

@@ -137,17 +137,17 @@ final class CompressedWritesTest {
         byte[] before = text(4 * CLUSTER, 8, 1);
         try (DiskImage image = DiskImage.open(file, ImageOptions.defaults(), TestEnvironments.plain())) {
             write(image, 0, before);
-            image.createSnapshot("before", 0, 0);
+            image.snapshots().create("before", 0, 0);
         }
         try (DiskImage image = open()) {
             write(image, 100, text(CLUSTER, 8, 2));
-            image.createSnapshot("between", 0, 0);
+            image.snapshots().create("between", 0, 0);
             write(image, CLUSTER, text(CLUSTER, 8, 3));
-            image.deleteSnapshot("between");
+            image.snapshots().delete("between");
         }
         assertSound(2);
         try (DiskImage image = open()) {
-            image.revert("before");
+            image.snapshots().revert("before");
             assertThat(TestImages.read(image, 0, before.length)).isEqualTo(before);
         }
         model.write(0, before);

@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import static io.cowslip.testing.TestImages.filled;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -33,12 +34,6 @@ final class CornerCaseClustersTest {
 
     @TempDir
     Path folder;
-
-    private static byte[] filled(int length, int value) {
-        byte[] bytes = new byte[length];
-        Arrays.fill(bytes, (byte) value);
-        return bytes;
-    }
 
     private Path raw(ModelDisk model) throws IOException {
         return Files.write(folder.resolve("content.raw"), model.read(0, model.sizeBytes()));

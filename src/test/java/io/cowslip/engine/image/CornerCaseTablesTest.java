@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import static io.cowslip.testing.TestImages.filled;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -38,12 +39,6 @@ final class CornerCaseTablesTest {
         return QemuTools.create(folder.resolve("image.qcow2"), DISK, options);
     }
 
-    private static byte[] filled(int length, int value) {
-        byte[] bytes = new byte[length];
-        Arrays.fill(bytes, (byte) value);
-        return bytes;
-    }
-
     @Test
     void case01CopiedFollowsSnapshotsInBothTables() throws IOException {
         Path file = image("");
@@ -55,7 +50,7 @@ final class CornerCaseTablesTest {
         }
         assertCopied(bytes, true, true, true);
         try (DiskImage image = TestImages.open(file)) {
-            image.createSnapshot("first", 1, 0);
+            image.snapshots().create("first", 1, 0);
         }
         assertCopied(bytes, false, false, false);
         try (DiskImage image = TestImages.open(file)) {
@@ -63,13 +58,13 @@ final class CornerCaseTablesTest {
         }
         assertCopied(bytes, true, false, true);
         try (DiskImage image = TestImages.open(file)) {
-            image.revert("first");
+            image.snapshots().revert("first");
         }
         assertCopied(bytes, false, false, false);
         ImageAssertions.assertThat(file).passesQemuCheck().passesAudit().holdsForQemu(first);
         try (DiskImage image = TestImages.open(file)) {
             TestImages.write(image, CLUSTER, filled(1, 2));
-            image.deleteSnapshot("first");
+            image.snapshots().delete("first");
         }
         assertCopied(bytes, true, true, true);
         first.write(CLUSTER, filled(1, 2));
@@ -207,7 +202,7 @@ final class CornerCaseTablesTest {
             }
             // As many as a count of two bits can say, and fewer than wider ones can.
             for (int snapshot = 0; bits > 1 && snapshot < 2; snapshot++) {
-                image.createSnapshot("s" + snapshot, 1, 0);
+                image.snapshots().create("s" + snapshot, 1, 0);
             }
         }
         ImageAssertions.assertThat(file).passesQemuCheck().passesAudit().holdsForQemu(model);
@@ -227,7 +222,7 @@ final class CornerCaseTablesTest {
         long count = block + place / CLUSTER * Long.BYTES;
         bytes.put(count, -1);
         try (DiskImage image = TestImages.open(file)) {
-            assertThatThrownBy(() -> image.createSnapshot("one", 1, 0))
+            assertThatThrownBy(() -> image.snapshots().create("one", 1, 0))
                     .isInstanceOfSatisfying(
                             ImageException.class,
                             refused -> assertThat(refused.kind()).isIn(Kind.NO_SPACE, Kind.CORRUPT));
@@ -254,10 +249,10 @@ final class CornerCaseTablesTest {
         try (DiskImage image = TestImages.open(file)) {
             assertThat(image.virtualSizeBytes()).isEqualTo(1L << 29);
             TestImages.write(image, 8 << 20, filled(CLUSTER, 3));
-            image.createSnapshot("state", 1, 0);
+            image.snapshots().create("state", 1, 0);
             TestImages.write(image, 0, filled(CLUSTER, 4));
-            image.revert("state");
-            image.deleteSnapshot("state");
+            image.snapshots().revert("state");
+            image.snapshots().delete("state");
         }
         ImageAssertions.assertThat(file).passesQemuCheck().passesAudit();
         assertThat(bytes.shortNumber(ImageBytes.L1_ENTRIES)).isEqualTo(5);

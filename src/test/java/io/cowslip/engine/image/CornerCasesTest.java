@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import static io.cowslip.testing.TestImages.filled;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -78,12 +79,6 @@ final class CornerCasesTest {
 
     private Path image(String options) {
         return QemuTools.create(folder.resolve("image.qcow2"), DISK, options);
-    }
-
-    private static byte[] filled(int length, int value) {
-        byte[] bytes = new byte[length];
-        Arrays.fill(bytes, (byte) value);
-        return bytes;
     }
 
     /** Makes the header {@code length} bytes long, with the extensions behind it. */
@@ -269,12 +264,12 @@ final class CornerCasesTest {
         assertThat(theirs.path("vm-state-size").asLong()).isEqualTo(vmStateBytes);
 
         try (DiskImage image = TestImages.open(file)) {
-            Snapshot kept = image.snapshots().getFirst();
+            Snapshot kept = image.snapshots().list().getFirst();
             assertThat(kept.name()).isEqualTo("kept");
             assertThat(kept.vmStateBytes()).isEqualTo(vmStateBytes);
             assertThat(kept.diskBytes()).isEqualTo(extraBytes < 16 ? null : (Long) (long) DISK);
             // The table is made anew, and the record stays as it is.
-            image.createSnapshot("later", 1, 0);
+            image.snapshots().create("later", 1, 0);
             TestImages.write(image, 0, filled(CLUSTER, 3));
         }
         long record = bytes.number(ImageBytes.SNAPSHOT_TABLE);

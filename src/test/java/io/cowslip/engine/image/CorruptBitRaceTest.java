@@ -2,6 +2,7 @@ package io.cowslip.engine.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.testing.Background;
@@ -54,9 +55,7 @@ final class CorruptBitRaceTest {
         DiskImage image = DiskImage.open(file, ImageOptions.defaults(), TestImages.environment(files));
         HeldOperations.Hold hold = files.holdAfter(skipped, HeldOperations.Kind.WRITE);
         CompletableFuture<Void> bitmap = Background.run(() -> image.bitmaps().create("changes", 4096, true));
-        while (!hold.isReached() && !bitmap.isDone()) {
-            Thread.sleep(1);
-        }
+        await().until(() -> hold.isReached() || bitmap.isDone());
         boolean reached = hold.isReached();
         if (!reached) {
             hold.release();
@@ -79,10 +78,8 @@ final class CorruptBitRaceTest {
         assertThatThrownBy(() -> TestImages.read(image, 0, CLUSTER)).isInstanceOf(ImageException.class);
     }
 
-    private static void awaitBlockedOrDone(Thread thread, CompletableFuture<Void> done) throws InterruptedException {
-        while (!done.isDone() && thread.getState() != Thread.State.BLOCKED) {
-            Thread.sleep(1);
-        }
+    private static void awaitBlockedOrDone(Thread thread, CompletableFuture<Void> done) {
+        await().until(() -> done.isDone() || thread.getState() == Thread.State.BLOCKED);
     }
 
     /** An image whose first L2 entry has a bit set that must be 0. */

@@ -132,7 +132,7 @@ final class DiskChangesModelTest {
 
     private void take(GuestSession guest) throws IOException {
         String name = "s" + names++;
-        guest.image().createSnapshot(name, 1_700_000_000, 5);
+        guest.image().snapshots().create(name, 1_700_000_000, 5);
         remember(name, guest.model().read(0, guest.sizeBytes()));
     }
 
@@ -147,7 +147,7 @@ final class DiskChangesModelTest {
     private void revert(GuestSession guest, SplittableRandom random) throws IOException {
         if (!states.isEmpty()) {
             State state = states.get(random.nextInt(states.size()));
-            guest.image().revert(String.valueOf(state.name));
+            guest.image().snapshots().revert(String.valueOf(state.name));
             guest.model().write(0, state.content);
             touched.set(0, guest.sizeBytes());
         }
@@ -157,7 +157,7 @@ final class DiskChangesModelTest {
         if (!states.isEmpty()) {
             int index = random.nextInt(states.size());
             State state = states.remove(index);
-            guest.image().deleteSnapshot(String.valueOf(state.name));
+            guest.image().snapshots().delete(String.valueOf(state.name));
             BitSet later = index < states.size() ? states.get(index).touched : touched;
             later.or(state.touched);
         }
@@ -227,7 +227,7 @@ final class DiskChangesModelTest {
         ImageEnvironment environment = TestImages.environment(HostFiles.posix());
         ImageOptions options = random.nextBoolean() ? TestImages.smallestCaches(512) : ImageOptions.defaults();
         try (DiskImage image = DiskImage.open(file, options, environment)) {
-            image.createSnapshot("before", 1, 0);
+            image.snapshots().create("before", 1, 0);
             int[] order = shuffled(clusters, random);
             AtomicInteger written = new AtomicInteger();
             Thread writer = Thread.ofPlatform().start(() -> {

@@ -33,7 +33,7 @@ final class DiskChangesTest {
 
     /** All changes from the start to the end of the later disk, checked to be in order and without gaps. */
     static List<GuestChange> changes(DiskImage image, String since, @Nullable String until) throws IOException {
-        DiskChanges changes = image.changesSince(since, until);
+        DiskChanges changes = image.snapshots().changesSince(since, until);
         List<GuestChange> all = new ArrayList<>();
         long position = 0;
         while (position < changes.diskBytes()) {
@@ -67,7 +67,7 @@ final class DiskChangesTest {
             for (int table = 0; table < TABLES; table++) {
                 fill(image, table * TABLE_REACH, CLUSTER, 1);
             }
-            image.createSnapshot("before", 1, 0);
+            image.snapshots().create("before", 1, 0);
         }
         return file;
     }
@@ -104,7 +104,7 @@ final class DiskChangesTest {
         Path file = QemuTools.createOver(
                 folder.resolve("disk.qcow2"), base.getFileName().toString(), "qcow2", -1, "");
         try (DiskImage image = TestImages.open(file)) {
-            image.createSnapshot("before", 1, 0);
+            image.snapshots().create("before", 1, 0);
             for (int table = 0; table < TABLES; table++) {
                 image.discard(table * TABLE_REACH, CLUSTER);
             }
@@ -134,7 +134,7 @@ final class DiskChangesTest {
                     (9 * TABLE_REACH + CLUSTER) + "+" + 2 * CLUSTER);
             assertThat(changed(image, "before", null)).isEqualTo(expected);
             assertThat(image.layers().getFirst().l2()).isEqualTo(before);
-            image.createSnapshot("after", 2, 0);
+            image.snapshots().create("after", 2, 0);
             fill(image, 0, 1, 9);
             assertThat(changed(image, "before", "after")).isEqualTo(expected);
             assertThat(changed(image, "after", null)).containsExactly("0+" + CLUSTER);
@@ -149,7 +149,7 @@ final class DiskChangesTest {
         Path file = QemuTools.createOver(folder.resolve("disk.qcow2"), "base.qcow2", "qcow2", 8 * CLUSTER, "");
         QemuTools.edit(file, "write -z 64k 64k", "write -z 320k 64k", "write -P 1 384k 64k", "write -z 384k 64k");
         try (DiskImage image = TestImages.open(file)) {
-            image.createSnapshot("before", 1, 0);
+            image.snapshots().create("before", 1, 0);
             image.zero(0, CLUSTER);
             image.discard(CLUSTER, CLUSTER);
             image.zero(4 * CLUSTER, CLUSTER);
@@ -165,7 +165,7 @@ final class DiskChangesTest {
         try (DiskImage image = TestImages.open(file)) {
             fill(image, 0, 2048, 1);
             fill(image, CLUSTER, 2048, 1);
-            image.createSnapshot("before", 1, 0);
+            image.snapshots().create("before", 1, 0);
             fill(image, 4096, 2048, 2);
             image.zero(CLUSTER + 2048, 4096);
             image.zero(2 * CLUSTER + 2048, 4096);
@@ -207,7 +207,7 @@ final class DiskChangesTest {
         Path file = diskOfManyTables();
         try (DiskImage image = TestImages.open(file)) {
             fill(image, 5 * TABLE_REACH, 1, 7);
-            image.createSnapshot("shown", 2, 0);
+            image.snapshots().create("shown", 2, 0);
             fill(image, 6 * TABLE_REACH, 1, 7);
         }
         ImageOptions options = TestImages.readOnly().withSnapshot("shown");
@@ -221,16 +221,16 @@ final class DiskChangesTest {
         Path file = diskOfManyTables();
         try (DiskImage image = TestImages.open(file)) {
             fill(image, 5 * TABLE_REACH, 1, 7);
-            image.createSnapshot("other", 2, 0);
-            DiskChanges changes = image.changesSince("before", null);
+            image.snapshots().create("other", 2, 0);
+            DiskChanges changes = image.snapshots().changesSince("before", null);
             GuestChange same = changes.changeAt(0, changes.diskBytes());
             assertThat(same).isEqualTo(new GuestChange(0, 5 * TABLE_REACH, false, false));
-            image.deleteSnapshot("other");
+            image.snapshots().delete("other");
             fill(image, 100 * TABLE_REACH, 1, 7);
             assertThat(changes.changeAt(100 * TABLE_REACH, changes.diskBytes()))
                     .isEqualTo(new GuestChange(100 * TABLE_REACH, CLUSTER, true, false));
-            image.deleteSnapshot("before");
-            image.createSnapshot("before", 3, 0);
+            image.snapshots().delete("before");
+            image.snapshots().create("before", 3, 0);
             assertThatExceptionOfType(ImageException.class)
                     .isThrownBy(() -> changes.changeAt(0, changes.diskBytes()))
                     .withMessageContaining("\"before\" was deleted")
@@ -242,7 +242,7 @@ final class DiskChangesTest {
     void aDiskThatBecomesWritableIsFollowed() throws IOException {
         Path file = diskOfManyTables();
         try (DiskImage image = TestImages.openReadOnly(file)) {
-            DiskChanges changes = image.changesSince("before", null);
+            DiskChanges changes = image.snapshots().changesSince("before", null);
             assertThat(changes.changeAt(0, TABLE_REACH).changed()).isFalse();
             image.reconfigure(image.options().withReadOnly(false));
             fill(image, 5 * TABLE_REACH, 1, 7);
@@ -272,7 +272,7 @@ final class DiskChangesTest {
 
     private static void refuses(DiskImage image, ImageException.Kind kind, String why) {
         assertThatExceptionOfType(ImageException.class)
-                .isThrownBy(() -> image.changesSince("s", null))
+                .isThrownBy(() -> image.snapshots().changesSince("s", null))
                 .withMessageContaining(why)
                 .satisfies(refused -> assertThat(refused.kind()).isEqualTo(kind));
     }

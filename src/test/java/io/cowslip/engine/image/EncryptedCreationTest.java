@@ -96,27 +96,29 @@ final class EncryptedCreationTest {
         Path image = EncryptedImages.make(folder.resolve("image"), SIZE);
         EncryptedImages.edit(image, "write -P 5 0 64k");
         try (DiskImage opened = DiskImage.open(image, EncryptedImages.options(), ENVIRONMENT)) {
-            assertThat(opened.addKeySlot(passphrase(), Secret.of("second"), null, 10, System::nanoTime))
+            assertThat(opened.keySlots().add(passphrase(), Secret.of("second"), null, 10, System::nanoTime))
                     .isEqualTo(1);
-            assertThat(opened.addKeySlot(Secret.of("second"), Secret.of("seventh"), 6, 10, System::nanoTime))
+            assertThat(opened.keySlots().add(Secret.of("second"), Secret.of("seventh"), 6, 10, System::nanoTime))
                     .isEqualTo(6);
-            assertThat(opened.keySlots().stream().filter(KeySlotInfo::active).map(KeySlotInfo::slot))
+            assertThat(opened.keySlots().list().stream()
+                            .filter(KeySlotInfo::active)
+                            .map(KeySlotInfo::slot))
                     .containsExactly(0, 1, 6);
             assertRefused(
                     Kind.KEY_REFUSED,
-                    () -> opened.addKeySlot(Secret.of("none"), Secret.of("x"), null, 10, System::nanoTime));
+                    () -> opened.keySlots().add(Secret.of("none"), Secret.of("x"), null, 10, System::nanoTime));
             assertRefused(
                     Kind.INVALID_OPTION,
-                    () -> opened.addKeySlot(passphrase(), Secret.of("x"), 6, 10, System::nanoTime));
-            assertRefused(Kind.NOT_FOUND, () -> opened.eraseKeySlot(3));
-            assertRefused(Kind.NOT_FOUND, () -> opened.eraseKeySlot(8));
+                    () -> opened.keySlots().add(passphrase(), Secret.of("x"), 6, 10, System::nanoTime));
+            assertRefused(Kind.NOT_FOUND, () -> opened.keySlots().erase(3));
+            assertRefused(Kind.NOT_FOUND, () -> opened.keySlots().erase(8));
         }
         EncryptedImages.edit(image, "read -P 5 0 64k");
         try (DiskImage opened = DiskImage.open(image, with("seventh"), ENVIRONMENT)) {
             assertThat(TestImages.read(opened, 0, 1)).containsExactly(5);
-            opened.eraseKeySlot(0);
-            opened.eraseKeySlot(1);
-            assertRefused(Kind.BUSY, () -> opened.eraseKeySlot(6));
+            opened.keySlots().erase(0);
+            opened.keySlots().erase(1);
+            assertRefused(Kind.BUSY, () -> opened.keySlots().erase(6));
         }
         assertRefused(
                 Kind.KEY_REFUSED,
@@ -129,10 +131,11 @@ final class EncryptedCreationTest {
     void onlyWhoMayWriteChangesSlots() throws IOException {
         Path image = EncryptedImages.make(folder.resolve("image"), SIZE);
         try (DiskImage opened = DiskImage.open(image, EncryptedImages.options().withReadOnly(true), ENVIRONMENT)) {
-            assertThat(opened.keySlots()).hasSize(8);
-            assertRefused(Kind.READ_ONLY, () -> opened.eraseKeySlot(0));
+            assertThat(opened.keySlots().list()).hasSize(8);
+            assertRefused(Kind.READ_ONLY, () -> opened.keySlots().erase(0));
             assertRefused(
-                    Kind.READ_ONLY, () -> opened.addKeySlot(passphrase(), Secret.of("x"), null, 10, System::nanoTime));
+                    Kind.READ_ONLY,
+                    () -> opened.keySlots().add(passphrase(), Secret.of("x"), null, 10, System::nanoTime));
         }
     }
 

@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import static io.cowslip.testing.TestImages.filled;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -210,11 +211,5 @@ final class EncryptionQemuTest {
                 .isThrownBy(() -> DiskImage.open(image, options, ENVIRONMENT))
                 .satisfies(e -> assertThat(e.kind()).isEqualTo(kind))
                 .withMessageContaining(why);
-    }
-
-    private static byte[] filled(int length, int value) {
-        byte[] bytes = new byte[length];
-        Arrays.fill(bytes, (byte) value);
-        return bytes;
     }
 }

@@ -4,13 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.host.DeferredSyncFiles;
+import io.cowslip.engine.host.HostFiles;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
 import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Processes;
 import io.cowslip.testing.TestImages;
-import io.cowslip.testing.UnsyncedHostFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,7 +110,9 @@ final class EngineMatrixTest {
             options = options.withEncrypt(NewEncryption.of(Secret.of(MatrixCase.SECRET), LUKS_ITERATIONS));
         }
         ImageCreator.create(
-                new MatrixTools(wanted, own).image(), options, TestImages.environment(new UnsyncedHostFiles()));
+                new MatrixTools(wanted, own).image(),
+                options,
+                TestImages.environment(new DeferredSyncFiles(HostFiles.posix())));
         Processes.awaitStarts();
     }
 
@@ -119,7 +122,10 @@ final class EngineMatrixTest {
         byte[] tracked = null;
         GuestSession.Disk disk = new GuestSession.Disk(tools.image(), wanted.clusterBytes(), wanted.discardKeepsData());
         try (GuestSession guest = GuestSession.open(
-                disk, QemuMatrixTest.options(wanted), TestImages.environment(new UnsyncedHostFiles()), model)) {
+                disk,
+                QemuMatrixTest.options(wanted),
+                TestImages.environment(new DeferredSyncFiles(HostFiles.posix())),
+                model)) {
             guest.read(0, guest.sizeBytes());
             if (wanted.bitmap()) {
                 guest.image().bitmaps().create(MatrixTools.BITMAP, DirtyBitmaps.DEFAULT_GRANULARITY_BYTES, true);
@@ -140,7 +146,7 @@ final class EngineMatrixTest {
     }
 
     private static byte[] takeSnapshot(GuestSession guest) throws IOException {
-        guest.image().createSnapshot(MatrixTools.SNAPSHOT, 1_800_000_000L, 5);
+        guest.image().snapshots().create(MatrixTools.SNAPSHOT, 1_800_000_000L, 5);
         return guest.model().read(0, guest.sizeBytes());
     }
 

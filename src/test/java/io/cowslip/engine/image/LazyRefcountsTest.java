@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import static io.cowslip.testing.TestImages.filled;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -17,7 +18,6 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -194,12 +194,6 @@ final class LazyRefcountsTest {
         byte[] bytes = RandomData.bytes(new SplittableRandom(seed), length);
         TestImages.write(image, offset, bytes);
         model.write(offset, bytes);
-    }
-
-    private static byte[] filled(int length, int value) {
-        byte[] bytes = new byte[length];
-        Arrays.fill(bytes, (byte) value);
-        return bytes;
     }
 
     private static int incompatible(Path image) throws IOException {

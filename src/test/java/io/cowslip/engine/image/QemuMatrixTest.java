@@ -2,12 +2,13 @@ package io.cowslip.engine.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cowslip.engine.host.DeferredSyncFiles;
+import io.cowslip.engine.host.HostFiles;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Seeds;
 import io.cowslip.testing.TestImages;
-import io.cowslip.testing.UnsyncedHostFiles;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -67,7 +68,10 @@ final class QemuMatrixTest {
         GuestSession.Disk image =
                 new GuestSession.Disk(disk.tools().image(), wanted.clusterBytes(), wanted.discardKeepsData());
         try (GuestSession guest = GuestSession.open(
-                image, options(wanted), TestImages.environment(new UnsyncedHostFiles()), disk.model())) {
+                image,
+                options(wanted),
+                TestImages.environment(new DeferredSyncFiles(HostFiles.posix())),
+                disk.model())) {
             guest.read(0, guest.sizeBytes());
             if (wanted.isWritable()) {
                 new GuestOperations(guest, random, wanted.longestBytes()).run(20, MIX);

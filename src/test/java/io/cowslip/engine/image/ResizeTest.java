@@ -126,7 +126,7 @@ final class ResizeTest {
             if (snapshots && random.nextInt(3) == 0) {
                 String name = "snap" + taken.size();
                 taken.put(name, guest.model().read(0, guest.sizeBytes()));
-                guest.image().createSnapshot(name, 1_700_000_000, 5);
+                guest.image().snapshots().create(name, 1_700_000_000, 5);
             }
             int sizeBytes = otherSize(guest, recipe, random);
             guest.resize(sizeBytes, preallocation(guest.sizeBytes() < sizeBytes, random));
@@ -142,7 +142,7 @@ final class ResizeTest {
         List<String> names = new ArrayList<>(taken.keySet());
         String name = names.get(random.nextInt(names.size()));
         byte[] then = Objects.requireNonNull(taken.get(name));
-        guest.image().revert(name);
+        guest.image().snapshots().revert(name);
         guest.model().resize(then.length);
         guest.model().write(0, then);
         guest.read(0, then.length);

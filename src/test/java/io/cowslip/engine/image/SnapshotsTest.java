@@ -126,21 +126,23 @@ final class SnapshotsTest {
             case 0, 1 -> {
                 String next = "snap" + names++;
                 taken.put(next, guest.model().read(0, guest.sizeBytes()));
-                guest.image().createSnapshot(next, 1_700_000_000, 5);
+                guest.image().snapshots().create(next, 1_700_000_000, 5);
             }
             case 2 -> {
                 byte[] then = Objects.requireNonNull(taken.get(name));
-                guest.image().revert(name);
+                guest.image().snapshots().revert(name);
                 guest.model().resize(then.length);
                 guest.model().write(0, then);
             }
             case 4, 5 -> guest.resize(512 * random.nextInt(1, guest.sizeBytes() / 256 + 8), Preallocation.OFF);
             default -> {
-                guest.image().deleteSnapshot(name);
+                guest.image().snapshots().delete(name);
                 taken.remove(name);
             }
         }
-        assertThat(guest.image().snapshots()).extracting(Snapshot::name).containsExactlyElementsOf(taken.keySet());
+        assertThat(guest.image().snapshots().list())
+                .extracting(Snapshot::name)
+                .containsExactlyElementsOf(taken.keySet());
     }
 
     @ParameterizedTest(name = "seed {0}")
@@ -217,7 +219,7 @@ final class SnapshotsTest {
         List<Snapshot> snapshots;
         try (DiskImage disk = DiskImage.open(file, TestImages.readOnly(), environment)) {
             TestImages.read(disk, 0, (int) disk.virtualSizeBytes());
-            snapshots = disk.snapshots();
+            snapshots = disk.snapshots().list();
         }
         for (Snapshot snapshot : snapshots) {
             ImageOptions options = TestImages.readOnly().withSnapshot(snapshot.id());
@@ -254,10 +256,10 @@ final class SnapshotsTest {
                     String name = known.get(random.nextInt(known.size()));
                     try {
                         switch (random.nextInt(4)) {
-                            case 0 -> image.createSnapshot(next, 0, 0);
-                            case 1 -> image.revert(name);
+                            case 0 -> image.snapshots().create(next, 0, 0);
+                            case 1 -> image.snapshots().revert(name);
                             case 2 -> image.resize(512 * random.nextInt(1, 400), true, Preallocation.OFF);
-                            default -> image.deleteSnapshot(name);
+                            default -> image.snapshots().delete(name);
                         }
                     } catch (ImageException expected) {
                         refused = true;
@@ -281,9 +283,9 @@ final class SnapshotsTest {
         QemuTools.edit(file, "write -P 1 0 64k");
         try (DiskImage image = TestImages.open(file)) {
             assertThatExceptionOfType(ImageException.class)
-                    .isThrownBy(() -> image.createSnapshot("one", 0, 0))
+                    .isThrownBy(() -> image.snapshots().create("one", 0, 0))
                     .satisfies(refused -> assertThat(refused.kind()).isEqualTo(ImageException.Kind.NO_SPACE));
-            assertThat(image.snapshots()).isEmpty();
+            assertThat(image.snapshots().list()).isEmpty();
             TestImages.write(image, 0, new byte[] {2});
         }
         ImageAssertions.assertThat(file).passesQemuCheck();
@@ -304,10 +306,10 @@ final class SnapshotsTest {
         QemuTools.edit(file, "write -P 1 0 128k");
         ImageOptions options = ImageOptions.defaults().withOverlapCheck(ALL);
         DiskImage image = DiskImage.open(file, options, TestImages.environment(HostFiles.posix()));
-        image.createSnapshot("first", 0, 0);
+        image.snapshots().create("first", 0, 0);
         TestImages.write(image, 512 << 10, new byte[] {1});
         // The first snapshot's L2 table is its own now, and the active one is not in the cache.
-        image.createSnapshot("second", 0, 0);
+        image.snapshots().create("second", 0, 0);
         if (!madeSince) {
             image.close();
             image = DiskImage.open(file, options, TestImages.environment(HostFiles.posix()));
@@ -346,7 +348,7 @@ final class SnapshotsTest {
                 .isNotZero();
         try (DiskImage image = TestImages.open(file)) {
             assertThatExceptionOfType(ImageException.class)
-                    .isThrownBy(() -> image.createSnapshot("one", 0, 0))
+                    .isThrownBy(() -> image.snapshots().create("one", 0, 0))
                     .satisfies(
                             refused -> assertThat(refused.kind()).isEqualTo(ImageException.Kind.UNSUPPORTED_FEATURE));
         }
@@ -363,7 +365,7 @@ final class SnapshotsTest {
         byte[] theirs;
         try (DiskImage image = TestImages.open(file)) {
             theirs = record(file);
-            image.createSnapshot("ours", 1_700_000_000, 7);
+            image.snapshots().create("ours", 1_700_000_000, 7);
         }
         assertThat(record(file)).isEqualTo(theirs);
         assertThat(QemuTools.info(file)

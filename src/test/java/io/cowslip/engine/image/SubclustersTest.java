@@ -1,6 +1,7 @@
 package io.cowslip.engine.image;
 
 import static io.cowslip.testing.ImageAssertions.assertThat;
+import static io.cowslip.testing.TestImages.filled;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.cowslip.engine.ImageException;
@@ -248,12 +249,6 @@ final class SubclustersTest {
         ByteBuffer number = ByteBuffer.allocate(Long.BYTES);
         channel.read(number, position);
         return number.getLong(0);
-    }
-
-    private static byte[] filled(int length, int value) {
-        byte[] bytes = new byte[length];
-        Arrays.fill(bytes, (byte) value);
-        return bytes;
     }
 
     /** A subcluster of each value. */
