@@ -1,14 +1,12 @@
 package io.cowslip.testing;
 
-import io.cowslip.engine.host.FileIdentity;
+import io.cowslip.engine.host.ForwardingHostFile;
 import io.cowslip.engine.host.HostFile;
-import io.cowslip.engine.host.ImageLock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 
 /** A host file whose every operation is shown to somebody first, who may refuse it. */
-class ObservedHostFile implements HostFile {
+final class ObservedHostFile extends ForwardingHostFile {
 
     /** What is about to be done to the file. */
     enum Operation {
@@ -29,28 +27,17 @@ class ObservedHostFile implements HostFile {
 
     private static final int SECTOR = 512;
 
-    private final HostFile file;
     private final Observer observer;
 
     ObservedHostFile(HostFile file, Observer observer) {
-        this.file = file;
+        super(file);
         this.observer = observer;
-    }
-
-    @Override
-    public Path path() {
-        return file.path();
-    }
-
-    @Override
-    public FileIdentity identity() {
-        return file.identity();
     }
 
     @Override
     public long read(long hostOffset, MemorySegment into) throws IOException {
         observer.before(Operation.READ, into.byteSize());
-        return file.read(hostOffset, into);
+        return super.read(hostOffset, into);
     }
 
     @Override
@@ -61,73 +48,38 @@ class ObservedHostFile implements HostFile {
             writeBeginning(hostOffset, from);
             throw e;
         }
-        file.write(hostOffset, from);
+        super.write(hostOffset, from);
     }
 
     /** A host that fails in the middle of a write has done some sectors of it. */
     private void writeBeginning(long hostOffset, MemorySegment from) throws IOException {
         long end = (hostOffset + from.byteSize() / 2) / SECTOR * SECTOR;
         if (end > hostOffset) {
-            file.write(hostOffset, from.asSlice(0, end - hostOffset));
+            super.write(hostOffset, from.asSlice(0, end - hostOffset));
         }
     }
 
     @Override
     public void zero(long hostOffset, long lengthBytes) throws IOException {
         observer.before(Operation.ZERO, lengthBytes);
-        file.zero(hostOffset, lengthBytes);
+        super.zero(hostOffset, lengthBytes);
     }
 
     @Override
     public void punch(long hostOffset, long lengthBytes) throws IOException {
         observer.before(Operation.PUNCH, lengthBytes);
-        file.punch(hostOffset, lengthBytes);
+        super.punch(hostOffset, lengthBytes);
     }
 
     @Override
     public void sync() throws IOException {
         observer.before(Operation.SYNC, 0);
-        file.sync();
-    }
-
-    @Override
-    public long sizeBytes() throws IOException {
-        return file.sizeBytes();
+        super.sync();
     }
 
     @Override
     public void truncate(long sizeBytes) throws IOException {
         observer.before(Operation.TRUNCATE, 0);
-        file.truncate(sizeBytes);
-    }
-
-    @Override
-    public long nextData(long hostOffset) throws IOException {
-        return file.nextData(hostOffset);
-    }
-
-    @Override
-    public long nextHole(long hostOffset) throws IOException {
-        return file.nextHole(hostOffset);
-    }
-
-    @Override
-    public long allocatedBytes() throws IOException {
-        return file.allocatedBytes();
-    }
-
-    @Override
-    public void lock(ImageLock lock) throws IOException {
-        file.lock(lock);
-    }
-
-    @Override
-    public void unlock() throws IOException {
-        file.unlock();
-    }
-
-    @Override
-    public void close() throws IOException {
-        file.close();
+        super.truncate(sizeBytes);
     }
 }
