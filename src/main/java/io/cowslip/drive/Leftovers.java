@@ -5,10 +5,12 @@ import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
 import java.io.IOException;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,13 +22,16 @@ record Leftovers(ImageRoot root, HostFiles files) {
     private static final Logger log = LoggerFactory.getLogger(Leftovers.class);
 
     void remove() throws IOException {
-        List<Path> found;
-        try (Stream<Path> all = Files.find(
-                root.folder(),
-                Integer.MAX_VALUE,
-                (path, attributes) -> attributes.isRegularFile() && PendingVolume.isPending(path))) {
-            found = all.toList();
-        }
+        List<Path> found = new ArrayList<>();
+        Files.walkFileTree(root.folder(), new RootVisitor() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+                if (attributes.isRegularFile() && PendingVolume.isPending(file)) {
+                    found.add(file);
+                }
+                return FileVisitResult.CONTINUE;
+            }
+        });
         for (Path file : found) {
             removeUnlessHeld(file);
         }

@@ -5,7 +5,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -41,7 +40,7 @@ record VolumeListing(ImageRoot root) {
     /** The first names in order: one more than the limit where there are more. */
     private TreeSet<String> walk(String prefix, @Nullable String after, int limit) throws IOException {
         TreeSet<String> names = new TreeSet<>(CODE_POINT_ORDER);
-        Files.walkFileTree(root.folder(), new SimpleFileVisitor<>() {
+        Files.walkFileTree(root.folder(), new RootVisitor() {
             @Override
             public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
                 return folder.equals(root.folder()) || mayHold(root.relativeName(folder) + "/", prefix)
@@ -58,17 +57,6 @@ record VolumeListing(ImageRoot root) {
                         names.removeLast();
                     }
                 }
-                return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult visitFileFailed(Path file, IOException failure) {
-                // Gone since its folder was read, or not for this process: either way nothing that could be opened.
-                return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException failure) {
                 return FileVisitResult.CONTINUE;
             }
         });
