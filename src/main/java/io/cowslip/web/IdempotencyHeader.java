@@ -2,8 +2,6 @@ package io.cowslip.web;
 
 import io.cowslip.job.IdempotencyKey;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -37,12 +35,8 @@ final class IdempotencyHeader {
 
     /** Bodies may hold passphrases: of what is kept nothing can be read. */
     private static String fingerprint(JsonNode body) {
-        try {
-            byte[] digest =
-                    MessageDigest.getInstance("SHA-256").digest(body.toString().getBytes(StandardCharsets.UTF_8));
-            return HexFormat.of().formatHex(digest);
-        } catch (NoSuchAlgorithmException missing) {
-            throw new IllegalStateException("every Java platform has SHA-256", missing);
-        }
+        return HexFormat.of()
+                .formatHex(
+                        DigestAlgorithm.SHA_256.start().digest(body.toString().getBytes(StandardCharsets.UTF_8)));
     }
 }

@@ -50,15 +50,6 @@ final class ClippedClusters {
         this.lastTableCopied = lastTableCopied;
     }
 
-    /** Whether a table has anything from its entry {@code first} on. */
-    static boolean hasAnyFrom(MemorySegment table, long firstByte) {
-        return table.asSlice(firstByte).mismatch(emptyLike(table, firstByte)) >= 0;
-    }
-
-    private static MemorySegment emptyLike(MemorySegment table, long firstByte) {
-        return MemorySegment.ofArray(new byte[(int) (table.byteSize() - firstByte)]);
-    }
-
     /** Lets go of all of it, one table at a time. What a failure leaves is counted and not used: leaks. */
     void release(MetadataLock lock) throws IOException {
         int lastKept = map.l1Index(firstCluster);

@@ -96,11 +96,7 @@ final class ClusterWriter {
         barrier.dataWritten();
         for (long cluster = firstCluster; cluster < firstCluster + count; cluster++) {
             long descriptor = L2Entry.ofCopiedData(cluster << geometry.clusterBits());
-            if (geometry.extendedL2()) {
-                map.replace(cluster, new ExtendedL2Entry(descriptor, SubclusterBitmap.ALL_ALLOCATED), false);
-            } else {
-                map.replace(cluster, descriptor, false);
-            }
+            map.replace(cluster, descriptor, SubclusterBitmap.ALL_ALLOCATED, false);
         }
         map.commit();
     }

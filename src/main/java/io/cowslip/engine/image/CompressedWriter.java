@@ -1,7 +1,6 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.alloc.ClusterAllocator;
-import io.cowslip.engine.format.ExtendedL2Entry;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.format.SubclusterBitmap;
@@ -202,11 +201,7 @@ final class CompressedWriter {
         long descriptor = L2Entry.ofCompressed(
                 write.hostOffsets[index], write.packed.lengthBytes(write.index + index), geometry.clusterBits());
         map.prepare(cluster);
-        if (geometry.extendedL2()) {
-            map.replace(cluster, new ExtendedL2Entry(descriptor, 0), passedDiscards.other());
-        } else {
-            map.replace(cluster, descriptor, passedDiscards.other());
-        }
+        map.replace(cluster, descriptor, 0, passedDiscards.other());
     }
 
     /** Ends a write that was not published. Under the metadata lock. */

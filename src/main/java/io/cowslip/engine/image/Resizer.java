@@ -247,7 +247,7 @@ final class Resizer {
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment table = loan.segment(geometry.clusterBytes());
             file.readWhole("L2 table", map.tableOffset(index, l1Entries[index]), table);
-            if (!ClippedClusters.hasAnyFrom(table, firstByte)) {
+            if (ZeroDetection.isZero(table, firstByte, table.byteSize())) {
                 return false;
             }
             table.asSlice(firstByte).fill((byte) 0);

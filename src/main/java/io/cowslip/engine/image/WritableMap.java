@@ -174,6 +174,15 @@ final class WritableMap {
         release(old, entry.descriptor(), punch);
     }
 
+    /** Publishes an entry with {@code bitmap} where L2 entries are extended, and without it where they are not. */
+    void replace(long guestCluster, long descriptor, long bitmap, boolean punch) throws IOException {
+        if (geometry.extendedL2()) {
+            replace(guestCluster, new ExtendedL2Entry(descriptor, bitmap), punch);
+        } else {
+            replace(guestCluster, descriptor, punch);
+        }
+    }
+
     private void release(long old, long replacement, boolean punch) {
         if (L2Entry.isCompressed(old)) {
             allocator.free(
