@@ -11,10 +11,8 @@ import static org.hamcrest.Matchers.nullValue;
 
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
-import io.restassured.response.Response;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -79,15 +77,7 @@ class ChangesContractTest extends RunningService {
                 .then()
                 .header("Link", containsString("start=196608&limit=2&context=dirty&since=1&until=2"));
         String whole = given().get(SINCE + "a b").asString();
-        List<String> paged = new ArrayList<>();
-        String next = EXTENTS + "?context=dirty&since=a%20b&limit=2";
-        while (next != null) {
-            Response page = given().urlEncodingEnabled(false).get(next);
-            String body = page.asString();
-            paged.add(body.substring(1, body.length() - 1));
-            String link = page.header("Link");
-            next = link == null ? null : "/drives/disk/data/" + link.substring(1, link.indexOf('>'));
-        }
+        List<String> paged = pagesOfExtents("disk", EXTENTS + "?context=dirty&since=a%20b&limit=2");
         assertThat(paged).hasSize(4);
         assertThat("[" + String.join(",", paged) + "]").isEqualTo(whole);
     }

@@ -1,9 +1,7 @@
 package io.cowslip.web;
 
 import static io.cowslip.web.Problems.problem;
-import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.nullValue;
@@ -15,7 +13,6 @@ import io.restassured.path.json.JsonPath;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -269,15 +266,5 @@ class ConversionContractTest extends RunningService {
             ImageAssertions.assertThat(copy).passesQemuCheck();
         }
         assertThat(QemuTools.compare(source, "qcow2", copy, format).out()).contains("Images are identical");
-    }
-
-    private static String start(String body) {
-        return json(body).post("/jobs").then().statusCode(202).extract().header("Location");
-    }
-
-    private static JsonPath ended(String location) {
-        await().until(() -> !List.of("queued", "running")
-                .contains(given().get(location).jsonPath().getString("state")));
-        return given().get(location).jsonPath();
     }
 }

@@ -3,7 +3,6 @@ package io.cowslip.web;
 import static io.cowslip.web.Problems.problem;
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.notNullValue;
@@ -185,16 +184,6 @@ class JobContractTest extends RunningService {
     private static void create(String volume) {
         file(volume);
         json("{\"virtual-size\": \"1M\"}").put("/volumes/" + volume).then().statusCode(201);
-    }
-
-    private static String start(String body) {
-        return json(body).post("/jobs").then().statusCode(202).extract().header("Location");
-    }
-
-    private static JsonPath ended(String location) {
-        await().until(() -> !List.of("queued", "running")
-                .contains(given().get(location).jsonPath().getString("state")));
-        return given().get(location).jsonPath();
     }
 
     private static void dropRefcountBlocks(Path image) throws IOException {

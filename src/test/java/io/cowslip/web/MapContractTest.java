@@ -66,15 +66,7 @@ class MapContractTest extends RunningService {
     void pagesJoinToTheWhole() {
         openDisk();
         String whole = given().get(EXTENTS).asString();
-        List<String> paged = new ArrayList<>();
-        String next = EXTENTS + "?limit=2";
-        while (next != null) {
-            Response page = given().urlEncodingEnabled(false).get(next);
-            String body = page.asString();
-            paged.add(body.substring(1, body.length() - 1));
-            String link = page.header("Link");
-            next = link == null ? null : "/drives/disk/data/" + link.substring(1, link.indexOf('>'));
-        }
+        List<String> paged = pagesOfExtents("disk", EXTENTS + "?limit=2");
         assertThat(paged).hasSize(3);
         assertThat("[" + String.join(",", paged) + "]").isEqualTo(whole);
     }

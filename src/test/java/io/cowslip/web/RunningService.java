@@ -1,19 +1,23 @@
 package io.cowslip.web;
 
 import static io.restassured.RestAssured.given;
+import static org.awaitility.Awaitility.await;
 
+import io.cowslip.testing.TestImages;
 import io.restassured.RestAssured;
 import io.restassured.builder.RequestSpecBuilder;
 import io.restassured.config.DecoderConfig;
 import io.restassured.config.EncoderConfig;
 import io.restassured.config.RestAssuredConfig;
 import io.restassured.http.ContentType;
+import io.restassured.path.json.JsonPath;
+import io.restassured.response.Response;
 import io.restassured.specification.RequestSpecification;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -132,10 +136,34 @@ abstract class RunningService {
                 .statusCode(200);
     }
 
+    /** Starts a job; returns its path. */
+    static String start(String body) {
+        return json(body).post("/jobs").then().statusCode(202).extract().header("Location");
+    }
+
+    /** A job once it has ended. */
+    static JsonPath ended(String location) {
+        await().until(() -> !List.of("queued", "running")
+                .contains(given().get(location).jsonPath().getString("state")));
+        return given().get(location).jsonPath();
+    }
+
+    /** The pages of a drive's extents from {@code first} on, following their links, each without its brackets. */
+    static List<String> pagesOfExtents(String drive, String first) {
+        List<String> pages = new ArrayList<>();
+        String next = first;
+        while (next != null) {
+            Response page = given().urlEncodingEnabled(false).get(next);
+            String body = page.asString();
+            pages.add(body.substring(1, body.length() - 1));
+            String link = page.header("Link");
+            next = link == null ? null : "/drives/" + drive + "/data/" + link.substring(1, link.indexOf('>'));
+        }
+        return pages;
+    }
+
     static byte[] filled(int length, int value) {
-        byte[] bytes = new byte[length];
-        Arrays.fill(bytes, (byte) value);
-        return bytes;
+        return TestImages.filled(length, value);
     }
 
     static byte[] read(String id, long offset, int length) {
