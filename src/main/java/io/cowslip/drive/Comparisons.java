@@ -1,7 +1,7 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.image.CheckObserver;
 import io.cowslip.engine.image.DiskComparison;
+import io.cowslip.engine.image.WorkObserver;
 import java.io.IOException;
 
 /** Compares disks, each as it reads at one moment. */
@@ -19,7 +19,7 @@ public final class Comparisons {
     }
 
     /** Compares two disks for the job of this id. */
-    public DiskComparison.Outcome compare(String job, DiskSource one, DiskSource other, CheckObserver observer)
+    public DiskComparison.Outcome compare(String job, DiskSource one, DiskSource other, WorkObserver observer)
             throws IOException {
         FileHolder holder = FileHolder.job(job);
         try (DiskSources.Opened first = sources.open(holder, one);

@@ -2,7 +2,6 @@ package io.cowslip.drive;
 
 import io.cowslip.drive.Conversion.Target;
 import io.cowslip.engine.host.DeferredSyncFiles;
-import io.cowslip.engine.image.CheckObserver;
 import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.DiskCopy;
 import io.cowslip.engine.image.DiskImage;
@@ -11,6 +10,7 @@ import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.NewEncryption;
+import io.cowslip.engine.image.WorkObserver;
 import io.cowslip.engine.image.WriteOptions;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -43,7 +43,7 @@ public final class Conversions {
      *
      * @return the facts of the new volume and of the chain below it
      */
-    public List<ImageInfo> convert(String job, Conversion conversion, CheckObserver observer) throws IOException {
+    public List<ImageInfo> convert(String job, Conversion conversion, WorkObserver observer) throws IOException {
         try (DiskSources.Opened source = sources.open(FileHolder.job(job), conversion.source())) {
             return copy(source.image(), conversion.target(), (doneBytes, totalBytes) -> {
                 source.requireUnchanged();
@@ -52,7 +52,7 @@ public final class Conversions {
         }
     }
 
-    private List<ImageInfo> copy(DiskImage source, Target target, CheckObserver observer) throws IOException {
+    private List<ImageInfo> copy(DiskImage source, Target target, WorkObserver observer) throws IOException {
         @Nullable
         NewEncryption encryption =
                 target.encryption() == null ? null : target.encryption().keyed(opener.secrets());
@@ -69,7 +69,7 @@ public final class Conversions {
 
     /** Nobody sees the file before it is whole, so that nothing in it is synced before that either. */
     private void fill(
-            PendingVolume pending, CreateOptions options, boolean compress, DiskImage source, CheckObserver observer)
+            PendingVolume pending, CreateOptions options, boolean compress, DiskImage source, WorkObserver observer)
             throws IOException {
         ImageEnvironment outside = opener.environment();
         DeferredSyncFiles files = new DeferredSyncFiles(outside.files());

@@ -2,10 +2,10 @@ package io.cowslip.drive;
 
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.host.FileIdentity;
-import io.cowslip.engine.image.CheckObserver;
 import io.cowslip.engine.image.CheckReport;
 import io.cowslip.engine.image.ImageCheck;
 import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -62,7 +62,7 @@ public final class ImageChecks {
     }
 
     /** Checks a volume, or repairs it where {@code repair} is not null, for the job of this id. */
-    public Checked checkVolume(String job, String name, ImageCheck.@Nullable Repair repair, CheckObserver observer)
+    public Checked checkVolume(String job, String name, ImageCheck.@Nullable Repair repair, WorkObserver observer)
             throws IOException {
         FileHolder holder = FileHolder.job(job);
         Path file = root.existing(name);
@@ -81,7 +81,7 @@ public final class ImageChecks {
     }
 
     /** Checks an open drive's own image; see {@code DiskImage.check} for what its guests notice. */
-    public Checked checkDrive(DriveId id, CheckObserver observer) throws IOException {
+    public Checked checkDrive(DriveId id, WorkObserver observer) throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             return new Checked(registry.drive(id).file(), lease.image().check(observer));
         }

@@ -166,7 +166,7 @@ final class BackingChain {
      * right again. The dirty bit goes last, so a repair that is interrupted is done again.
      */
     private static ImageHeader repaired(HostFile file) throws IOException {
-        CheckReport report = ImageRepair.repair(file, ImageCheck.Repair.ALL, CheckObserver.NONE);
+        CheckReport report = ImageRepair.repair(file, ImageCheck.Repair.ALL, WorkObserver.NONE);
         ImageHeader header = HeaderReader.read(file);
         if (header.features().dirty()) {
             throw ImageException.of(

@@ -33,7 +33,7 @@ final class BitmapRepair {
         this.target = target;
         this.header = header;
         this.found = found;
-        this.file = new MetadataFile(target.file(), new CheckThreads(CheckObserver.NONE));
+        this.file = new MetadataFile(target.file(), new WorkThreads(WorkObserver.NONE));
         this.rules = found.rules();
     }
 

@@ -30,7 +30,7 @@ final class CheckRun {
     private final ImageGeometry geometry;
     private final MetadataFile file;
     private final L2EntryRules rules;
-    private final CheckThreads threads;
+    private final WorkThreads threads;
     private final CheckTally tally = new CheckTally();
     private final ReferenceCounts references;
     private final RecordedCounts recorded;
@@ -43,11 +43,11 @@ final class CheckRun {
     private boolean refcountTableCounted;
     private boolean refcountBlocksSound = true;
 
-    private CheckRun(HostFile hostFile, ImageHeader header, CheckObserver observer) throws IOException {
+    private CheckRun(HostFile hostFile, ImageHeader header, WorkObserver observer) throws IOException {
         long fileSizeBytes = hostFile.sizeBytes();
         this.header = header;
         this.geometry = header.geometry();
-        this.threads = new CheckThreads(observer);
+        this.threads = new WorkThreads(observer);
         this.file = new MetadataFile(hostFile, threads);
         this.rules = L2EntryRules.of(header, fileSizeBytes);
         this.references = new ReferenceCounts(geometry, fileSizeBytes);
@@ -56,7 +56,7 @@ final class CheckRun {
     }
 
     /** Goes over the whole image once. */
-    static CheckRun over(HostFile file, ImageHeader header, CheckObserver observer) throws IOException {
+    static CheckRun over(HostFile file, ImageHeader header, WorkObserver observer) throws IOException {
         CheckRun run = new CheckRun(file, header, observer);
         run.countReferences();
         run.compare();

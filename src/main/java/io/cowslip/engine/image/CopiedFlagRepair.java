@@ -22,7 +22,7 @@ final class CopiedFlagRepair {
     private final L2EntryRules rules;
     private final ReferenceCounts references;
 
-    CopiedFlagRepair(RepairFile target, ImageHeader header, CheckRun found, CheckThreads threads) {
+    CopiedFlagRepair(RepairFile target, ImageHeader header, CheckRun found, WorkThreads threads) {
         this.target = target;
         this.file = new MetadataFile(target.file(), threads);
         this.header = header;

@@ -11,13 +11,13 @@ public final class DiskComparison {
 
     private final DiskImage one;
     private final DiskImage other;
-    private final CheckThreads threads;
+    private final WorkThreads threads;
     private final AtomicLong firstDifference = new AtomicLong(NONE);
 
-    private DiskComparison(DiskImage one, DiskImage other, CheckObserver observer) {
+    private DiskComparison(DiskImage one, DiskImage other, WorkObserver observer) {
         this.one = one;
         this.other = other;
-        this.threads = new CheckThreads(observer);
+        this.threads = new WorkThreads(observer);
     }
 
     /**
@@ -34,7 +34,7 @@ public final class DiskComparison {
      *
      * @param observer told of the bytes of the disk that are dealt with
      */
-    public static Outcome compare(DiskImage one, DiskImage other, CheckObserver observer) throws IOException {
+    public static Outcome compare(DiskImage one, DiskImage other, WorkObserver observer) throws IOException {
         return new DiskComparison(one, other, observer).compare();
     }
 

@@ -17,15 +17,15 @@ public final class DiskCopy {
 
     private final DiskImage source;
     private final DiskImage target;
-    private final CheckThreads threads;
+    private final WorkThreads threads;
     private final long unitBytes;
     private final boolean readsAsZeros;
 
-    private DiskCopy(DiskImage source, DiskImage target, CheckObserver observer) throws IOException {
+    private DiskCopy(DiskImage source, DiskImage target, WorkObserver observer) throws IOException {
         LayerStats top = target.layers().getFirst();
         this.source = source;
         this.target = target;
-        this.threads = new CheckThreads(observer);
+        this.threads = new WorkThreads(observer);
         this.unitBytes = top.clusterSizeBytes() == 0 ? RAW_UNIT_BYTES : top.clusterSizeBytes();
         this.readsAsZeros = target.layers().size() == 1;
     }
@@ -39,7 +39,7 @@ public final class DiskCopy {
      * @param observer told of the bytes of the disk that are dealt with
      * @throws ImageException INVALID_OPTION when the target is smaller; what either disk throws
      */
-    public static void copy(DiskImage source, DiskImage target, CheckObserver observer) throws IOException {
+    public static void copy(DiskImage source, DiskImage target, WorkObserver observer) throws IOException {
         if (target.virtualSizeBytes() < source.virtualSizeBytes()) {
             throw ImageException.invalidOption(
                     "virtual-size",

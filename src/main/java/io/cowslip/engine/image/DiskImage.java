@@ -403,7 +403,7 @@ public final class DiskImage implements AutoCloseable {
      *
      * @throws ImageException UNSUPPORTED_FEATURE for a raw image, or what stops the flush
      */
-    public CheckReport check(CheckObserver observer) throws IOException {
+    public CheckReport check(WorkObserver observer) throws IOException {
         if (top.format() != ImageFormat.QCOW2) {
             throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image has no metadata to check");
         }
@@ -413,7 +413,7 @@ public final class DiskImage implements AutoCloseable {
         return checkUnchanging(observer);
     }
 
-    private synchronized CheckReport checkUnchanging(CheckObserver observer) throws IOException {
+    private synchronized CheckReport checkUnchanging(WorkObserver observer) throws IOException {
         changes.hold();
         try {
             if (top.isWritable()) {

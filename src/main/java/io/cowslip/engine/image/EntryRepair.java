@@ -25,7 +25,7 @@ final class EntryRepair {
     private final L2EntryRules rules;
     private final ClusterCounters noTables;
 
-    EntryRepair(RepairFile target, CheckRun found, CheckThreads threads) throws ImageException {
+    EntryRepair(RepairFile target, CheckRun found, WorkThreads threads) throws ImageException {
         this.target = target;
         this.found = found;
         this.file = new MetadataFile(target.file(), threads);

@@ -99,7 +99,7 @@ public final class HeaderAmender {
 
     /** Tables are changed only where they say what they should: leaks are no fault, and gone afterwards. */
     private CheckRun check(HostFile file, ImageHeader header) throws IOException {
-        CheckRun found = CheckRun.over(file, header, CheckObserver.NONE);
+        CheckRun found = CheckRun.over(file, header, WorkObserver.NONE);
         CheckReport report = found.report();
         if (report.corruptions() > 0 || report.checkErrors() > 0) {
             throw ImageException.of(

@@ -35,8 +35,7 @@ public final class ImageCheck {
      * @throws ImageException BUSY when somebody writes the file; NOT_FOUND, FORBIDDEN, INVALID_FORMAT,
      *     UNSUPPORTED_FEATURE or IO
      */
-    public static CheckReport check(Path file, CheckObserver observer, ImageEnvironment environment)
-            throws IOException {
+    public static CheckReport check(Path file, WorkObserver observer, ImageEnvironment environment) throws IOException {
         try (HostFile opened = environment.files().open(file, HostFiles.Mode.READ)) {
             opened.lock(ImageLock.READER);
             return ofUnchanging(opened, observer);
@@ -44,12 +43,12 @@ public final class ImageCheck {
     }
 
     /** Checks a file that nobody changes meanwhile. */
-    static CheckReport ofUnchanging(HostFile file, CheckObserver observer) throws IOException {
+    static CheckReport ofUnchanging(HostFile file, WorkObserver observer) throws IOException {
         return CheckRun.over(file, HeaderReader.read(file), observer).report();
     }
 
     /** Reads what a check reads, so that the host has it in memory. The file may change meanwhile and make no sense. */
-    static void rehearse(HostFile file, CheckObserver observer) throws IOException {
+    static void rehearse(HostFile file, WorkObserver observer) throws IOException {
         try {
             ofUnchanging(file, observer);
         } catch (ImageException senseless) {
@@ -68,7 +67,7 @@ public final class ImageCheck {
      * @throws ImageException as {@link #check}, and BUSY when somebody reads the file; NO_SPACE when there is none for new
      *     refcounts
      */
-    public static CheckReport repair(Path file, Repair repair, CheckObserver observer, ImageEnvironment environment)
+    public static CheckReport repair(Path file, Repair repair, WorkObserver observer, ImageEnvironment environment)
             throws IOException {
         try (HostFile opened = environment.files().open(file, HostFiles.Mode.READ_WRITE)) {
             opened.lock(ImageLock.WRITER);

@@ -24,9 +24,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class ImageRepair {
     private final RepairFile target;
-    private final CheckObserver observer;
+    private final WorkObserver observer;
 
-    private ImageRepair(HostFile file, CheckObserver observer) {
+    private ImageRepair(HostFile file, WorkObserver observer) {
         this.target = new RepairFile(file);
         this.observer = observer;
     }
@@ -36,7 +36,7 @@ final class ImageRepair {
      *
      * @return what a check finds afterwards, and how much of what one found before is repaired
      */
-    static CheckReport repair(HostFile file, ImageCheck.Repair repair, CheckObserver observer) throws IOException {
+    static CheckReport repair(HostFile file, ImageCheck.Repair repair, WorkObserver observer) throws IOException {
         ImageRepair run = new ImageRepair(file, observer);
         CheckRun found = run.check();
         CheckReport before = found.report();
@@ -95,7 +95,7 @@ final class ImageRepair {
         ImageHeader header = HeaderReader.read(target.file());
         List<L1Place> l1Tables = new SnapshotTableRepair(target, header, found).repair();
         new BitmapRepair(target, header, found).repair();
-        new EntryRepair(target, found, new CheckThreads(observer)).repair(l1Tables);
+        new EntryRepair(target, found, new WorkThreads(observer)).repair(l1Tables);
         target.sync();
     }
 
@@ -111,7 +111,7 @@ final class ImageRepair {
         CheckRun found = check();
         ImageHeader header = HeaderReader.read(target.file());
         CountRepair counts = new CountRepair(target, header, found);
-        CopiedFlagRepair flags = new CopiedFlagRepair(target, header, found, new CheckThreads(observer));
+        CopiedFlagRepair flags = new CopiedFlagRepair(target, header, found, new WorkThreads(observer));
         flags.clear();
         target.sync();
         if (counts.isPossibleInPlace()) {

@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
  * @param file the file
  * @param threads who reads, and counts what was read
  */
-record MetadataFile(HostFile file, CheckThreads threads) {
+record MetadataFile(HostFile file, WorkThreads threads) {
     private static final int PIECE_BYTES = 1 << 20;
 
     /** Takes a piece of a table, valid during the call. */

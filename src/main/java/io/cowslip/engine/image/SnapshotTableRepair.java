@@ -33,7 +33,7 @@ final class SnapshotTableRepair {
         this.header = header;
         this.geometry = header.geometry();
         this.found = found;
-        this.file = new MetadataFile(target.file(), new CheckThreads(CheckObserver.NONE));
+        this.file = new MetadataFile(target.file(), new WorkThreads(WorkObserver.NONE));
         this.rules = found.rules();
     }
 

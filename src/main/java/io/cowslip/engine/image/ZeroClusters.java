@@ -80,7 +80,7 @@ final class ZeroClusters {
         target.sync();
         walk(current, this::rewrite);
         target.sync();
-        ImageRepair.repair(target.file(), ImageCheck.Repair.LEAKS, CheckObserver.NONE);
+        ImageRepair.repair(target.file(), ImageCheck.Repair.LEAKS, WorkObserver.NONE);
         return true;
     }
 
@@ -91,7 +91,7 @@ final class ZeroClusters {
     private Places makePlaces() throws IOException {
         long firstNew = geometry.roundUpToCluster(target.file().sizeBytes()) >>> geometry.clusterBits();
         target.file().truncate((firstNew + placesNeeded.get()) << geometry.clusterBits());
-        CheckRun longer = CheckRun.over(target.file(), header, CheckObserver.NONE);
+        CheckRun longer = CheckRun.over(target.file(), header, WorkObserver.NONE);
         AtomicLong next = new AtomicLong(firstNew);
         walk(longer, (use, table, references) -> assignPlaces(use, table, references, next));
         return new Places(longer, new NewRefcounts(target, geometry, longer).write());
@@ -104,7 +104,7 @@ final class ZeroClusters {
     }
 
     private void walk(CheckRun found, Step step) throws IOException {
-        MetadataFile file = new MetadataFile(target.file(), new CheckThreads(CheckObserver.NONE));
+        MetadataFile file = new MetadataFile(target.file(), new WorkThreads(WorkObserver.NONE));
         new L1Walk(geometry, file, found.rules()).walk(l1Tables, new L1Walk.Visitor() {
             @Override
             public void l1Table(L1Place table) {}

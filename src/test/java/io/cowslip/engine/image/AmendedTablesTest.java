@@ -258,7 +258,7 @@ final class AmendedTablesTest {
             byte[] image = Objects.requireNonNull(left.get(amendment.file()));
             assertThat(kind(image)).isIn(old, made);
             ImageEnvironment environment = TestImages.environment(new CrashingHostFiles(left));
-            CheckReport report = ImageCheck.check(amendment.file(), CheckObserver.NONE, environment);
+            CheckReport report = ImageCheck.check(amendment.file(), WorkObserver.NONE, environment);
             assertThat(report.checkErrors()).isZero();
             assertThat(report.findings()).allMatch(AmendedTablesTest::isHarmless);
             MatrixTools.Contents contents = amendment.disk.contents();

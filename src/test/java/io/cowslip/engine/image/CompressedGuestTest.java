@@ -117,7 +117,7 @@ final class CompressedGuestTest {
     private static void requireSameCount(Path file) throws IOException {
         long counted = QemuTools.compressedClusters(file);
         try (DiskImage image = TestImages.openReadOnly(file)) {
-            Assertions.assertThat(image.check(CheckObserver.NONE).compressedClusters())
+            Assertions.assertThat(image.check(WorkObserver.NONE).compressedClusters())
                     .isEqualTo(counted);
         }
     }

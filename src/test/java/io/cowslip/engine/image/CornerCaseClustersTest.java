@@ -268,7 +268,7 @@ final class CornerCaseClustersTest {
                             refused -> assertThat(refused.kind()).isEqualTo(Kind.CORRUPT));
         }
         assertThat(QemuTools.check(file).clean()).isFalse();
-        assertThat(ImageCheck.check(file, CheckObserver.NONE, TestEnvironments.plain())
+        assertThat(ImageCheck.check(file, WorkObserver.NONE, TestEnvironments.plain())
                         .isClean())
                 .isFalse();
     }

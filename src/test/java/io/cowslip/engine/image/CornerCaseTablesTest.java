@@ -156,7 +156,7 @@ final class CornerCaseTablesTest {
         // All but the mark of corruption.
         now[79] = header[79];
         assertThat(now).isEqualTo(header);
-        ImageCheck.repair(file, ImageCheck.Repair.ALL, CheckObserver.NONE, TestEnvironments.plain());
+        ImageCheck.repair(file, ImageCheck.Repair.ALL, WorkObserver.NONE, TestEnvironments.plain());
         try (DiskImage image = TestImages.open(file)) {
             TestImages.write(image, 0, filled(DISK, 1));
         }
@@ -243,7 +243,7 @@ final class CornerCaseTablesTest {
         bytes.put(ImageBytes.VIRTUAL_SIZE, 1L << 29);
         assertThat(bytes.shortNumber(ImageBytes.L1_ENTRIES)).isEqualTo(5);
         ImageAssertions.assertThat(file).passesQemuCheck();
-        CheckReport report = ImageCheck.check(file, CheckObserver.NONE, TestEnvironments.plain());
+        CheckReport report = ImageCheck.check(file, WorkObserver.NONE, TestEnvironments.plain());
         assertThat(report.isClean()).isTrue();
 
         try (DiskImage image = TestImages.open(file)) {
@@ -261,7 +261,7 @@ final class CornerCaseTablesTest {
 
         bytes.putRefcount(place, 0);
         assertThat(QemuTools.check(file).corruptions()).isPositive();
-        report = ImageCheck.repair(file, ImageCheck.Repair.ALL, CheckObserver.NONE, TestEnvironments.plain());
+        report = ImageCheck.repair(file, ImageCheck.Repair.ALL, WorkObserver.NONE, TestEnvironments.plain());
         assertThat(report.isClean()).isTrue();
         assertThat(report.corruptionsFixed()).isPositive();
         ImageAssertions.assertThat(file).passesQemuCheck();
@@ -325,11 +325,11 @@ final class CornerCaseTablesTest {
         long lost = bytes.l2(1);
         bytes.put(bytes.l2Entry(1), bytes.l2(0));
         QemuTools.CheckResult theirs = QemuTools.check(file);
-        CheckReport ours = ImageCheck.check(file, CheckObserver.NONE, TestEnvironments.plain());
+        CheckReport ours = ImageCheck.check(file, WorkObserver.NONE, TestEnvironments.plain());
         assertThat(ours.corruptions()).isEqualTo(theirs.corruptions()).isPositive();
         assertThat(ours.leaks()).isEqualTo(theirs.leaks()).isEqualTo(1);
 
-        ours = ImageCheck.repair(file, ImageCheck.Repair.ALL, CheckObserver.NONE, TestEnvironments.plain());
+        ours = ImageCheck.repair(file, ImageCheck.Repair.ALL, WorkObserver.NONE, TestEnvironments.plain());
         assertThat(ours.isClean()).isTrue();
         ImageAssertions.assertThat(file).passesQemuCheck();
         assertThat(ImageBytes.placeOf(bytes.l2(1))).isNotEqualTo(ImageBytes.placeOf(lost));

@@ -237,7 +237,7 @@ final class CornerCasesTest {
         }
         QemuTools.edit(file, "read -P 1 0 64k", "read -P 2 64k 64k");
         QemuTools.CheckResult theirs = QemuTools.check(file);
-        CheckReport ours = ImageCheck.check(file, CheckObserver.NONE, TestEnvironments.plain());
+        CheckReport ours = ImageCheck.check(file, WorkObserver.NONE, TestEnvironments.plain());
         assertThat(theirs.corruptions()).isZero();
         assertThat(ours.corruptions()).isZero();
         assertThat(ours.leaks()).isEqualTo(theirs.leaks());
@@ -335,7 +335,7 @@ final class CornerCasesTest {
         }
         assertThatThrownBy(() -> TestImages.open(file)).hasMessageContaining("corrupt");
         assertThat(bytes.number(ImageBytes.INCOMPATIBLE)).isEqualTo(2);
-        assertThat(ImageCheck.repair(file, ImageCheck.Repair.ALL, CheckObserver.NONE, TestEnvironments.plain())
+        assertThat(ImageCheck.repair(file, ImageCheck.Repair.ALL, WorkObserver.NONE, TestEnvironments.plain())
                         .isClean())
                 .isTrue();
         assertThat(bytes.number(ImageBytes.INCOMPATIBLE)).isZero();
@@ -407,7 +407,7 @@ final class CornerCasesTest {
             leak(bytes);
             assertThat(QemuTools.check(file).leaks()).isEqualTo(1);
 
-            CheckReport report = ImageCheck.repair(file, repair, CheckObserver.NONE, TestEnvironments.plain());
+            CheckReport report = ImageCheck.repair(file, repair, WorkObserver.NONE, TestEnvironments.plain());
             assertThat(report.isClean()).isTrue();
             assertThat(report.leaksFixed()).isEqualTo(1);
             ImageAssertions.assertThat(file).passesQemuCheck();

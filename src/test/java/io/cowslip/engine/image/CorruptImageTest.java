@@ -206,7 +206,7 @@ final class CorruptImageTest {
         assertThatThrownBy(() -> TestImages.write(image, 0, new byte[1])).hasMessageContaining("would hit");
         assertThatThrownBy(image::close).isInstanceOf(IOException.class);
 
-        ImageCheck.repair(file, ImageCheck.Repair.ALL, CheckObserver.NONE, TestEnvironments.plain());
+        ImageCheck.repair(file, ImageCheck.Repair.ALL, WorkObserver.NONE, TestEnvironments.plain());
 
         assertThat(QemuTools.check(file).clean()).isTrue();
         try (DiskImage repaired = TestImages.open(file)) {

@@ -63,8 +63,8 @@ class DiskComparisonTest {
         ImageEnvironment environment = TestImages.environment(HostFiles.posix());
         try (DiskImage one = DiskImage.open(qcow2, TestImages.readOnly(), environment);
                 DiskImage other = DiskImage.open(raw, TestImages.readOnly().withFormat(ImageFormat.RAW), environment)) {
-            DiskComparison.Outcome outcome = DiskComparison.compare(one, other, CheckObserver.NONE);
-            assertThat(DiskComparison.compare(other, one, CheckObserver.NONE)).isEqualTo(outcome);
+            DiskComparison.Outcome outcome = DiskComparison.compare(one, other, WorkObserver.NONE);
+            assertThat(DiskComparison.compare(other, one, WorkObserver.NONE)).isEqualTo(outcome);
             return outcome;
         }
     }

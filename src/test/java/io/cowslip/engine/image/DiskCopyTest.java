@@ -123,7 +123,7 @@ class DiskCopyTest {
         ImageCreator.create(target, CreateOptions.qcow2(disk.length), environment);
         try (DiskImage from = DiskImage.open(source, TestImages.readOnly().withFormat(ImageFormat.RAW), environment);
                 DiskImage to = DiskImage.open(target, ImageOptions.defaults(), environment)) {
-            DiskCopy.copy(from, to, CheckObserver.NONE);
+            DiskCopy.copy(from, to, WorkObserver.NONE);
         }
         assertThat(QemuTools.map(target).stream().filter(QemuTools.MapEntry::data))
                 .singleElement()

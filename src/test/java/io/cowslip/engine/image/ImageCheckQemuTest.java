@@ -50,7 +50,7 @@ final class ImageCheckQemuTest {
         try {
             byte[] sound = Files.readAllBytes(file);
             compare(file);
-            assertThat(ImageCheck.check(file, CheckObserver.NONE, TestEnvironments.plain())
+            assertThat(ImageCheck.check(file, WorkObserver.NONE, TestEnvironments.plain())
                             .isClean())
                     .isTrue();
             for (int i = 0; i < DAMAGES_PER_IMAGE; i++) {
@@ -93,7 +93,7 @@ final class ImageCheckQemuTest {
 
     private static void compare(Path file) throws IOException {
         Processes.Output output = QemuTools.img("check", "-f", "qcow2", "--output=json", file.toString());
-        CheckReport report = ImageCheck.check(file, CheckObserver.NONE, TestEnvironments.plain());
+        CheckReport report = ImageCheck.check(file, WorkObserver.NONE, TestEnvironments.plain());
         if (output.out().isBlank()) {
             assertThat(report.findings()).as(output.err()).anyMatch(ImageCheckQemuTest::isWhereQemuGivesUp);
             return;

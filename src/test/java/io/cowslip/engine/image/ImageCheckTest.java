@@ -306,11 +306,11 @@ final class ImageCheckTest {
     }
 
     private static CheckReport check(Path file) throws IOException {
-        return ImageCheck.check(file, CheckObserver.NONE, TestEnvironments.plain());
+        return ImageCheck.check(file, WorkObserver.NONE, TestEnvironments.plain());
     }
 
     private static CheckReport repair(Path file, ImageCheck.Repair repair) throws IOException {
-        return ImageCheck.repair(file, repair, CheckObserver.NONE, TestEnvironments.plain());
+        return ImageCheck.repair(file, repair, WorkObserver.NONE, TestEnvironments.plain());
     }
 
     private static byte[] read(Path file, long offset, int length) throws IOException {

@@ -107,7 +107,7 @@ final class ImageRepairQemuTest {
     }
 
     private static CheckReport repair(Path file) throws IOException {
-        return ImageCheck.repair(file, ImageCheck.Repair.ALL, CheckObserver.NONE, TestEnvironments.plain());
+        return ImageCheck.repair(file, ImageCheck.Repair.ALL, WorkObserver.NONE, TestEnvironments.plain());
     }
 
     private static void assertRepaired(Path file, CheckReport report, Damaged damaged, List<String> names) {

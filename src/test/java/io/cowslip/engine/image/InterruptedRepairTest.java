@@ -150,7 +150,7 @@ final class InterruptedRepairTest {
         if (!Arrays.equals(left, damaged.damaged) && ByteBuffer.wrap(left).getInt(4) >= 3) {
             CheckReport found = ImageCheck.check(
                     damaged.file,
-                    CheckObserver.NONE,
+                    WorkObserver.NONE,
                     TestEnvironments.with(new CrashingHostFiles(Map.of(damaged.file, left))));
             long marks = ByteBuffer.wrap(left).getLong(INCOMPATIBLE_FEATURES) & (DIRTY | CORRUPT);
             assertThat(marks != 0
@@ -173,6 +173,6 @@ final class InterruptedRepairTest {
     }
 
     private static CheckReport repair(Path file, HostFiles files) throws IOException {
-        return ImageCheck.repair(file, ImageCheck.Repair.ALL, CheckObserver.NONE, TestEnvironments.with(files));
+        return ImageCheck.repair(file, ImageCheck.Repair.ALL, WorkObserver.NONE, TestEnvironments.with(files));
     }
 }

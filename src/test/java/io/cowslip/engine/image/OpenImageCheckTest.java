@@ -57,7 +57,7 @@ final class OpenImageCheckTest {
                 guests.add(Background.run(() -> work(image, random, done)));
             }
             for (int i = 0; i < CHECKS; i++) {
-                CheckReport report = image.check(CheckObserver.NONE);
+                CheckReport report = image.check(WorkObserver.NONE);
                 assertThat(report.isClean())
                         .as("%s; %s", report, Seeds.replay(getClass(), seed))
                         .isTrue();
@@ -98,7 +98,7 @@ final class OpenImageCheckTest {
         ByteBuffer.wrap(bytes).putLong(entry, 0);
         Files.write(file, bytes);
         try (DiskImage image = TestImages.open(file)) {
-            assertThat(image.check(CheckObserver.NONE).leaks()).isEqualTo(1);
+            assertThat(image.check(WorkObserver.NONE).leaks()).isEqualTo(1);
         }
     }
 
@@ -107,7 +107,7 @@ final class OpenImageCheckTest {
         Path file = Files.write(folder.resolve("plain.raw"), new byte[4096]);
         ImageOptions raw = ImageOptions.defaults().withFormat(ImageFormat.RAW);
         try (DiskImage image = DiskImage.open(file, raw, TestEnvironments.plain())) {
-            assertThatThrownBy(() -> image.check(CheckObserver.NONE))
+            assertThatThrownBy(() -> image.check(WorkObserver.NONE))
                     .isInstanceOf(ImageException.class)
                     .hasMessageContaining("raw");
         }

@@ -13,15 +13,15 @@ import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /** Spreads pieces of work over all cores, counts how much is done, and ends at the first failure. */
-final class CheckThreads {
+final class WorkThreads {
     private static final int MAX_THREADS = 16;
     private static final long REPORT_BYTES = 4L << 20;
 
-    private final CheckObserver observer;
+    private final WorkObserver observer;
     private final LongAdder doneBytes = new LongAdder();
     private final LongAdder totalBytes = new LongAdder();
 
-    CheckThreads(CheckObserver observer) {
+    WorkThreads(WorkObserver observer) {
         this.observer = observer;
     }
 
@@ -31,13 +31,13 @@ final class CheckThreads {
         void run(int index) throws IOException;
     }
 
-    /** Notes metadata that is going to be read. */
+    /** Notes bytes that are going to be dealt with. */
     void expect(long bytes) {
         totalBytes.add(bytes);
         report();
     }
 
-    /** Notes metadata that was read. */
+    /** Notes bytes that are dealt with. */
     void done(long bytes) {
         long before = doneBytes.sum();
         doneBytes.add(bytes);
@@ -64,7 +64,7 @@ final class CheckThreads {
         AtomicBoolean failed = new AtomicBoolean();
         List<Future<?>> running = new ArrayList<>();
         try (ExecutorService executor = Executors.newFixedThreadPool(
-                threads, Thread.ofPlatform().name("check-", 0).daemon().factory())) {
+                threads, Thread.ofPlatform().name("work-", 0).daemon().factory())) {
             for (int thread = 0; thread < threads; thread++) {
                 running.add(executor.submit(() -> {
                     runSome(count, piece, next, failed);
