@@ -50,10 +50,10 @@ final class SnapshotQemuTest {
             Path file = made.disk().file();
             QemuTools.img("snapshot", "-c", "first", file.toString()).succeeded();
             ModelDisk first = ModelDisk.of(made.model().read(0, made.model().sizeBytes()));
-            work(made, random);
+            work(made, recipe, random);
             QemuTools.img("snapshot", "-c", "second", file.toString()).succeeded();
             ModelDisk second = ModelDisk.of(made.model().read(0, made.model().sizeBytes()));
-            work(made, random);
+            work(made, recipe, random);
             ImageAssertions.assertThat(file).passesQemuCheck().passesAudit().holdsForQemu(made.model());
             readsAs(file, "first", first);
             readsAs(file, "2", second);
@@ -64,10 +64,12 @@ final class SnapshotQemuTest {
         }
     }
 
-    private static void work(DiskRecipe.Made made, SplittableRandom random) throws IOException {
+    /** Compressed clusters share host clusters, whose counts a snapshot raises: in 4 bits they may have no room for it. */
+    private static void work(DiskRecipe.Made made, DiskRecipe recipe, SplittableRandom random) throws IOException {
         ImageEnvironment environment = TestImages.environment(HostFiles.posix());
+        boolean compress = random.nextBoolean() && recipe.refcountBits() >= 8;
         ImageOptions options =
-                TestImages.smallestCaches(512).withWrites(WriteOptions.DEFAULTS.withCompress(random.nextBoolean()));
+                TestImages.smallestCaches(512).withWrites(WriteOptions.DEFAULTS.withCompress(compress));
         try (GuestSession guest = GuestSession.open(made.disk(), options, environment, made.model())) {
             new GuestOperations(guest, random, 1 << 20).run(random.nextInt(60), MIX);
         }
