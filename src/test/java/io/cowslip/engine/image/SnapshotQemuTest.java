@@ -68,8 +68,7 @@ final class SnapshotQemuTest {
     private static void work(DiskRecipe.Made made, DiskRecipe recipe, SplittableRandom random) throws IOException {
         ImageEnvironment environment = TestImages.environment(HostFiles.posix());
         boolean compress = random.nextBoolean() && recipe.refcountBits() >= 8;
-        ImageOptions options =
-                TestImages.smallestCaches(512).withWrites(WriteOptions.DEFAULTS.withCompress(compress));
+        ImageOptions options = TestImages.smallestCaches(512).withWrites(WriteOptions.DEFAULTS.withCompress(compress));
         try (GuestSession guest = GuestSession.open(made.disk(), options, environment, made.model())) {
             new GuestOperations(guest, random, 1 << 20).run(random.nextInt(60), MIX);
         }
