@@ -90,15 +90,42 @@ final class ClusterWriter {
      * as the disk at any moment must not have bytes that the map says are none, not even after a failure or a crash.
      */
     private void mapZeros(long firstCluster, int count) throws IOException {
-        long start = firstCluster << geometry.clusterBits();
-        long end = Math.min(firstCluster + count << geometry.clusterBits(), diskSize.bytes());
-        layer.data().zero(start, start, end - start);
+        if (geometry.extendedL2()) {
+            for (long cluster = firstCluster; cluster < firstCluster + count; cluster++) {
+                zeroAllButData(cluster);
+            }
+        } else {
+            zeroInDataFile(firstCluster << geometry.clusterBits(), (long) count << geometry.clusterBits());
+        }
         barrier.dataWritten();
         for (long cluster = firstCluster; cluster < firstCluster + count; cluster++) {
             long descriptor = L2Entry.ofCopiedData(cluster << geometry.clusterBits());
             map.replace(cluster, descriptor, SubclusterBitmap.ALL_ALLOCATED, false);
         }
         map.commit();
+    }
+
+    /** Some of a cluster's subclusters may be data already, which others write in place meanwhile. */
+    private void zeroAllButData(long cluster) throws IOException {
+        long start = cluster << geometry.clusterBits();
+        long bitmap = map.extendedEntry(cluster).bitmap();
+        int subcluster = 0;
+        while (subcluster < SubclusterBitmap.SUBCLUSTERS) {
+            int alike = SubclusterBitmap.alikeFrom(bitmap, subcluster);
+            if (!SubclusterBitmap.isAllocated(bitmap, subcluster)) {
+                zeroInDataFile(
+                        start + ((long) subcluster << geometry.subclusterBits()),
+                        (long) alike << geometry.subclusterBits());
+            }
+            subcluster += alike;
+        }
+    }
+
+    private void zeroInDataFile(long guestOffset, long lengthBytes) throws IOException {
+        long length = Math.min(lengthBytes, diskSize.bytes() - guestOffset);
+        if (length > 0) {
+            layer.data().zero(guestOffset, guestOffset, length);
+        }
     }
 
     private long lastCluster(long guestOffset, MemorySegment from) {

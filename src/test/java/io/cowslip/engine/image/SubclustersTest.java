@@ -62,6 +62,22 @@ final class SubclustersTest {
         }
     }
 
+    /** In a raw data file a cluster becomes data as a whole, and those of its subclusters that are data stay as they are. */
+    @Test
+    void inARawDataFileTheOthersStayWhatTheyAre() throws IOException {
+        Path file = QemuTools.create(
+                folder.resolve("image.qcow2"),
+                SIZE,
+                "extended_l2=on,cluster_size=128k,data_file=" + folder.resolve("data.raw") + ",data_file_raw=on");
+        byte[] expected = new byte[SIZE];
+        Arrays.fill(expected, 2 * SUBCLUSTER, 3 * SUBCLUSTER, (byte) 7);
+        Arrays.fill(expected, 5 * SUBCLUSTER + 100, 6 * SUBCLUSTER, (byte) 8);
+        QemuTools.edit(file, "write -P 7 8k 4k");
+        work(file, image -> TestImages.write(image, 5L * SUBCLUSTER + 100, filled(SUBCLUSTER - 100, 8)));
+        assertThat(file).passesQemuCheck().holdsForQemu(ModelDisk.of(expected));
+        Assertions.assertThat(Files.readAllBytes(folder.resolve("data.raw"))).isEqualTo(expected);
+    }
+
     @Test
     void ofAPartOfASubclusterTheRestIsCopied() throws IOException {
         Path file = create(folder.resolve("base.raw"));
