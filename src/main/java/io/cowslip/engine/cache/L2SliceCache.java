@@ -187,13 +187,13 @@ public final class L2SliceCache implements AutoCloseable {
     }
 
     /**
-     * Takes over the slices that {@code other} has of the guest clusters before {@code endCluster}, if both have slices of
-     * one size: so a lookup that was a hit there is one here. For a cache that takes the other's place, before anybody
+     * Takes over the slices that {@code other} has of the guest clusters before {@code endCluster}, as far as this cache's
+     * disk reaches, if both have slices of one size: so a lookup that was a hit there is one here. For a cache that takes the other's place, before anybody
      * uses it; under the metadata lock, while {@code other} has nothing dirty.
      */
     public void takeOver(L2SliceCache other, long endCluster) {
         if (sliceBits == other.sliceBits) {
-            slices.takeOver(other.slices, endCluster >>> sliceBits);
+            slices.takeOver(other.slices, Math.min(guestSlices, endCluster >>> sliceBits));
         }
     }
 

@@ -121,7 +121,9 @@ final class DataStore {
             }
             growTo(hostOffset + lengthBytes);
         } else {
-            mode.allocate(file, hostOffset, lengthBytes);
+            // A file of its own is as long as the disk, which may end within its last cluster.
+            mode.allocate(
+                    file, hostOffset, external ? Math.min(lengthBytes, file.sizeBytes() - hostOffset) : lengthBytes);
         }
         return encrypted == null;
     }
