@@ -1,0 +1,40 @@
+package io.cowslip.catalog;
+
+import io.cowslip.drive.BadProperty;
+import java.io.IOException;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnExpression;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.jdbc.autoconfigure.JdbcConnectionDetails;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.data.jdbc.core.JdbcAggregateOperations;
+import org.springframework.jdbc.core.JdbcOperations;
+import org.springframework.transaction.support.TransactionOperations;
+
+/** Wires the catalogue. */
+@Configuration(proxyBeanMethods = false)
+@EnableConfigurationProperties(CatalogProperties.class)
+class CatalogConfiguration {
+
+    /** Where the configuration names no database, Spring Boot connects to this one. */
+    @Bean
+    @ConditionalOnExpression("!environment.containsProperty('spring.datasource.url')")
+    EmbeddedDatabase embeddedDatabase(CatalogProperties properties, BadProperty badProperty) {
+        try {
+            return EmbeddedDatabase.in(properties.data());
+        } catch (IOException e) {
+            throw badProperty.of("cowslip.", "data", new IOException("it cannot be made or used as a folder", e));
+        }
+    }
+
+    @Bean
+    CatalogChanges catalogChanges(
+            TransactionOperations transactions, JdbcOperations jdbc, JdbcConnectionDetails database) {
+        return new CatalogChanges(transactions, jdbc, EmbeddedDatabase.is(database));
+    }
+
+    @Bean
+    JdbcDriveCatalog jdbcDriveCatalog(JdbcAggregateOperations rows, CatalogChanges changes) {
+        return new JdbcDriveCatalog(rows, changes);
+    }
+}
