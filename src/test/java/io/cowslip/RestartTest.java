@@ -40,7 +40,7 @@ class RestartTest {
 
     private ServiceProcess start() {
         ServiceProcess service = ServiceProcess.start(
-                folder, "--cowslip.secrets-folder=secrets", "--cowslip.demo-image=false", "--server.address=127.0.0.1");
+                folder, "--cowslip.data=data", "--cowslip.secrets-folder=secrets", "--cowslip.demo-image=false", "--server.address=127.0.0.1");
         RestAssured.requestSpecification = new RequestSpecBuilder()
                 .setBaseUri("http://127.0.0.1")
                 .setPort(service.port())
@@ -70,7 +70,7 @@ class RestartTest {
         Files.delete(image("gone"));
         try (var held = QemuTools.hold("qcow2", image("held"));
                 ServiceProcess service = start()) {
-            given().get("/drives").then().body("id", contains("keyed", "kept", "then"));
+            given().get("/drives").then().body("id", contains("kept", "keyed", "then"));
             assertThat(given().get("/drives/kept").asString()).isEqualTo(shown);
             given().header("Range", "bytes=0-9").get("/drives/kept/data").then().body(equalTo("still here"));
             given().header("Range", "bytes=0-3").get("/drives/then/data").then().body(equalTo("then"));
@@ -117,7 +117,7 @@ class RestartTest {
     }
 
     private void aSecondServiceRefusesTheDataFolder() {
-        try (ServiceProcess second = ServiceProcess.start(folder)) {
+        try (ServiceProcess second = ServiceProcess.start(folder, "--cowslip.data=data")) {
             assertThat(second.exitCode()).isEqualTo(1);
             assertThat(second.output())
                     .contains("APPLICATION FAILED TO START")

@@ -1,7 +1,9 @@
 package io.cowslip.catalog;
 
 import io.cowslip.drive.BadProperty;
+import io.cowslip.drive.ImageRoot;
 import java.io.IOException;
+import java.nio.file.Path;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnExpression;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.jdbc.autoconfigure.JdbcConnectionDetails;
@@ -19,12 +21,25 @@ class CatalogConfiguration {
     /** Where the configuration names no database, Spring Boot connects to this one. */
     @Bean
     @ConditionalOnExpression("!environment.containsProperty('spring.datasource.url')")
-    EmbeddedDatabase embeddedDatabase(CatalogProperties properties, BadProperty badProperty) {
+    EmbeddedDatabase embeddedDatabase(CatalogProperties properties, ImageRoot root, BadProperty badProperty) {
         try {
-            return EmbeddedDatabase.in(properties.data());
+            Path folder = EmbeddedDatabase.folder(properties.data());
+            if (root.mayHoldVolumes(folder)) {
+                throw badProperty.of(
+                        "cowslip.",
+                        "data",
+                        new IOException("it lies in the image root, where its files would be volumes; it must lie"
+                                + " elsewhere, or below a name that begins with a dot"));
+            }
+            return EmbeddedDatabase.in(folder);
         } catch (IOException e) {
             throw badProperty.of("cowslip.", "data", new IOException("it cannot be made or used as a folder", e));
         }
+    }
+
+    @Bean
+    TableNames tableNames() {
+        return new TableNames();
     }
 
     @Bean

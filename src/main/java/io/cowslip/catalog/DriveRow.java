@@ -3,10 +3,8 @@ package io.cowslip.catalog;
 import io.cowslip.drive.DriveCatalog;
 import io.cowslip.drive.DriveId;
 import org.springframework.data.annotation.Id;
-import org.springframework.data.relational.core.mapping.Table;
 
 /** A row of the table {@code drive}: {@link DriveCatalog.Entry} says what is what. */
-@Table("drive")
 record DriveRow(@Id String id, String file, String options, boolean passphraseGiven) {
 
     static DriveRow of(DriveCatalog.Entry drive) {

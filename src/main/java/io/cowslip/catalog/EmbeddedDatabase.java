@@ -15,23 +15,28 @@ record EmbeddedDatabase(String url) implements JdbcConnectionDetails {
     private static final String SETTINGS = ";DB_CLOSE_ON_EXIT=FALSE";
 
     /**
-     * The database in {@code folder}, which is made when it is missing, for nobody else to read: requests name images.
+     * The data folder by its real path. It is made when it is missing, for nobody else to read: requests name images.
      *
      * @throws IOException when it cannot be a folder that this service writes
      */
-    static EmbeddedDatabase in(Path folder) throws IOException {
-        if (!Files.isDirectory(folder)) {
+    static Path folder(Path named) throws IOException {
+        if (!Files.isDirectory(named)) {
             Files.createDirectories(
-                    folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+                    named, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         }
-        Path real = folder.toRealPath();
+        Path real = named.toRealPath();
         if (!Files.isWritable(real)) {
             throw new AccessDeniedException(real.toString());
         }
-        if (real.toString().indexOf(';') >= 0) {
-            throw new IOException("a semicolon in a name would end the database's URL");
+        return real;
+    }
+
+    /** The database in a folder. */
+    static EmbeddedDatabase in(Path folder) throws IOException {
+        if (folder.toString().indexOf(';') >= 0) {
+            throw new IOException("a semicolon in its name would end the database's URL");
         }
-        return new EmbeddedDatabase(PREFIX + real.resolve("catalogue") + SETTINGS);
+        return new EmbeddedDatabase(PREFIX + folder.resolve("catalogue") + SETTINGS);
     }
 
     static boolean is(JdbcConnectionDetails database) {

@@ -134,7 +134,10 @@ final class KeptDrives {
     void failed(Entry entry, Exception failure) {
         String reason = reason(failure);
         reasons.put(entry.id(), reason);
-        log.error("Drive {} on {} is not open: {}", entry.id(), entry.file(), reason, failure);
+        boolean explained = failure instanceof ImageException || failure instanceof DriveException;
+        log.error(
+                "Drive {} on {} is not open: {}", entry.id(), entry.file(), reason, explained ? null : failure);
+        log.debug("Drive {} is not open", entry.id(), failure);
     }
 
     private String reason(Exception failure) {

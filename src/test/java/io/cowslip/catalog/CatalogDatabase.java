@@ -1,8 +1,11 @@
 package io.cowslip.catalog;
 
 import io.cowslip.drive.BadProperty;
+import io.cowslip.drive.ImageRoot;
 import io.cowslip.testing.Postgres;
+import java.io.IOException;
 import java.nio.file.Path;
+import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.builder.SpringApplicationBuilder;
@@ -33,6 +36,7 @@ enum CatalogDatabase {
     static ConfigurableApplicationContext open(String... properties) {
         return new SpringApplicationBuilder(CatalogAlone.class)
                 .web(WebApplicationType.NONE)
+                .properties("management.endpoint.health.validate-group-membership=false")
                 .run(properties);
     }
 
@@ -40,6 +44,11 @@ enum CatalogDatabase {
     @EnableAutoConfiguration
     @Import(CatalogConfiguration.class)
     static class CatalogAlone {
+
+        @Bean
+        ImageRoot imageRoot(@Value("${cowslip.image-root:target/test-data/images}") Path folder) throws IOException {
+            return ImageRoot.at(folder);
+        }
 
         @Bean
         BadProperty badProperty(Environment environment) {

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.SQLException;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
@@ -47,8 +48,22 @@ class CatalogStartTest {
         assertNamesTheFolder(temporary.resolve("semi;colon"));
     }
 
-    private static void assertNamesTheFolder(Path folder) {
-        Throwable failure = catchThrowable(() -> CatalogDatabase.open("--cowslip.data=" + folder));
+    /** Whoever may reach volumes must not reach the catalogue. */
+    @Test
+    void aFolderWithVolumesIsRefused() {
+        String root = "--cowslip.image-root=" + temporary;
+        assertNamesTheFolder(temporary, root);
+        assertNamesTheFolder(temporary.resolve("data"), root);
+        try (ConfigurableApplicationContext service =
+                CatalogDatabase.open(root, "--cowslip.data=" + temporary.resolve(".hidden/data"))) {
+            assertThat(temporary.resolve(".hidden/data/catalogue.mv.db")).exists();
+        }
+    }
+
+    private static void assertNamesTheFolder(Path folder, String... more) {
+        Throwable failure = catchThrowable(() -> CatalogDatabase.open(
+                Stream.concat(Stream.of("--cowslip.data=" + folder), Stream.of(more))
+                        .toArray(String[]::new)));
         while (failure != null && !(failure instanceof InvalidConfigurationPropertyValueException)) {
             failure = failure.getCause();
         }
