@@ -40,7 +40,11 @@ class RestartTest {
 
     private ServiceProcess start() {
         ServiceProcess service = ServiceProcess.start(
-                folder, "--cowslip.data=data", "--cowslip.secrets-folder=secrets", "--cowslip.demo-image=false", "--server.address=127.0.0.1");
+                folder,
+                "--cowslip.data=data",
+                "--cowslip.secrets-folder=secrets",
+                "--cowslip.demo-image=false",
+                "--server.address=127.0.0.1");
         RestAssured.requestSpecification = new RequestSpecBuilder()
                 .setBaseUri("http://127.0.0.1")
                 .setPort(service.port())
@@ -129,8 +133,7 @@ class RestartTest {
     private boolean containsPassphrase() throws IOException {
         try (var files = Files.list(folder.resolve("data"))) {
             for (Path file : files.toList()) {
-                if (new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1)
-                        .contains(PASSPHRASE)) {
+                if (new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1).contains(PASSPHRASE)) {
                     return true;
                 }
             }

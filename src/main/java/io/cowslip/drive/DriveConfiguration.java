@@ -121,8 +121,7 @@ class DriveConfiguration {
     }
 
     @Bean
-    KeptDrives keptDrives(
-            ObjectProvider<DriveCatalog> catalog, ObjectProvider<DriveOptionsText> text, ImageRoot root) {
+    KeptDrives keptDrives(ObjectProvider<DriveCatalog> catalog, ObjectProvider<DriveOptionsText> text, ImageRoot root) {
         return new KeptDrives(
                 catalog.getIfAvailable(() -> DriveCatalog.NONE),
                 text.getIfAvailable(() -> DriveOptionsText.NONE),

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -143,9 +142,7 @@ final class KeptDrives {
     private String reason(Exception failure) {
         String message = String.valueOf(failure.getMessage());
         return switch (failure) {
-            case ImageException image when image.path() != null ->
-                root.relativeName(Objects.requireNonNull(image.path())) + ": " + message;
-            case ImageException image -> message;
+            case ImageException image -> image.path() == null ? message : root.relativeName(image.path()) + ": " + message;
             case DriveException drive -> message;
             case IOException host -> "the host refused; the service's log says why";
             default -> "what is noted of it cannot be used; the service's log says why";

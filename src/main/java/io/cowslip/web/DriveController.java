@@ -68,8 +68,9 @@ class DriveController {
     @Operation(
             operationId = "openDrive",
             summary = "Open an image as a drive",
-            description = "Unless it is ephemeral it is open again, with the options that it has then, after the service"
-                    + " was restarted. No passphrase is kept for that, but the name of a file that holds one.")
+            description =
+                    "Unless it is ephemeral it is open again, with the options that it has then, after the service"
+                            + " was restarted. No passphrase is kept for that, but the name of a file that holds one.")
     @io.swagger.v3.oas.annotations.parameters.RequestBody(
             content =
                     @Content(
@@ -108,10 +109,7 @@ class DriveController {
             throw Refusal.ofOption("file", "file is missing; it names the image, relative to the image root");
         }
         DriveView drive = registry.open(
-                id(request.id()),
-                request.file(),
-                request.options().over(registry.defaults()),
-                request.keeping());
+                id(request.id()), request.file(), request.options().over(registry.defaults()), request.keeping());
         return ResponseEntity.created(URI.create("/drives/" + drive.id()))
                 .eTag(Preconditions.quoted(drive.version()))
                 .body(DriveBody.of(drive));
@@ -247,8 +245,9 @@ class DriveController {
     @Operation(
             operationId = "closeDrive",
             summary = "Close a drive",
-            description = "Lets no new request in, waits for those in flight, flushes, and closes the image. A drive that"
-                    + " could not be opened again after a restart is forgotten.",
+            description =
+                    "Lets no new request in, waits for those in flight, flushes, and closes the image. A drive that"
+                            + " could not be opened again after a restart is forgotten.",
             parameters = @Parameter(ref = OpenApiConfiguration.IF_MATCH))
     @ApiResponse(responseCode = "204", description = "The drive is closed and its image durable")
     @Fails({NO_SUCH_DRIVE, BUSY, PRECONDITION_FAILED})

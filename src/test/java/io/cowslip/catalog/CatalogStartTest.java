@@ -61,17 +61,16 @@ class CatalogStartTest {
     }
 
     private static void assertNamesTheFolder(Path folder, String... more) {
-        Throwable failure = catchThrowable(() -> CatalogDatabase.open(
-                Stream.concat(Stream.of("--cowslip.data=" + folder), Stream.of(more))
+        Throwable failure = catchThrowable(
+                () -> CatalogDatabase.open(Stream.concat(Stream.of("--cowslip.data=" + folder), Stream.of(more))
                         .toArray(String[]::new)));
         while (failure != null && !(failure instanceof InvalidConfigurationPropertyValueException)) {
             failure = failure.getCause();
         }
-        assertThat(failure)
-                .isInstanceOfSatisfying(InvalidConfigurationPropertyValueException.class, invalid -> {
-                    assertThat(invalid.getName()).isEqualTo("cowslip.data");
-                    assertThat(invalid.getValue()).isEqualTo(folder.toString());
-                });
+        assertThat(failure).isInstanceOfSatisfying(InvalidConfigurationPropertyValueException.class, invalid -> {
+            assertThat(invalid.getName()).isEqualTo("cowslip.data");
+            assertThat(invalid.getValue()).isEqualTo(folder.toString());
+        });
     }
 
     @Test

@@ -46,8 +46,7 @@ final class Bench implements AutoCloseable {
         this(folder, defaults, observer, files, DriveCatalog.NONE);
     }
 
-    private Bench(
-            Path folder, ImageOptions defaults, DriveObserver observer, HostFiles files, DriveCatalog catalog)
+    private Bench(Path folder, ImageOptions defaults, DriveObserver observer, HostFiles files, DriveCatalog catalog)
             throws IOException {
         root = ImageRoot.at(folder);
         environment = new ImageEnvironment(files, root, CacheFactory.plain());

@@ -90,7 +90,9 @@ class KeptDrivesTest {
         Files.move(temporary.resolve("one.qcow2"), temporary.resolve("away"));
         restart();
 
-        assertThat(bench.registry.drives()).extracting(drive -> drive.id().value()).containsExactly("b");
+        assertThat(bench.registry.drives())
+                .extracting(drive -> drive.id().value())
+                .containsExactly("b");
         assertThat(bench.registry.unopened())
                 .containsExactly(new UnopenedDrive(A, "one.qcow2", "the volume \"one.qcow2\" is not there"));
         assertRefused(Reason.NO_SUCH_DRIVE, () -> bench.registry.lease(A), "could not be opened again");
@@ -99,7 +101,9 @@ class KeptDrivesTest {
         Files.move(temporary.resolve("away"), temporary.resolve("one.qcow2"));
         assertThat(bench.registry.reopen(A).file()).isEqualTo("one.qcow2");
         assertThat(bench.registry.unopened()).isEmpty();
-        assertThat(bench.registry.reopen(A).id()).as("one that is open is shown").isEqualTo(A);
+        assertThat(bench.registry.reopen(A).id())
+                .as("one that is open is shown")
+                .isEqualTo(A);
         assertRefused(Reason.NO_SUCH_DRIVE, () -> bench.registry.reopen(new DriveId("never")), "there is no drive");
     }
 
@@ -162,9 +166,7 @@ class KeptDrivesTest {
         catalog.refuses = true;
         ImageOptions before = bench.registry.drive(A).options();
         assertRefused(
-                Reason.UNAVAILABLE,
-                () -> bench.registry.reconfigure(A, asked -> asked.withReadOnly(true)),
-                "not now");
+                Reason.UNAVAILABLE, () -> bench.registry.reconfigure(A, asked -> asked.withReadOnly(true)), "not now");
         assertThat(bench.registry.drive(A).options()).isEqualTo(before);
         assertRefused(Reason.UNAVAILABLE, () -> bench.registry.close(A), "not now");
         try (DriveLease lease = bench.registry.lease(A)) {
@@ -198,7 +200,8 @@ class KeptDrivesTest {
         restart();
         assertThat(bench.registry.unopened())
                 .singleElement()
-                .satisfies(drive -> assertThat(drive.reason()).contains("passphrase in the request, which is not kept"));
+                .satisfies(
+                        drive -> assertThat(drive.reason()).contains("passphrase in the request, which is not kept"));
     }
 
     private static void assertRefused(Reason reason, ThrowingCallable request, String why) {

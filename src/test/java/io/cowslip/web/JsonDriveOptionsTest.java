@@ -49,7 +49,11 @@ class JsonDriveOptionsTest {
                         maybe(random, () -> oneOf(random, ImageFormat.values())),
                         random.nextBoolean(),
                         new CacheOptions(
-                                size(random), size(random), size(random), size(random), maybe(random, random::nextBoolean)),
+                                size(random),
+                                size(random),
+                                size(random),
+                                size(random),
+                                maybe(random, random::nextBoolean)),
                         random.nextLong(ImageOptions.MAX_CACHE_CLEAN_INTERVAL_SECONDS + 1),
                         oneOf(random, DiscardMode.values()),
                         maybe(random, random::nextBoolean),
