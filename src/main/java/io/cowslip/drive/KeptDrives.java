@@ -95,9 +95,7 @@ final class KeptDrives {
     }
 
     private Entry put(@Nullable Entry before, DriveId id, String file, ImageOptions options) {
-        return put(
-                before,
-                new Entry(id, file, text.write(options.withoutPassphrases()), options.hasPassphrase()));
+        return put(before, new Entry(id, file, text.write(options.withoutPassphrases()), options.hasPassphrase()));
     }
 
     private Entry put(@Nullable Entry before, Entry now) {
@@ -134,15 +132,15 @@ final class KeptDrives {
         String reason = reason(failure);
         reasons.put(entry.id(), reason);
         boolean explained = failure instanceof ImageException || failure instanceof DriveException;
-        log.error(
-                "Drive {} on {} is not open: {}", entry.id(), entry.file(), reason, explained ? null : failure);
+        log.error("Drive {} on {} is not open: {}", entry.id(), entry.file(), reason, explained ? null : failure);
         log.debug("Drive {} is not open", entry.id(), failure);
     }
 
     private String reason(Exception failure) {
         String message = String.valueOf(failure.getMessage());
         return switch (failure) {
-            case ImageException image -> image.path() == null ? message : root.relativeName(image.path()) + ": " + message;
+            case ImageException image ->
+                image.path() == null ? message : root.relativeName(image.path()) + ": " + message;
             case DriveException drive -> message;
             case IOException host -> "the host refused; the service's log says why";
             default -> "what is noted of it cannot be used; the service's log says why";
@@ -153,8 +151,7 @@ final class KeptDrives {
     List<UnopenedDrive> unopened() {
         return entries().stream()
                 .filter(entry -> reasons.containsKey(entry.id()))
-                .map(entry -> new UnopenedDrive(
-                        entry.id(), entry.file(), String.valueOf(reasons.get(entry.id()))))
+                .map(entry -> new UnopenedDrive(entry.id(), entry.file(), String.valueOf(reasons.get(entry.id()))))
                 .toList();
     }
 
