@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.SQLException;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -77,7 +78,7 @@ class CatalogStartTest {
     void aServerThatDoesNotAnswerIsExplained() {
         Throwable failure = catchThrowable(() -> CatalogDatabase.open(
                 "--spring.datasource.url=jdbc:postgresql://127.0.0.1:1/none", "--spring.datasource.username=nobody"));
-        FailureAnalysis analysis = new CatalogFailureAnalyzer(new MockEnvironment()).analyze(failure);
+        FailureAnalysis analysis = analyze(new MockEnvironment(), failure);
         assertThat(analysis.getDescription()).startsWith("The catalogue's database cannot be used: ");
         assertThat(analysis.getAction()).contains("spring.datasource.url");
     }
@@ -85,9 +86,13 @@ class CatalogStartTest {
     @Test
     void aFolderThatIsInUseIsExplained() {
         SQLException inUse = new SQLException("locked", "90020", 90020);
-        FailureAnalysis analysis = new CatalogFailureAnalyzer(
-                        new MockEnvironment().withProperty("cowslip.data", "/srv/data"))
-                .analyze(new IllegalStateException(new SQLException("no connection", inUse)));
+        FailureAnalysis analysis = analyze(
+                new MockEnvironment().withProperty("cowslip.data", "/srv/data"),
+                new IllegalStateException(new SQLException("no connection", inUse)));
         assertThat(analysis.getDescription()).contains("\"/srv/data\" is open in another process");
+    }
+
+    private static FailureAnalysis analyze(MockEnvironment environment, Throwable failure) {
+        return Objects.requireNonNull(new CatalogFailureAnalyzer(environment).analyze(failure));
     }
 }

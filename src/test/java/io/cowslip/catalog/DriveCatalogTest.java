@@ -10,7 +10,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.springframework.context.ConfigurableApplicationContext;
@@ -24,12 +23,14 @@ class DriveCatalogTest {
     @TempDir
     private Path temporary;
 
-    @Parameter
-    private CatalogDatabase database;
-
+    private final CatalogDatabase database;
     private String[] properties;
     private ConfigurableApplicationContext service;
     private DriveCatalog catalog;
+
+    DriveCatalogTest(CatalogDatabase database) {
+        this.database = database;
+    }
 
     @BeforeEach
     void open() {

@@ -4,12 +4,17 @@ import io.cowslip.drive.DriveException.Reason;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** A catalogue in memory, which counts its changes and refuses them when told to. */
 final class HandCatalog implements DriveCatalog {
     final Map<DriveId, Entry> entries = new LinkedHashMap<>();
     int changes;
     boolean refuses;
+
+    Entry entry(DriveId id) {
+        return Objects.requireNonNull(entries.get(id));
+    }
 
     @Override
     public List<Entry> drives() {

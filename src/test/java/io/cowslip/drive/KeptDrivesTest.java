@@ -182,7 +182,7 @@ class KeptDrivesTest {
                 .withBacking(below);
         bench.kept.opened(A, "one.qcow2", asked, DriveKeeping.KEPT);
         bench.kept.reconfigured(A, asked.withoutSecrets().withReadOnly(true).withBacking(null));
-        ImageOptions again = bench.kept.options(catalog.entries.get(A));
+        ImageOptions again = bench.kept.options(catalog.entry(A));
         assertThat(again.readOnly()).isTrue();
         assertThat(again.encrypt()).isEqualTo(asked.encrypt());
         assertThat(again.backing()).isEqualTo(below);
@@ -194,7 +194,7 @@ class KeptDrivesTest {
             ImageOptions asked = ImageOptions.defaults().withEncrypt(new EncryptOptions(null, secret, null));
             bench.kept.opened(A, "one.qcow2", asked, DriveKeeping.KEPT);
         }
-        DriveCatalog.Entry entry = catalog.entries.get(A);
+        DriveCatalog.Entry entry = catalog.entry(A);
         assertThat(entry.passphraseGiven()).isTrue();
         assertThat(new HandOptionsText().read(entry.options()).hasPassphrase()).isFalse();
         restart();
