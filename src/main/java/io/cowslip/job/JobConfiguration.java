@@ -16,12 +16,24 @@ class JobConfiguration {
 
     @Bean
     JobService jobService(
-            ImageChecks checks, Conversions conversions, Comparisons comparisons, JobProperties properties) {
-        return new JobService(
+            ImageChecks checks,
+            Conversions conversions,
+            Comparisons comparisons,
+            JobProperties properties,
+            JobRecords records) {
+        JobService jobs = new JobService(
                 new RequestedWork(checks, conversions, comparisons),
                 properties,
+                records,
                 InstantSource.system(),
                 new SecureRandom());
+        jobs.load();
+        return jobs;
+    }
+
+    @Bean
+    JobRecords jobRecords(JobCatalog catalog, JobTexts texts) {
+        return new JobRecords(catalog, texts);
     }
 
     @Bean

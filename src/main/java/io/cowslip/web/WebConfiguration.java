@@ -1,6 +1,8 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DriveObserver;
+import io.cowslip.drive.DriveRegistry;
+import io.cowslip.drive.Volumes;
 import io.cowslip.engine.image.Secret;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.core.StandardHost;
@@ -101,6 +103,11 @@ class WebConfiguration implements WebMvcConfigurer {
     @Bean
     JsonDriveOptions jsonDriveOptions(JsonMapper json) {
         return new JsonDriveOptions(json);
+    }
+
+    @Bean
+    JobJson jobJson(DriveRegistry registry, Volumes volumes, JsonMapper json) {
+        return new JobJson(registry, volumes, json);
     }
 
     @Bean

@@ -107,6 +107,9 @@ class OpenApiExamplesTest extends RunningService {
         if (operation.path().startsWith("/jobs")) {
             prepareJobs();
         }
+        if (operation.id().equals("restartJob")) {
+            ended("/jobs/nightly");
+        }
         if (operation.path().contains("/key-slots")) {
             prepareKeySlots();
         }
