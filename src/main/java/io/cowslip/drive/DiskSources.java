@@ -55,8 +55,7 @@ final class DiskSources {
     }
 
     private Opened openVolume(FileHolder job, String file, ImageOptions options) throws IOException {
-        ImageOpening.Opened opened =
-                registry.opening().open(job, file, options, files -> claims.add(job, files));
+        ImageOpening.Opened opened = registry.opening().open(job, file, options, files -> claims.add(job, files));
         return new ClaimedVolume(opened.image(), claims, job, opened.claims());
     }
 

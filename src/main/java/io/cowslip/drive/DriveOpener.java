@@ -96,9 +96,7 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
     DiskImage open(Chain chain, ImageOptions asked, @Nullable DiskImage writer) throws IOException {
         ImageOptions filled = secrets.fill(defaults.fill(asked, chain.layers()));
         try {
-            return writer == null
-                    ? DiskImage.open(chain.top(), filled, environment)
-                    : writer.openSnapshot(filled);
+            return writer == null ? DiskImage.open(chain.top(), filled, environment) : writer.openSnapshot(filled);
         } finally {
             filled.wipeSecrets();
         }

@@ -49,7 +49,8 @@ final class ImageOpening {
     }
 
     /** Claimed files, and the drive that writes the image whose snapshot is to be read, if any. */
-    private record Found(Chain chain, List<Claim> claims, @Nullable DriveLease writer) implements AutoCloseable {
+    private record Found(
+            Chain chain, List<Claim> claims, @Nullable DriveLease writer) implements AutoCloseable {
         @Override
         public void close() {
             if (writer != null) {

@@ -153,15 +153,7 @@ class SnapshotController {
     @ApiResponse(
             responseCode = "204",
             description = "The snapshot is gone; the disk and other snapshots are as they were")
-    @Fails({
-        READ_ONLY,
-        NO_SUCH_DRIVE,
-        NOT_FOUND,
-        BUSY,
-        UNSUPPORTED_FEATURE,
-        CORRUPT_IMAGE,
-        HOST_IO,
-        INSUFFICIENT_STORAGE
+    @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, BUSY, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO, INSUFFICIENT_STORAGE
     })
     @DeleteMapping("/{snapshot}")
     ResponseEntity<Void> delete(

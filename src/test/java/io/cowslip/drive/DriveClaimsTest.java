@@ -116,8 +116,7 @@ class DriveClaimsTest {
         assertRefused(Reason.CLOSING, "drive \"a\" is closing", () -> claims.take(B, List.of(beside(1))));
         claims.release(A);
         claims.take(B, List.of(reading(1)));
-        assertRefused(
-                Reason.IN_USE, "\"file1\" is in use by drive \"b\"", () -> claims.take(A, List.of(writing(1))));
+        assertRefused(Reason.IN_USE, "\"file1\" is in use by drive \"b\"", () -> claims.take(A, List.of(writing(1))));
     }
 
     private static Claim beside(long inode) {

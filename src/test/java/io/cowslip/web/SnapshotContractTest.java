@@ -81,7 +81,9 @@ class SnapshotContractTest extends RunningService {
         assertThat(read("disk", 0, 64 * KIB)).containsOnly(2);
         problem(given().delete(SNAPSHOTS + "/then"), 409, "busy");
         problem(given().delete("/drives/disk"), 409, "in-use")
-                .body("detail", equalTo("drive \"view\" reads a snapshot of drive \"disk\"'s image; it must end first"));
+                .body(
+                        "detail",
+                        equalTo("drive \"view\" reads a snapshot of drive \"disk\"'s image; it must end first"));
         problem(json("{\"id\": \"other\", \"file\": \"s/disk.qcow2\"}").post("/drives"), 409, "in-use");
         write("disk", 0, filled(5, 3));
         given().delete("/drives/view").then().statusCode(204);

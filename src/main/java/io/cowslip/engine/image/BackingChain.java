@@ -34,8 +34,7 @@ final class BackingChain {
     private final List<OpenedFile> opened = new ArrayList<>();
     private final Set<FileIdentity> seen = new HashSet<>();
 
-    private BackingChain(
-            ImageEnvironment environment, InFlightRequests requests, @Nullable FileIdentity guarded) {
+    private BackingChain(ImageEnvironment environment, InFlightRequests requests, @Nullable FileIdentity guarded) {
         this.environment = environment;
         this.requests = requests;
         this.guarded = guarded;

@@ -95,11 +95,9 @@ public final class DiskImage implements AutoCloseable {
         boolean opened = false;
         try {
             InFlightRequests ownRequests = new InFlightRequests();
-            ImageLayer layer =
-                    BackingChain.openSnapshot(path, top.file().identity(), wanted, environment, ownRequests);
+            ImageLayer layer = BackingChain.openSnapshot(path, top.file().identity(), wanted, environment, ownRequests);
             opened = true;
-            return new DiskImage(
-                    path, environment, ownRequests, layer, wanted.withoutSecrets(), new Beside(this, id));
+            return new DiskImage(path, environment, ownRequests, layer, wanted.withoutSecrets(), new Beside(this, id));
         } finally {
             if (!opened) {
                 snapshotReaders.end(id);

@@ -78,7 +78,8 @@ public final class DiskSnapshots {
      */
     public void delete(String idOrName) throws IOException {
         image.changeSnapshots(false, (layer, options) -> {
-            String id = SnapshotReader.require(idOrName, table(layer), layer.file()).id();
+            String id =
+                    SnapshotReader.require(idOrName, table(layer), layer.file()).id();
             image.snapshotReaders().requireNone(id, layer.file());
             layer.changeSnapshots(snapshots -> snapshots.delete(idOrName));
         });

@@ -60,8 +60,8 @@ final class SnapshotBesideTest {
 
     private static void staysWhatItWas(DiskRecipe.Made made, boolean resizes, SplittableRandom random)
             throws IOException {
-        ImageOptions options = TestImages.smallestCaches(512)
-                .withWrites(WriteOptions.DEFAULTS.withCompress(random.nextInt(4) == 0));
+        ImageOptions options =
+                TestImages.smallestCaches(512).withWrites(WriteOptions.DEFAULTS.withCompress(random.nextInt(4) == 0));
         ImageEnvironment environment = TestImages.environment(HostFiles.posix());
         try (GuestSession guest = GuestSession.open(made.disk(), options, environment, made.model())) {
             GuestOperations operations = new GuestOperations(guest, random, 256 << 10);
