@@ -200,7 +200,8 @@ public final class Uploads {
 
     /** Gives an upload's file the volume's name. Its upload is over then. */
     List<ImageInfo> publish(Upload upload, UploadRules rules) throws IOException {
-        PendingVolume pending = PendingVolume.uploaded(root, upload.name(), upload.place().content());
+        PendingVolume pending =
+                PendingVolume.uploaded(root, upload.name(), upload.place().content());
         Path file = pending.publish(claims.filesChange(), environment);
         remove(upload);
         return ImageInfo.chain(file, environment);
