@@ -6,6 +6,7 @@ import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageOptions;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 
 /**
@@ -26,6 +27,9 @@ final class DiskSources {
     /** A disk to read, by the thread that opened it and those that it waits for. */
     interface Opened extends AutoCloseable {
         DiskImage image();
+
+        /** Strong validator of what is read, without quotes. */
+        String version() throws IOException;
 
         /** Fails when the disk was written since it was opened. */
         void requireUnchanged();
@@ -56,11 +60,17 @@ final class DiskSources {
 
     private Opened openVolume(FileHolder job, String file, ImageOptions options) throws IOException {
         ImageOpening.Opened opened = registry.opening().open(job, file, options, files -> claims.add(job, files));
-        return new ClaimedVolume(opened.image(), claims, job, opened.claims());
+        return new ClaimedVolume(opened.image(), opened.files(), claims, job, opened.claims());
     }
 
-    private record ClaimedVolume(DiskImage image, DriveClaims claims, FileHolder job, List<DriveClaims.Claim> taken)
+    private record ClaimedVolume(
+            DiskImage image, List<Path> files, DriveClaims claims, FileHolder job, List<DriveClaims.Claim> taken)
             implements Opened {
+
+        @Override
+        public String version() throws IOException {
+            return FileVersions.of(files);
+        }
 
         /** Nobody else can write it. */
         @Override
@@ -76,9 +86,10 @@ final class DiskSources {
         }
     }
 
-    private record LeasedDrive(DriveLease lease, String version) implements Opened {
+    private record LeasedDrive(DriveLease lease, long changeCount, String version) implements Opened {
         LeasedDrive(DriveLease lease) {
-            this(lease, lease.dataVersion());
+            // The count first: a change between the two looks is one since the opening.
+            this(lease, lease.image().changeCount(), lease.dataVersion());
         }
 
         @Override
@@ -88,7 +99,7 @@ final class DiskSources {
 
         @Override
         public void requireUnchanged() {
-            if (!lease.dataVersion().equals(version)) {
+            if (lease.image().changeCount() != changeCount) {
                 throw new DriveException(
                         Reason.IN_USE,
                         "drive \"" + lease.id()

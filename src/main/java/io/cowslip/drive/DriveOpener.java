@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Opens images below the root, in two steps: the chain is known, and can be claimed, before anything is opened. */
@@ -24,6 +25,13 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
      * @param dataFiles the external data file of each layer, or null
      */
     record Chain(List<Path> files, List<@Nullable Path> dataFiles, List<DriveDefaults.Layer> layers) {
+
+        /** Every file that the disk's bytes may be in. */
+        List<Path> allFiles() {
+            List<Path> all = new ArrayList<>(files);
+            dataFiles.stream().filter(Objects::nonNull).forEach(all::add);
+            return all;
+        }
 
         Path top() {
             return files.getFirst();

@@ -5,6 +5,7 @@ import io.cowslip.drive.DriveOpener.Chain;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageOptions;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Consumer;
@@ -31,9 +32,10 @@ final class ImageOpening {
      * An image that is open.
      *
      * @param name relative to the image root
+     * @param files all that it consists of
      * @param claims what its holder has claimed for it
      */
-    record Opened(String name, DiskImage image, List<Claim> claims) {}
+    record Opened(String name, DiskImage image, List<Path> files, List<Claim> claims) {}
 
     /**
      * Opens an image, and wipes the passphrases in {@code options}. When it fails nothing is claimed.
@@ -95,7 +97,8 @@ final class ImageOpening {
             DriveLease writer = found.writer();
             DiskImage image = opener.open(found.chain(), options, writer == null ? null : writer.image());
             open = true;
-            return new Opened(opener.root().relativeName(found.chain().top()), image, found.claims());
+            Chain chain = found.chain();
+            return new Opened(opener.root().relativeName(chain.top()), image, chain.allFiles(), found.claims());
         } finally {
             if (!open) {
                 claims.remove(holder, found.claims());
