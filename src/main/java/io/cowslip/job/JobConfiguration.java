@@ -3,6 +3,7 @@ package io.cowslip.job;
 import io.cowslip.drive.Comparisons;
 import io.cowslip.drive.Conversions;
 import io.cowslip.drive.ImageChecks;
+import io.cowslip.drive.Imports;
 import java.security.SecureRandom;
 import java.time.InstantSource;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
@@ -18,11 +19,12 @@ class JobConfiguration {
     JobService jobService(
             ImageChecks checks,
             Conversions conversions,
+            Imports imports,
             Comparisons comparisons,
             JobProperties properties,
             JobRecords records) {
         JobService jobs = new JobService(
-                new RequestedWork(checks, conversions, comparisons),
+                new RequestedWork(checks, conversions, imports, comparisons),
                 properties,
                 records,
                 InstantSource.system(),
