@@ -244,7 +244,11 @@ public final class DriveRegistry {
             throw closing(id);
         }
         drive.awaitLeases();
-        release(drive);
+        try {
+            observer.dismissed(id);
+        } finally {
+            release(drive);
+        }
     }
 
     /** Closes a drained drive. Whatever fails, the id and the files are free again: the image is closed all the same. */

@@ -2,7 +2,6 @@ package io.cowslip.web;
 
 import io.cowslip.drive.DriveLease;
 import io.cowslip.drive.DriveObserver.Operation;
-import io.cowslip.engine.image.DiskImage;
 import io.cowslip.web.TransferBuffers.Buffer;
 import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.http.HttpServletRequest;
@@ -32,7 +31,9 @@ final class DataReads {
         this.zeroCopy = zeroCopy;
     }
 
-    void answer(DriveLease lease, HttpServletRequest request, HttpServletResponse response) throws IOException {
+    /** @param maxRanges how many ranges a request may ask for */
+    void answer(DriveLease lease, int maxRanges, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
         String version = lease.dataVersion();
         DataHeaders.describe(response, lease.id(), version);
         if (Preconditions.notModified(request, version)) {
@@ -40,20 +41,21 @@ final class DataReads {
             return;
         }
         if (HttpMethod.HEAD.matches(request.getMethod())) {
-            describeOne(new ByteWindow(0, lease.image().virtualSizeBytes()), response);
+            describeOne(new ByteWindow(0, lease.sizeBytes()), response);
         } else {
-            clock.time(lease.id(), Operation.READ, () -> send(lease.image(), version, request, response));
+            clock.time(lease.id(), Operation.READ, () -> send(lease, version, maxRanges, request, response));
         }
     }
 
-    private long send(DiskImage image, String version, HttpServletRequest request, HttpServletResponse response)
+    private long send(
+            DriveLease lease, String version, int maxRanges, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
-        long size = image.virtualSizeBytes();
+        long size = lease.sizeBytes();
         List<ByteWindow> windows = Preconditions.rangeApplies(request, version)
-                ? RangeHeader.windows(singleRange(request), size).orElse(List.of())
+                ? RangeHeader.windows(singleRange(request), size, maxRanges).orElse(List.of())
                 : List.of();
         if (windows.size() > 1) {
-            sendParts(image, windows, request, response);
+            sendParts(lease, windows, size, request, response);
             return windows.stream().mapToLong(ByteWindow::length).sum();
         }
         ByteWindow window = new ByteWindow(0, size);
@@ -63,8 +65,8 @@ final class DataReads {
             response.setHeader(HttpHeaders.CONTENT_RANGE, window.contentRange(size));
         }
         describeOne(window, response);
-        if (!digests.sendVerifiable(image, window, request, response)) {
-            sendAll(image, List.of(window), null, request, response);
+        if (!digests.sendVerifiable(lease.image(), window, request, response)) {
+            sendAll(lease, List.of(window), null, request, response);
         }
         return window.length();
     }
@@ -82,17 +84,21 @@ final class DataReads {
     }
 
     private void sendParts(
-            DiskImage image, List<ByteWindow> windows, HttpServletRequest request, HttpServletResponse response)
+            DriveLease lease,
+            List<ByteWindow> windows,
+            long size,
+            HttpServletRequest request,
+            HttpServletResponse response)
             throws IOException {
-        MultipartRanges parts = new MultipartRanges(windows, image.virtualSizeBytes());
+        MultipartRanges parts = new MultipartRanges(windows, size);
         response.setStatus(HttpServletResponse.SC_PARTIAL_CONTENT);
         response.setContentType(parts.contentType());
         response.setContentLengthLong(parts.contentLength());
-        sendAll(image, windows, parts, request, response);
+        sendAll(lease, windows, parts, request, response);
     }
 
     private void sendAll(
-            DiskImage image,
+            DriveLease lease,
             List<ByteWindow> windows,
             @Nullable MultipartRanges parts,
             HttpServletRequest request,
@@ -101,8 +107,8 @@ final class DataReads {
         ServletOutputStream out = DirectOutput.of(response);
         PatientChannel connection = zeroCopy ? ConnectionAdapter.plainConnection(request) : null;
         try (Buffer buffer = buffers.take();
-                PageOutput pages = new PageOutput(image, out, connection)) {
-            WindowOutput output = new WindowOutput(image, buffer, out, pages);
+                PageOutput pages = new PageOutput(lease, out, connection)) {
+            WindowOutput output = new WindowOutput(lease, buffer, out, pages);
             for (ByteWindow window : windows) {
                 if (parts != null) {
                     out.write(parts.head(window).getBytes(StandardCharsets.US_ASCII));

@@ -1,5 +1,7 @@
 package io.cowslip.web;
 
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.util.unit.DataSize;
@@ -16,6 +18,8 @@ import org.springframework.util.unit.DataSize;
  * @param zeroCopy whether long runs of read-only drives go to plain connections as pages of the host, without a copy
  * @param maxReaders connections that one client should read with at most, as OPTIONS tells
  * @param maxWriters connections that one client should write with at most, as OPTIONS tells
+ * @param unixSocket where the service listens on a Unix domain socket besides; null: nowhere
+ * @param unixSocketPermissions who may connect there
  */
 @ConfigurationProperties("cowslip.web")
 record WebProperties(
@@ -25,4 +29,13 @@ record WebProperties(
         @DefaultValue("8") int verifications,
         @DefaultValue("true") boolean zeroCopy,
         @DefaultValue("8") int maxReaders,
-        @DefaultValue("8") int maxWriters) {}
+        @DefaultValue("8") int maxWriters,
+        @Nullable Path unixSocket,
+        @DefaultValue("rw-rw----") String unixSocketPermissions) {
+
+    /** The Unix domain socket's absolute path, or null. */
+    @Nullable
+    String unixSocketName() {
+        return unixSocket == null ? null : unixSocket.toAbsolutePath().toString();
+    }
+}

@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.DiskImage;
+import io.cowslip.drive.DriveLease;
 import io.cowslip.engine.image.GuestExtent;
 import io.cowslip.web.TransferBuffers.Buffer;
 import jakarta.servlet.ServletOutputStream;
@@ -11,13 +11,13 @@ import java.io.IOException;
  * runs cost no read, of zeros, and no copy, of data, and small requests no second look-up.
  */
 final class WindowOutput {
-    private final DiskImage image;
+    private final DriveLease lease;
     private final Buffer buffer;
     private final ServletOutputStream out;
     private final PageOutput pages;
 
-    WindowOutput(DiskImage image, Buffer buffer, ServletOutputStream out, PageOutput pages) {
-        this.image = image;
+    WindowOutput(DriveLease lease, Buffer buffer, ServletOutputStream out, PageOutput pages) {
+        this.lease = lease;
         this.buffer = buffer;
         this.out = out;
         this.pages = pages;
@@ -27,9 +27,10 @@ final class WindowOutput {
         long position = window.start();
         long copiedTo = position;
         while (position < window.end()) {
+            lease.requireUsable();
             long left = window.end() - position;
             if (position >= copiedTo && left > buffer.sizeBytes()) {
-                GuestExtent run = image.extentAt(position, left);
+                GuestExtent run = lease.image().extentAt(position, left);
                 long sent = sendRun(run);
                 position += sent;
                 copiedTo = position + (sent == 0 ? run.length() : 0);
@@ -50,6 +51,7 @@ final class WindowOutput {
         }
         long sent = pages.sendZeros(run.length());
         for (long left = run.length() - sent; left > 0; left -= buffer.sizeBytes()) {
+            lease.requireUsable();
             out.write(buffer.zeros(Math.min(left, buffer.sizeBytes())));
         }
         return run.length();
@@ -57,7 +59,7 @@ final class WindowOutput {
 
     private long copy(long position, long left) throws IOException {
         int step = (int) Math.min(buffer.sizeBytes(), left);
-        image.read(position, buffer.memory(step));
+        lease.image().read(position, buffer.memory(step));
         out.write(buffer.view(step));
         return step;
     }

@@ -36,7 +36,7 @@ class RangeHeaderTest {
                 "bytes=,0-1,         | 0+2"
             })
     void windowsAreClippedSortedAndJoined(String header, String windows) {
-        assertThat(RangeHeader.windows(header, SIZE))
+        assertThat(RangeHeader.windows(header, SIZE, RangeHeader.MAX_RANGES))
                 .hasValueSatisfying(found -> assertThat(found.stream()
                                 .map(window -> window.start() + "+" + window.length())
                                 .collect(Collectors.joining(" ")))
@@ -60,19 +60,19 @@ class RangeHeaderTest {
                 "bytes=0-1;2-3"
             })
     void whatIsNoRangeIsIgnored(String header) {
-        assertThat(RangeHeader.windows(header, SIZE)).isEmpty();
+        assertThat(RangeHeader.windows(header, SIZE, RangeHeader.MAX_RANGES)).isEmpty();
     }
 
     @Test
     void noHeaderIsTheWholeDisk() {
-        assertThat(RangeHeader.windows(null, SIZE)).isEmpty();
+        assertThat(RangeHeader.windows(null, SIZE, RangeHeader.MAX_RANGES)).isEmpty();
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"bytes=1000-", "bytes=-0", "bytes=99999999999999999999-", "bytes=1000-,2000-3000"})
     void whatLiesPastTheEndIsRefused(String header) {
         assertThatExceptionOfType(Refusal.class)
-                .isThrownBy(() -> RangeHeader.windows(header, SIZE))
+                .isThrownBy(() -> RangeHeader.windows(header, SIZE, RangeHeader.MAX_RANGES))
                 .satisfies(refusal -> {
                     assertThat(refusal.type()).isEqualTo(ProblemType.RANGE_NOT_SATISFIABLE);
                     assertThat(refusal.headers().getFirst("Content-Range")).isEqualTo("bytes */1000");
@@ -81,22 +81,24 @@ class RangeHeaderTest {
 
     @Test
     void anythingOfAnEmptyDiskIsRefused() {
-        assertThatExceptionOfType(Refusal.class).isThrownBy(() -> RangeHeader.windows("bytes=0-", 0));
+        assertThatExceptionOfType(Refusal.class)
+                .isThrownBy(() -> RangeHeader.windows("bytes=0-", 0, RangeHeader.MAX_RANGES));
     }
 
     @Test
     void sixteenRangesAreTakenAndSeventeenAreNot() {
-        assertThat(RangeHeader.windows(ranges(16), SIZE))
+        assertThat(RangeHeader.windows(ranges(16), SIZE, RangeHeader.MAX_RANGES))
                 .hasValueSatisfying(found -> assertThat(found).hasSize(16));
         assertThatExceptionOfType(Refusal.class)
-                .isThrownBy(() -> RangeHeader.windows(ranges(17), SIZE))
+                .isThrownBy(() -> RangeHeader.windows(ranges(17), SIZE, RangeHeader.MAX_RANGES))
                 .withMessageContaining("at most 16");
     }
 
     @Test
     void manyRangesOfTheSameBytesAreAFloodToo() {
         String header = "bytes=" + String.join(",", java.util.Collections.nCopies(17, "0-"));
-        assertThatExceptionOfType(Refusal.class).isThrownBy(() -> RangeHeader.windows(header, SIZE));
+        assertThatExceptionOfType(Refusal.class)
+                .isThrownBy(() -> RangeHeader.windows(header, SIZE, RangeHeader.MAX_RANGES));
     }
 
     private static String ranges(int count) {
