@@ -61,7 +61,10 @@ enum ProblemType {
             "The ticket is not known, has expired or was cancelled, its drive was closed, or it is not for this operation."
                     + " Trying again does not help; POST /drives/{id}/tickets makes another one."),
     NO_SUCH_DRIVE(
-            HttpStatus.NOT_FOUND, "No such drive", "No drive is open under this id. GET /drives lists those that are."),
+            HttpStatus.NOT_FOUND,
+            "No such drive",
+            "No drive is open under this id. GET /drives lists those that are. The detail says so where the drive"
+                    + " could not be opened again after a restart."),
     NO_SUCH_JOB(
             HttpStatus.NOT_FOUND,
             "No such job",

@@ -110,6 +110,11 @@ class WebConfiguration implements WebMvcConfigurer {
     }
 
     @Bean
+    JsonDriveOptions jsonDriveOptions(JsonMapper json) {
+        return new JsonDriveOptions(json);
+    }
+
+    @Bean
     TransferBuffers transferBuffers(WebProperties properties) {
         return new TransferBuffers(Math.toIntExact(properties.transferBuffer().toBytes()));
     }
