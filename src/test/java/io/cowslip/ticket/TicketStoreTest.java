@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -61,9 +62,7 @@ class TicketStoreTest {
     }
 
     private LiveTicket live(TicketToken token) {
-        LiveTicket live = store.find(token);
-        assertThat(live).isNotNull();
-        return live;
+        return Objects.requireNonNull(store.find(token));
     }
 
     private boolean use(TicketToken token) {

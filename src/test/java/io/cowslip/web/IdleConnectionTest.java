@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Objects;
 import org.apache.coyote.AbstractProtocol;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -51,7 +52,8 @@ class IdleConnectionTest {
     }
 
     private static Duration keepAlive(ConfigurableApplicationContext service) {
-        TomcatWebServer server = (TomcatWebServer) ((ServletWebServerApplicationContext) service).getWebServer();
+        TomcatWebServer server = (TomcatWebServer)
+                Objects.requireNonNull(((ServletWebServerApplicationContext) service).getWebServer());
         AbstractProtocol<?> protocol =
                 (AbstractProtocol<?>) server.getTomcat().getConnector().getProtocolHandler();
         return Duration.ofMillis(protocol.getKeepAliveTimeout());

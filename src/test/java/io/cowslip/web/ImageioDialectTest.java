@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,9 +48,7 @@ class ImageioDialectTest extends RunningService {
         }
 
         String header(String name) {
-            String value = head.headers().get(name);
-            assertThat(value).as(name).isNotNull();
-            return value;
+            return Objects.requireNonNull(head.headers().get(name), name);
         }
     }
 
