@@ -52,8 +52,8 @@ class IdleConnectionTest {
     }
 
     private static Duration keepAlive(ConfigurableApplicationContext service) {
-        TomcatWebServer server = (TomcatWebServer)
-                Objects.requireNonNull(((ServletWebServerApplicationContext) service).getWebServer());
+        TomcatWebServer server =
+                (TomcatWebServer) Objects.requireNonNull(((ServletWebServerApplicationContext) service).getWebServer());
         AbstractProtocol<?> protocol =
                 (AbstractProtocol<?>) server.getTomcat().getConnector().getProtocolHandler();
         return Duration.ofMillis(protocol.getKeepAliveTimeout());
