@@ -174,6 +174,7 @@ public final class DriveRegistry {
         boolean unopened = kept.unopened().stream().anyMatch(drive -> drive.id().equals(id));
         if (unopened) {
             kept.forget(id);
+            observer.dismissed(id);
         }
         return unopened;
     }
