@@ -6,8 +6,8 @@ import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageOptions;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.locks.Lock;
 
 /**
  * Opens disks for jobs to read, and sees to it that they read one moment: a volume and the chain below it are claimed for
@@ -27,6 +27,9 @@ final class DiskSources {
     /** A disk to read, by the thread that opened it and those that it waits for. */
     interface Opened extends AutoCloseable {
         DiskImage image();
+
+        /** Strong validator of what is read, without quotes. */
+        String version() throws IOException;
 
         /** Fails when the disk was written since it was opened. */
         void requireUnchanged();
@@ -56,32 +59,18 @@ final class DiskSources {
     }
 
     private Opened openVolume(FileHolder job, String file, ImageOptions options) throws IOException {
-        List<DriveClaims.Claim> taken = List.of();
-        boolean open = false;
-        try {
-            DriveOpener.Chain chain;
-            Lock stay = claims.filesStay();
-            stay.lock();
-            try {
-                chain = opener.chain(file, options);
-                taken = opener.claims(chain, options);
-                claims.add(job, taken);
-            } finally {
-                stay.unlock();
-            }
-            Opened opened = new ClaimedVolume(opener.open(chain, options), claims, job, taken);
-            open = true;
-            return opened;
-        } finally {
-            if (!open) {
-                claims.remove(job, taken);
-            }
-            options.wipeSecrets();
-        }
+        ImageOpening.Opened opened = registry.opening().open(job, file, options, files -> claims.add(job, files));
+        return new ClaimedVolume(opened.image(), opened.files(), claims, job, opened.claims());
     }
 
-    private record ClaimedVolume(DiskImage image, DriveClaims claims, FileHolder job, List<DriveClaims.Claim> taken)
+    private record ClaimedVolume(
+            DiskImage image, List<Path> files, DriveClaims claims, FileHolder job, List<DriveClaims.Claim> taken)
             implements Opened {
+
+        @Override
+        public String version() throws IOException {
+            return FileVersions.of(files);
+        }
 
         /** Nobody else can write it. */
         @Override
@@ -97,9 +86,10 @@ final class DiskSources {
         }
     }
 
-    private record LeasedDrive(DriveLease lease, String version) implements Opened {
+    private record LeasedDrive(DriveLease lease, long changeCount, String version) implements Opened {
         LeasedDrive(DriveLease lease) {
-            this(lease, lease.dataVersion());
+            // The count first: a change between the two looks is one since the opening.
+            this(lease, lease.image().changeCount(), lease.dataVersion());
         }
 
         @Override
@@ -109,12 +99,11 @@ final class DiskSources {
 
         @Override
         public void requireUnchanged() {
-            if (!lease.dataVersion().equals(version)) {
+            if (lease.image().changeCount() != changeCount) {
                 throw new DriveException(
                         Reason.IN_USE,
                         "drive \"" + lease.id()
-                                + "\" was written meanwhile; make it read-only, or take a snapshot of it"
-                                + " and close it");
+                                + "\" was written meanwhile; make it read-only, or read a snapshot of its image instead");
             }
         }
 

@@ -31,31 +31,46 @@ final class DataReads {
         this.zeroCopy = zeroCopy;
     }
 
-    /** @param maxRanges how many ranges a request may ask for */
+    /** @param maxRanges how many ranges the request may ask for */
     void answer(DriveLease lease, int maxRanges, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
-        String version = lease.dataVersion();
-        DataHeaders.describe(response, lease.id(), version);
-        if (Preconditions.notModified(request, version)) {
-            response.setStatus(HttpServletResponse.SC_NOT_MODIFIED);
-            return;
-        }
-        if (HttpMethod.HEAD.matches(request.getMethod())) {
-            describeOne(new ByteWindow(0, lease.sizeBytes()), response);
-        } else {
-            clock.time(lease.id(), Operation.READ, () -> send(lease, version, maxRanges, request, response));
+        ByteView view = ByteView.of(lease);
+        DataHeaders.describe(response, lease.id(), view.version());
+        if (!answeredWithoutBytes(view, request, response)) {
+            clock.time(lease.id(), Operation.READ, () -> send(view, maxRanges, request, response));
         }
     }
 
-    private long send(
-            DriveLease lease, String version, int maxRanges, HttpServletRequest request, HttpServletResponse response)
+    /** Answers with what is read whole, and is called so. */
+    void answer(ByteView view, String fileName, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
-        long size = lease.sizeBytes();
-        List<ByteWindow> windows = Preconditions.rangeApplies(request, version)
+        DataHeaders.describe(response, fileName, view.version());
+        if (!answeredWithoutBytes(view, request, response)) {
+            send(view, RangeHeader.MAX_RANGES, request, response);
+        }
+    }
+
+    private static boolean answeredWithoutBytes(
+            ByteView view, HttpServletRequest request, HttpServletResponse response) {
+        if (Preconditions.notModified(request, view.version())) {
+            response.setStatus(HttpServletResponse.SC_NOT_MODIFIED);
+            return true;
+        }
+        if (HttpMethod.HEAD.matches(request.getMethod())) {
+            describeOne(new ByteWindow(0, view.sizeBytes()), response);
+            return true;
+        }
+        return false;
+    }
+
+    private long send(ByteView view, int maxRanges, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
+        long size = view.sizeBytes();
+        List<ByteWindow> windows = view.rangeApplies(request)
                 ? RangeHeader.windows(singleRange(request), size, maxRanges).orElse(List.of())
                 : List.of();
         if (windows.size() > 1) {
-            sendParts(lease, windows, size, request, response);
+            sendParts(view, windows, request, response);
             return windows.stream().mapToLong(ByteWindow::length).sum();
         }
         ByteWindow window = new ByteWindow(0, size);
@@ -65,14 +80,14 @@ final class DataReads {
             response.setHeader(HttpHeaders.CONTENT_RANGE, window.contentRange(size));
         }
         describeOne(window, response);
-        if (!digests.sendVerifiable(lease.image(), window, request, response)) {
-            sendAll(lease, List.of(window), null, request, response);
+        if (!digests.sendVerifiable(view, window, request, response)) {
+            sendAll(view, List.of(window), null, request, response);
         }
         return window.length();
     }
 
     /** The Range header; several of them are no valid one. */
-    private static @Nullable String singleRange(HttpServletRequest request) {
+    static @Nullable String singleRange(HttpServletRequest request) {
         Enumeration<String> lines = request.getHeaders(HttpHeaders.RANGE);
         String first = lines.hasMoreElements() ? lines.nextElement() : null;
         return lines.hasMoreElements() ? null : first;
@@ -84,21 +99,17 @@ final class DataReads {
     }
 
     private void sendParts(
-            DriveLease lease,
-            List<ByteWindow> windows,
-            long size,
-            HttpServletRequest request,
-            HttpServletResponse response)
+            ByteView view, List<ByteWindow> windows, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
-        MultipartRanges parts = new MultipartRanges(windows, size);
+        MultipartRanges parts = new MultipartRanges(windows, view.sizeBytes());
         response.setStatus(HttpServletResponse.SC_PARTIAL_CONTENT);
         response.setContentType(parts.contentType());
         response.setContentLengthLong(parts.contentLength());
-        sendAll(lease, windows, parts, request, response);
+        sendAll(view, windows, parts, request, response);
     }
 
     private void sendAll(
-            DriveLease lease,
+            ByteView view,
             List<ByteWindow> windows,
             @Nullable MultipartRanges parts,
             HttpServletRequest request,
@@ -107,8 +118,8 @@ final class DataReads {
         ServletOutputStream out = DirectOutput.of(response);
         PatientChannel connection = zeroCopy ? ConnectionAdapter.plainConnection(request) : null;
         try (Buffer buffer = buffers.take();
-                PageOutput pages = new PageOutput(lease, out, connection)) {
-            WindowOutput output = new WindowOutput(lease, buffer, out, pages);
+                PageOutput pages = new PageOutput(view, out, connection)) {
+            WindowOutput output = new WindowOutput(view, buffer, out, pages);
             for (ByteWindow window : windows) {
                 if (parts != null) {
                     out.write(parts.head(window).getBytes(StandardCharsets.US_ASCII));

@@ -21,7 +21,12 @@ final class RangeHeader {
 
     private RangeHeader() {}
 
-    /** The windows asked for, in disk order; empty: all of the disk. More than {@code maxRanges} are refused. */
+    /** The windows asked for, in disk order; empty: all of the disk. */
+    static Optional<List<ByteWindow>> windows(@Nullable String header, long sizeBytes) {
+        return windows(header, sizeBytes, MAX_RANGES);
+    }
+
+    /** The same. More than {@code maxRanges} are refused. */
     static Optional<List<ByteWindow>> windows(@Nullable String header, long sizeBytes, int maxRanges) {
         if (header == null) {
             return Optional.empty();

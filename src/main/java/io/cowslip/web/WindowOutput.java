@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DriveLease;
 import io.cowslip.engine.image.GuestExtent;
 import io.cowslip.web.TransferBuffers.Buffer;
 import jakarta.servlet.ServletOutputStream;
@@ -11,13 +10,13 @@ import java.io.IOException;
  * runs cost no read, of zeros, and no copy, of data, and small requests no second look-up.
  */
 final class WindowOutput {
-    private final DriveLease lease;
+    private final ByteView view;
     private final Buffer buffer;
     private final ServletOutputStream out;
     private final PageOutput pages;
 
-    WindowOutput(DriveLease lease, Buffer buffer, ServletOutputStream out, PageOutput pages) {
-        this.lease = lease;
+    WindowOutput(ByteView view, Buffer buffer, ServletOutputStream out, PageOutput pages) {
+        this.view = view;
         this.buffer = buffer;
         this.out = out;
         this.pages = pages;
@@ -27,10 +26,10 @@ final class WindowOutput {
         long position = window.start();
         long copiedTo = position;
         while (position < window.end()) {
-            lease.requireUsable();
             long left = window.end() - position;
             if (position >= copiedTo && left > buffer.sizeBytes()) {
-                GuestExtent run = lease.image().extentAt(position, left);
+                GuestExtent run = view.image().extentAt(position, left);
+                view.requireUnchanged();
                 long sent = sendRun(run);
                 position += sent;
                 copiedTo = position + (sent == 0 ? run.length() : 0);
@@ -51,7 +50,7 @@ final class WindowOutput {
         }
         long sent = pages.sendZeros(run.length());
         for (long left = run.length() - sent; left > 0; left -= buffer.sizeBytes()) {
-            lease.requireUsable();
+            view.requireUnchanged();
             out.write(buffer.zeros(Math.min(left, buffer.sizeBytes())));
         }
         return run.length();
@@ -59,7 +58,8 @@ final class WindowOutput {
 
     private long copy(long position, long left) throws IOException {
         int step = (int) Math.min(buffer.sizeBytes(), left);
-        lease.image().read(position, buffer.memory(step));
+        view.image().read(position, buffer.memory(step));
+        view.requireUnchanged();
         out.write(buffer.view(step));
         return step;
     }
