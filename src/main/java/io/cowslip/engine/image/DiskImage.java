@@ -443,7 +443,7 @@ public final class DiskImage implements AutoCloseable {
      * Checks the image's own file, the layers below left out. While it is writable, this goes over the metadata twice: at
      * first beside everything else, so that the host has it in memory, and then once more while changes of the disk wait,
      * after everything is flushed. They wait as long as it takes to go over metadata in memory: for a disk of 1 TiB with
-     * clusters of 64 KiB half a second or less. Reads never wait; reconfiguring and cleaning the caches do.
+     * clusters of 64 KiB a tenth of a second or less. Reads never wait; reconfiguring and cleaning the caches do.
      *
      * @throws ImageException UNSUPPORTED_FEATURE for a raw image, or what stops the flush
      */
