@@ -33,7 +33,7 @@ record NewConversion(
 
         @Schema(
                 description =
-                        "How the volume is opened: its format where that is raw, a snapshot of it, its passphrase")
+                        DiskNamed.ABOUT_OPTIONS)
         @Nullable
         LayerOptions options,
 

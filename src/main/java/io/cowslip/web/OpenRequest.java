@@ -20,13 +20,15 @@ record OpenRequest(
         @Schema(requiredMode = Schema.RequiredMode.REQUIRED) @Nullable
         String file,
 
-        @Schema(
+@Schema(
                 description =
                         "Whether the drive is gone once the service ends. Otherwise it is open again after a restart")
         @Nullable
         Boolean ephemeral,
 
-        @Nullable String format,
+        @Schema(description = LayerOptions.ABOUT_FORMAT) @Nullable
+        String format,
+
         @Nullable Boolean readOnly,
         @Nullable ByteSize l2CacheSize,
         @Nullable ByteSize l2CacheEntrySize,
