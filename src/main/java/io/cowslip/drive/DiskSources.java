@@ -6,6 +6,7 @@ import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageOptions;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.locks.Lock;
 
@@ -27,6 +28,9 @@ final class DiskSources {
     /** A disk to read, by the thread that opened it and those that it waits for. */
     interface Opened extends AutoCloseable {
         DiskImage image();
+
+        /** Strong validator of what is read, without quotes. */
+        String version() throws IOException;
 
         /** Fails when the disk was written since it was opened. */
         void requireUnchanged();
@@ -69,7 +73,7 @@ final class DiskSources {
             } finally {
                 stay.unlock();
             }
-            Opened opened = new ClaimedVolume(opener.open(chain, options), claims, job, taken);
+            Opened opened = new ClaimedVolume(opener.open(chain, options), chain.allFiles(), claims, job, taken);
             open = true;
             return opened;
         } finally {
@@ -80,8 +84,14 @@ final class DiskSources {
         }
     }
 
-    private record ClaimedVolume(DiskImage image, DriveClaims claims, FileHolder job, List<DriveClaims.Claim> taken)
+    private record ClaimedVolume(
+            DiskImage image, List<Path> files, DriveClaims claims, FileHolder job, List<DriveClaims.Claim> taken)
             implements Opened {
+
+        @Override
+        public String version() throws IOException {
+            return FileVersions.of(files);
+        }
 
         /** Nobody else can write it. */
         @Override
@@ -97,9 +107,10 @@ final class DiskSources {
         }
     }
 
-    private record LeasedDrive(DriveLease lease, String version) implements Opened {
+    private record LeasedDrive(DriveLease lease, long changeCount, String version) implements Opened {
         LeasedDrive(DriveLease lease) {
-            this(lease, lease.dataVersion());
+            // The count first: a change between the two looks is one since the opening.
+            this(lease, lease.image().changeCount(), lease.dataVersion());
         }
 
         @Override
@@ -109,7 +120,7 @@ final class DiskSources {
 
         @Override
         public void requireUnchanged() {
-            if (!lease.dataVersion().equals(version)) {
+            if (lease.image().changeCount() != changeCount) {
                 throw new DriveException(
                         Reason.IN_USE,
                         "drive \"" + lease.id()

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Opens images below the root, in two steps: the chain is known, and can be claimed, before anything is opened. */
@@ -21,6 +22,13 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
      * @param dataFiles the files besides its own that have the data of each layer
      */
     record Chain(List<Path> files, List<List<Path>> dataFiles, List<DriveDefaults.Layer> layers) {
+
+        /** Every file that the disk's bytes may be in. */
+        List<Path> allFiles() {
+            List<Path> all = new ArrayList<>(files);
+            dataFiles.stream().filter(Objects::nonNull).forEach(all::add);
+            return all;
+        }
 
         Path top() {
             return files.getFirst();

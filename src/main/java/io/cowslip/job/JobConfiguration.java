@@ -3,6 +3,7 @@ package io.cowslip.job;
 import io.cowslip.drive.Comparisons;
 import io.cowslip.drive.Conversions;
 import io.cowslip.drive.ImageChecks;
+import io.cowslip.drive.Imports;
 import java.security.SecureRandom;
 import java.time.InstantSource;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
@@ -16,9 +17,13 @@ class JobConfiguration {
 
     @Bean
     JobService jobService(
-            ImageChecks checks, Conversions conversions, Comparisons comparisons, JobProperties properties) {
+            ImageChecks checks,
+            Conversions conversions,
+            Imports imports,
+            Comparisons comparisons,
+            JobProperties properties) {
         return new JobService(
-                new RequestedWork(checks, conversions, comparisons),
+                new RequestedWork(checks, conversions, imports, comparisons),
                 properties,
                 InstantSource.system(),
                 new SecureRandom());

@@ -3,6 +3,7 @@ package io.cowslip.job;
 import io.cowslip.drive.Conversion;
 import io.cowslip.drive.DiskSource;
 import io.cowslip.drive.DriveId;
+import io.cowslip.drive.Imports.Import;
 import io.cowslip.engine.image.ImageCheck;
 import org.jspecify.annotations.Nullable;
 
@@ -11,6 +12,9 @@ import org.jspecify.annotations.Nullable;
  * {@link RequestedWork}.
  */
 public sealed interface JobRequest {
+
+    /** The type of both kinds of import. */
+    String IMPORT = "import";
 
     /** The name of the type, as callers write it. */
     String type();
@@ -28,6 +32,22 @@ public sealed interface JobRequest {
         @Override
         public String type() {
             return "convert";
+        }
+    }
+
+    /** Makes a volume of an upload that is whole. */
+    record ImportUpload(Import work) implements JobRequest {
+        @Override
+        public String type() {
+            return IMPORT;
+        }
+    }
+
+    /** Makes a new volume that reads like one that is there. */
+    record ImportVolume(Conversion conversion) implements JobRequest {
+        @Override
+        public String type() {
+            return IMPORT;
         }
     }
 

@@ -19,7 +19,7 @@ public sealed interface JobResult {
     record Compared(DiskComparison.Outcome outcome) implements JobResult {}
 
     /**
-     * Of a conversion.
+     * Of a conversion or an import.
      *
      * @param chain the new volume's facts and those of the chain below it
      */

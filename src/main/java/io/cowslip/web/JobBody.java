@@ -40,8 +40,8 @@ record JobBody(
 
         @Schema(
                 description =
-                        "Of a job that completed: of a check or a comparison what it found, of a conversion the new"
-                                + " volume's facts",
+                        "Of a job that completed: of a check or a comparison what it found, of a conversion or an import the"
+                                + " new volume's facts",
                 oneOf = {CheckBody.class, ComparisonBody.class, VolumeFacts.class})
         @Nullable
         Object result,
@@ -108,6 +108,12 @@ record JobBody(
                 case JobRequest.CheckDrive check ->
                     new Asked(null, check.drive().value(), null, null);
                 case JobRequest.Compare compare -> of(compare.one(), null);
+                case JobRequest.ImportUpload wanted ->
+                    new Asked(wanted.work().upload(), null, null, wanted.work().volume());
+                case JobRequest.ImportVolume wanted ->
+                    of(
+                            wanted.conversion().source(),
+                            wanted.conversion().target().file());
                 case JobRequest.Convert convert ->
                     of(
                             convert.conversion().source(),

@@ -71,7 +71,14 @@ class JobController {
     @io.swagger.v3.oas.annotations.parameters.RequestBody(
             content =
                     @Content(
-                            schema = @Schema(oneOf = {NewCheck.class, NewComparison.class, NewConversion.class}),
+                            schema =
+                                    @Schema(
+                                            oneOf = {
+                                                NewCheck.class,
+                                                NewComparison.class,
+                                                NewConversion.class,
+                                                NewImport.class
+                                            }),
                             examples = {
                                 @ExampleObject(name = "check-volume", value = """
                                         {"type": "check", "file": "vm1/base.qcow2"}"""),
@@ -84,6 +91,9 @@ class JobController {
                                 @ExampleObject(name = "convert", value = """
                                         {"type": "convert", "file": "vm1/base.qcow2",
                                          "target": {"file": "export/base.raw", "format": "raw"}}"""),
+                                @ExampleObject(name = "import", value = """
+                                        {"type": "import", "upload": "vm1/arrived.raw", "format": "raw",
+                                         "target": {"file": "export/arrived.qcow2"}}"""),
                                 @ExampleObject(name = "compress", value = """
                                         {"type": "convert", "file": "vm1/base.qcow2",
                                          "target": {"file": "export/base.qcow2", "compress": true,

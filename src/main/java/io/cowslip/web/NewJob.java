@@ -8,11 +8,12 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /** A job to be started, as JSON has it. Each type has its form. */
-sealed interface NewJob permits NewCheck, NewComparison, NewConversion {
+sealed interface NewJob permits NewCheck, NewComparison, NewConversion, NewImport {
     Map<String, Class<? extends NewJob>> FORMS = new TreeMap<>(Map.of(
             NewCheck.TYPE, NewCheck.class,
             NewComparison.TYPE, NewComparison.class,
-            NewConversion.TYPE, NewConversion.class));
+            NewConversion.TYPE, NewConversion.class,
+            NewImport.TYPE, NewImport.class));
 
     /** The form of this {@code type}. */
     static Class<? extends NewJob> form(JsonNode type) {
