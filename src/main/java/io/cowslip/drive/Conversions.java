@@ -61,7 +61,8 @@ public final class Conversions {
             fill(pending, options(target, source).withEncrypt(encryption), target.compress(), source, observer);
             Path file = pending.publish(claims.filesChange(), opener.environment());
             // A raw disk may look like an image of any format.
-            ImageOptions asked = ImageOptions.defaults().withFormat(target.options().format());
+            ImageOptions asked =
+                    ImageOptions.defaults().withFormat(target.options().format());
             return ImageInfo.chain(file, asked, opener.environment());
         } finally {
             if (encryption != null) {

@@ -31,10 +31,7 @@ record NewConversion(
         @Nullable String file,
         @Nullable String drive,
 
-        @Schema(
-                description =
-                        DiskNamed.ABOUT_OPTIONS)
-        @Nullable
+        @Schema(description = DiskNamed.ABOUT_OPTIONS) @Nullable
         LayerOptions options,
 
         @Schema(requiredMode = Schema.RequiredMode.REQUIRED) @Nullable

@@ -20,7 +20,7 @@ record OpenRequest(
         @Schema(requiredMode = Schema.RequiredMode.REQUIRED) @Nullable
         String file,
 
-@Schema(
+        @Schema(
                 description =
                         "Whether the drive is gone once the service ends. Otherwise it is open again after a restart")
         @Nullable

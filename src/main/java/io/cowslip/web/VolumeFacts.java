@@ -31,7 +31,8 @@ record VolumeFacts(
     /** What only one format has. */
     @Schema(name = "VolumeFormat")
     record FormatSpecific(
-            String type, @Schema(oneOf = {Data.class, VmdkData.class}) FormatData data) {
+            String type,
+            @Schema(oneOf = {Data.class, VmdkData.class}) FormatData data) {
 
         static @Nullable FormatSpecific of(ImageInfo image, Volumes volumes) {
             if (image.qcow2() != null) {

@@ -126,6 +126,7 @@ public enum ForeignKind {
 
     /** VHD rounds sizes up to a geometry. */
     private int size(Path image) {
-        return Math.toIntExact(QemuTools.info(format, image).path("virtual-size").asLong());
+        return Math.toIntExact(
+                QemuTools.info(format, image).path("virtual-size").asLong());
     }
 }

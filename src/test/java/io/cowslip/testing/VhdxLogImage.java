@@ -106,12 +106,19 @@ public final class VhdxLogImage {
     }
 
     private byte[] entry(List<Change> changes, int tail, long number, long fileSizeBytes) {
-        int dataSectors = (int) changes.stream().filter(change -> change.sector != null).count();
+        int dataSectors =
+                (int) changes.stream().filter(change -> change.sector != null).count();
         int descriptorBytes = Math.ceilDiv(64 + 32 * changes.size(), SECTOR) * SECTOR;
         ByteBuffer entry =
                 ByteBuffer.allocate(descriptorBytes + dataSectors * SECTOR).order(ByteOrder.LITTLE_ENDIAN);
-        entry.putInt(0, 0x6567_6f6c).putInt(8, entry.capacity()).putInt(12, tail).putLong(16, number);
-        entry.putInt(24, changes.size()).put(32, guid).putLong(48, fileSizeBytes).putLong(56, fileSizeBytes);
+        entry.putInt(0, 0x6567_6f6c)
+                .putInt(8, entry.capacity())
+                .putInt(12, tail)
+                .putLong(16, number);
+        entry.putInt(24, changes.size())
+                .put(32, guid)
+                .putLong(48, fileSizeBytes)
+                .putLong(56, fileSizeBytes);
         int data = descriptorBytes;
         for (int index = 0; index < changes.size(); index++) {
             Change change = changes.get(index);
@@ -122,7 +129,9 @@ public final class VhdxLogImage {
                 continue;
             }
             ByteBuffer sector = ByteBuffer.wrap(change.sector).order(ByteOrder.LITTLE_ENDIAN);
-            entry.putInt(at, 0x6373_6564).putInt(at + 4, sector.getInt(SECTOR - 4)).putLong(at + 8, sector.getLong(0));
+            entry.putInt(at, 0x6373_6564)
+                    .putInt(at + 4, sector.getInt(SECTOR - 4))
+                    .putLong(at + 8, sector.getLong(0));
             entry.put(data, change.sector);
             entry.putInt(data, 0x6174_6164).putInt(data + 4, (int) (number >>> 32));
             entry.putInt(data + SECTOR - 4, (int) number);

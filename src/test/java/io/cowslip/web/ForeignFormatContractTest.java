@@ -147,12 +147,14 @@ class ForeignFormatContractTest extends RunningService {
         Arrays.fill(expected, 512, 1536, (byte) 9);
         write("top", 512, filled(1024, 9));
         assertThat(given().get("/drives/top/data").asByteArray()).isEqualTo(expected);
-        given().get("/drives/top").then().body("backing.format", equalTo("vmdk")).body("backing.l2-cache", nullValue());
+        given().get("/drives/top")
+                .then()
+                .body("backing.format", equalTo("vmdk"))
+                .body("backing.l2-cache", nullValue());
         String extent = volume(made.extents().getFirst());
         problem(given().delete("/volumes/" + extent), 409, "in-use");
         given().delete("/drives/top").then().statusCode(204);
-        problem(given().delete("/volumes/" + extent), 409, "in-use")
-                .body("detail", containsString("has its data in"));
+        problem(given().delete("/volumes/" + extent), 409, "in-use").body("detail", containsString("has its data in"));
         Path raw = QemuTools.convert(root().resolve(folder + "top.qcow2"), "qcow2", this.folder.resolve("raw"), "raw");
         assertThat(Files.readAllBytes(raw)).isEqualTo(expected);
     }
@@ -162,18 +164,27 @@ class ForeignFormatContractTest extends RunningService {
         Path secret = Files.write(folder.resolve("secret"), filled(MIB, 7));
         Files.write(file("foreign/neighbour.raw"), filled(MIB, 7));
         for (String name : new String[] {
-            secret.toString(), "../../" + secret, root().resolve("foreign/neighbour.raw").toString(), "/dev/zero", "",
-            "nbd:localhost", "json:{}", "../../../etc/passwd"
+            secret.toString(),
+            "../../" + secret,
+            root().resolve("foreign/neighbour.raw").toString(),
+            "/dev/zero",
+            "",
+            "nbd:localhost",
+            "json:{}",
+            "../../../etc/passwd"
         }) {
             Path image = descriptor("foreign/reaching.vmdk", "RW 2048 FLAT \"" + name + "\" 0");
             String open = "{\"file\": \"" + volume(image) + "\", \"read-only\": true, \"format\": \"vmdk\"}";
             int status = json(open).post("/drives").statusCode();
             assertThat(status).as(name).isIn(403, 404, 422);
-            assertThat(given().get("/volumes/" + volume(image)).statusCode()).as(name).isIn(403, 404, 422);
+            assertThat(given().get("/volumes/" + volume(image)).statusCode())
+                    .as(name)
+                    .isIn(403, 404, 422);
         }
         Path image = descriptor("foreign/inside.vmdk", "RW 2048 FLAT \"neighbour.raw\" 0");
         problem(
-                json("{\"file\": \"" + volume(image) + "\", \"read-only\": true}").post("/drives"),
+                json("{\"file\": \"" + volume(image) + "\", \"read-only\": true}")
+                        .post("/drives"),
                 400,
                 "invalid-option");
         problem(

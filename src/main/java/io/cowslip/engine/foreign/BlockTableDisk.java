@@ -62,7 +62,9 @@ final class BlockTableDisk implements ForeignDisk {
         if (place == HOLE) {
             return new DiskRun.Hole(lengthBytes);
         }
-        return place == ZERO ? new DiskRun.Zero(lengthBytes) : data(block, place + guestOffset % blockBytes, lengthBytes);
+        return place == ZERO
+                ? new DiskRun.Zero(lengthBytes)
+                : data(block, place + guestOffset % blockBytes, lengthBytes);
     }
 
     private boolean continues(long place, long blocksOn, long nextPlace) {

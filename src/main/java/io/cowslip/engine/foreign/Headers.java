@@ -19,7 +19,8 @@ final class Headers {
     }
 
     /** Parses the bytes from {@code hostOffset} on: {@code lengthBytes} of them, or as many as the file has. */
-    static <T extends @Nullable Object> T parse(HostFile file, long hostOffset, int lengthBytes, Parser<T> parser) throws IOException {
+    static <T extends @Nullable Object> T parse(HostFile file, long hostOffset, int lengthBytes, Parser<T> parser)
+            throws IOException {
         MemorySegment header = read(file, hostOffset, lengthBytes);
         try {
             return parser.parse(header);

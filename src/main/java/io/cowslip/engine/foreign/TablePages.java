@@ -52,8 +52,8 @@ final class TablePages {
             throw ImageException.of(
                     Kind.INVALID_FORMAT,
                     file.path(),
-                    "the table entry at " + hostOffset + " lies past the end of the file, which has "
-                            + file.sizeBytes() + " bytes");
+                    "the table entry at " + hostOffset + " lies past the end of the file, which has " + file.sizeBytes()
+                            + " bytes");
         }
         return page.bytes;
     }

@@ -16,8 +16,7 @@ final class Vdi {
 
     static ForeignDisk open(HostFile file) throws IOException {
         long fileSizeBytes = file.sizeBytes();
-        VdiHeader header =
-                Headers.parse(file, 0, VdiHeader.BYTES, start -> VdiHeader.parse(start, fileSizeBytes));
+        VdiHeader header = Headers.parse(file, 0, VdiHeader.BYTES, start -> VdiHeader.parse(start, fileSizeBytes));
         TablePages pages = new TablePages();
         return new BlockTableDisk(file, header.virtualSizeBytes(), header.blockBytes(), block -> {
             int entry = pages.intAt(file, header.tableOffset() + block * Integer.BYTES, LittleEndian.INT);

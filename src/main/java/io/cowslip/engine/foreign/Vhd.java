@@ -39,7 +39,8 @@ final class Vhd {
         }
         VhdFooter copy = Headers.parse(file, 0, VhdFooter.BYTES, VhdFooter::parse);
         if (copy.fixed()) {
-            throw ImageException.of(Kind.INVALID_FORMAT, file.path(), "the VHD footer at the end of the file is damaged");
+            throw ImageException.of(
+                    Kind.INVALID_FORMAT, file.path(), "the VHD footer at the end of the file is damaged");
         }
         return copy;
     }

@@ -115,10 +115,7 @@ final class Vhdx {
                             + VhdxLog.MAX_BYTES + " are read: let the program that wrote it open and close it");
         }
         VhdxReplay replay = Headers.parse(
-                file,
-                header.logOffset(),
-                (int) header.logLengthBytes(),
-                log -> header.replay(log, fileSizeBytes));
+                file, header.logOffset(), (int) header.logLengthBytes(), log -> header.replay(log, fileSizeBytes));
         return replay == null ? file : new ReplayedFile(file, replay);
     }
 }

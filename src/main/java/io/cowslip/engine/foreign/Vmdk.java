@@ -28,14 +28,16 @@ final class Vmdk implements ForeignDisk {
     private final long virtualSizeBytes;
 
     /** @param extent what has the part; null for zeros */
-    private record Part(long guestOffset, long lengthBytes, @Nullable ForeignDisk extent) {}
+    private record Part(
+            long guestOffset, long lengthBytes, @Nullable ForeignDisk extent) {}
 
     private Vmdk(VmdkFacts facts, List<HostFile> extentFiles, List<Part> parts) {
         this.facts = facts;
         this.extentFiles = List.copyOf(extentFiles);
         this.parts = List.copyOf(parts);
-        this.virtualSizeBytes =
-                parts.isEmpty() ? 0 : parts.getLast().guestOffset() + parts.getLast().lengthBytes();
+        this.virtualSizeBytes = parts.isEmpty()
+                ? 0
+                : parts.getLast().guestOffset() + parts.getLast().lengthBytes();
     }
 
     static boolean isAtStartOf(MemorySegment start) {
@@ -59,9 +61,7 @@ final class Vmdk implements ForeignDisk {
         SparseExtent extent = SparseExtent.open(file, new TablePages());
         ExtentFacts facts = facts(file, extent.virtualSizeBytes(), extent);
         return new Vmdk(
-                facts(descriptor, List.of(facts)),
-                List.of(),
-                List.of(new Part(0, extent.virtualSizeBytes(), extent)));
+                facts(descriptor, List.of(facts)), List.of(), List.of(new Part(0, extent.virtualSizeBytes(), extent)));
     }
 
     private static VmdkDescriptor descriptor(HostFile file, long hostOffset, int lengthBytes) throws IOException {
@@ -220,7 +220,9 @@ final class Vmdk implements ForeignDisk {
         Part part = partAt(guestOffset);
         long offset = guestOffset - part.guestOffset();
         long lengthBytes = Math.min(maxLengthBytes, part.lengthBytes() - offset);
-        return part.extent() == null ? new DiskRun.Zero(lengthBytes) : part.extent().runAt(offset, lengthBytes);
+        return part.extent() == null
+                ? new DiskRun.Zero(lengthBytes)
+                : part.extent().runAt(offset, lengthBytes);
     }
 
     private Part partAt(long guestOffset) {

@@ -152,7 +152,9 @@ final class BackingChain {
         if (format != ImageFormat.QCOW2) {
             refuseDataFile(options);
             refuseSnapshotOf(format, snapshot);
-            return format == ImageFormat.RAW ? OpenedFile.plain(file, options) : foreign(file, format, options, writable);
+            return format == ImageFormat.RAW
+                    ? OpenedFile.plain(file, options)
+                    : foreign(file, format, options, writable);
         }
         ImageHeader header = HeaderReader.read(file);
         header.requireSupported(writable);
@@ -205,8 +207,7 @@ final class BackingChain {
     private static void refuseSnapshotOf(ImageFormat format, @Nullable String snapshot) throws ImageException {
         if (snapshot != null) {
             throw ImageException.invalidOption(
-                    "snapshot",
-                    "snapshot is given for a " + format.wireName() + " image; only qcow2 has snapshots");
+                    "snapshot", "snapshot is given for a " + format.wireName() + " image; only qcow2 has snapshots");
         }
     }
 
@@ -289,8 +290,8 @@ final class BackingChain {
         } catch (ImageException unknown) {
             throw ImageException.of(
                             Kind.UNSUPPORTED_FEATURE,
-                            "the backing file \"" + above.backingName() + "\" is of format \"" + name
-                                    + "\"; " + ImageFormat.names() + " are supported")
+                            "the backing file \"" + above.backingName() + "\" is of format \"" + name + "\"; "
+                                    + ImageFormat.names() + " are supported")
                     .causedBy(unknown);
         }
     }

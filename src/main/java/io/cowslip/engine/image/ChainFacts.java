@@ -103,9 +103,12 @@ final class ChainFacts {
     }
 
     private ImageInfo foreign(HostFile file, ImageFormat format) throws IOException {
-        try (ForeignLayer layer = ForeignLayer.open(file, format, name -> environment
-                .files()
-                .open(environment.references().resolve(file.path(), name), HostFiles.Mode.READ))) {
+        try (ForeignLayer layer = ForeignLayer.open(
+                file,
+                format,
+                name -> environment
+                        .files()
+                        .open(environment.references().resolve(file.path(), name), HostFiles.Mode.READ))) {
             return layer.facts();
         }
     }

@@ -470,7 +470,8 @@ public final class DiskImage implements AutoCloseable {
     synchronized void changeSnapshots(boolean ofDisk, SnapshotChange change) throws IOException {
         requireWritable();
         if (!(top instanceof Qcow2Layer layer)) {
-            throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a " + top.format().wireName() + " image cannot have snapshots");
+            throw ImageException.of(
+                    Kind.UNSUPPORTED_FEATURE, path, "a " + top.format().wireName() + " image cannot have snapshots");
         }
         long step = ofDisk ? 1 : 0;
         changeCount.addAndGet(step);

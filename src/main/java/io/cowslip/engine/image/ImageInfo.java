@@ -49,7 +49,10 @@ public record ImageInfo(
      * @param extentFiles the files that hold the disk's bytes besides the image's own
      * @param vmdk what only VMDK has; null for all else
      */
-    public record ForeignFacts(int blockSizeBytes, List<Path> extentFiles, @Nullable VmdkFacts vmdk) {}
+    public record ForeignFacts(
+            int blockSizeBytes,
+            List<Path> extentFiles,
+            @Nullable VmdkFacts vmdk) {}
 
     /**
      * What a VMDK descriptor says.

@@ -46,8 +46,8 @@ final class DamagedForeignImagesQemuTest {
             return;
         }
         Path raw = folder.resolve("raw");
-        Processes.Output qemu =
-                QemuTools.img("convert", "-f", kind.format(), "-O", "raw", made.file().toString(), raw.toString());
+        Processes.Output qemu = QemuTools.img(
+                "convert", "-f", kind.format(), "-O", "raw", made.file().toString(), raw.toString());
         if (qemu.exitCode() == 0) {
             assertThat(Arrays.mismatch(ours, Files.readAllBytes(raw)))
                     .as("%s: first difference; %s", kind, Seeds.replay(getClass(), seed))

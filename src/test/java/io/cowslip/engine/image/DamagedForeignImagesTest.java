@@ -42,8 +42,27 @@ final class DamagedForeignImagesTest {
             Kind.INVALID_FORMAT, Kind.UNSUPPORTED_FEATURE, Kind.INVALID_OPTION, Kind.FORBIDDEN, Kind.NOT_FOUND);
 
     private static final long[] TELLING = {
-        0, 1, 2, 3, 511, 512, 513, 4096, 65536, 1 << 20, 0x7fff_ffffL, 0x8000_0000L, 0xffff_fffeL, 0xffff_ffffL, -1, -2,
-        Long.MAX_VALUE, Long.MIN_VALUE, 1L << 40, 1L << 50, 1L << 62
+        0,
+        1,
+        2,
+        3,
+        511,
+        512,
+        513,
+        4096,
+        65536,
+        1 << 20,
+        0x7fff_ffffL,
+        0x8000_0000L,
+        0xffff_fffeL,
+        0xffff_ffffL,
+        -1,
+        -2,
+        Long.MAX_VALUE,
+        Long.MIN_VALUE,
+        1L << 40,
+        1L << 50,
+        1L << 62
     };
 
     /** Heap that one opening may take: a log with its copies, a page cache, headers. */
@@ -105,8 +124,23 @@ final class DamagedForeignImagesTest {
     /** Mostly where headers and tables are. */
     private static long place(SplittableRandom random, long sizeBytes) {
         long[] starts = {
-            0, 0, 0, 512, 1024, 1536, 10_752, 64 << 10, 128 << 10, 192 << 10, 256 << 10, 1 << 20, 2 << 20, 3 << 20,
-            (2 << 20) + (64 << 10), sizeBytes - 512, sizeBytes - 1024
+            0,
+            0,
+            0,
+            512,
+            1024,
+            1536,
+            10_752,
+            64 << 10,
+            128 << 10,
+            192 << 10,
+            256 << 10,
+            1 << 20,
+            2 << 20,
+            3 << 20,
+            (2 << 20) + (64 << 10),
+            sizeBytes - 512,
+            sizeBytes - 1024
         };
         long start = starts[random.nextInt(starts.length)];
         int within = random.nextInt(random.nextBoolean() ? 128 : 600);
@@ -147,8 +181,7 @@ final class DamagedForeignImagesTest {
         CRC32C crc = new CRC32C();
         crc.update(bytes);
         MemorySegment checksum = MemorySegment.ofArray(new byte[4]);
-        checksum.set(
-                ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0, (int) crc.getValue());
+        checksum.set(ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0, (int) crc.getValue());
         files.patch(path, offset + 4, checksum.toArray(ValueLayout.JAVA_BYTE));
     }
 
@@ -175,8 +208,7 @@ final class DamagedForeignImagesTest {
     private void use(ForeignKind kind, ForeignKind.Made made, SplittableRandom random) throws IOException {
         long allocatedBefore = THREADS.getCurrentThreadAllocatedBytes();
         refusable(() -> {
-            ImageOptions options =
-                    TestImages.readOnly().withFormat(ImageFormat.parse("format", kind.format()));
+            ImageOptions options = TestImages.readOnly().withFormat(ImageFormat.parse("format", kind.format()));
             try (DiskImage image = DiskImage.open(made.file(), options, TestEnvironments.with(files))) {
                 readExtents(image);
                 readData(image, random);

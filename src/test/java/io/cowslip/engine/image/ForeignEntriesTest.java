@@ -43,7 +43,8 @@ final class ForeignEntriesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"qemu", "qem2", "win ", "vpc ", "vs  ", "d2v ", "tap\0", "CTXS", "wa\0\0", "abcd", "\0\0\0\0"})
+    @ValueSource(
+            strings = {"qemu", "qem2", "win ", "vpc ", "vs  ", "d2v ", "tap\0", "CTXS", "wa\0\0", "abcd", "\0\0\0\0"})
     void sizesOfVhdGoByTheProgramThatMadeThem(String creator) throws IOException {
         for (ForeignKind kind : new ForeignKind[] {ForeignKind.VPC_EXACT, ForeignKind.VPC_FIXED_EXACT}) {
             Path image = kind.create(folder.resolve(kind + "-" + creator.strip().replace('\0', '_')), 5 * MIB + 1536);
@@ -115,8 +116,9 @@ final class ForeignEntriesTest {
         } else {
             try (DiskImage disk = open("vhdx", image)) {
                 assertThatThrownBy(() -> TestImages.read(disk, 0, 4 * MIB))
-                        .isInstanceOfSatisfying(ImageException.class, refused -> assertThat(refused.kind())
-                                .isEqualTo(ImageException.Kind.INVALID_FORMAT))
+                        .isInstanceOfSatisfying(
+                                ImageException.class,
+                                refused -> assertThat(refused.kind()).isEqualTo(ImageException.Kind.INVALID_FORMAT))
                         .hasMessageContaining("block 1 has");
             }
         }
@@ -147,8 +149,8 @@ final class ForeignEntriesTest {
         byte[] disk = new byte[2 * MIB];
         new java.util.SplittableRandom(11).nextBytes(disk);
         Path raw = Files.write(folder.resolve("raw"), disk);
-        Path image = QemuTools.convert(
-                raw, "raw", folder.resolve("image.vmdk"), "vmdk", "-o", "subformat=streamOptimized");
+        Path image =
+                QemuTools.convert(raw, "raw", folder.resolve("image.vmdk"), "vmdk", "-o", "subformat=streamOptimized");
         assertReads("vmdk", image, disk);
     }
 
@@ -161,8 +163,9 @@ final class ForeignEntriesTest {
         }
         for (String format : new String[] {"vmdk", "vhdx", "vpc", "vdi", "qcow2"}) {
             assertThatThrownBy(() -> open(format, file).close())
-                    .isInstanceOfSatisfying(ImageException.class, refused -> assertThat(refused.kind())
-                            .isEqualTo(ImageException.Kind.INVALID_FORMAT));
+                    .isInstanceOfSatisfying(
+                            ImageException.class,
+                            refused -> assertThat(refused.kind()).isEqualTo(ImageException.Kind.INVALID_FORMAT));
         }
     }
 
@@ -186,9 +189,7 @@ final class ForeignEntriesTest {
 
     private static DiskImage open(String format, Path image) throws IOException {
         return DiskImage.open(
-                image,
-                TestImages.readOnly().withFormat(ImageFormat.parse("format", format)),
-                TestEnvironments.plain());
+                image, TestImages.readOnly().withFormat(ImageFormat.parse("format", format)), TestEnvironments.plain());
     }
 
     private void assertSameAsQemu(String format, Path image) throws IOException {

@@ -69,8 +69,9 @@ final class VhdxLogTest {
             file.setLength(file.length() - (1 << 20));
         }
         assertThatThrownBy(() -> TestImages.openReadOnly(image).close())
-                .isInstanceOfSatisfying(ImageException.class, refused -> assertThat(refused.kind())
-                        .isEqualTo(ImageException.Kind.INVALID_FORMAT))
+                .isInstanceOfSatisfying(
+                        ImageException.class,
+                        refused -> assertThat(refused.kind()).isEqualTo(ImageException.Kind.INVALID_FORMAT))
                 .hasMessageContaining("cut off");
     }
 

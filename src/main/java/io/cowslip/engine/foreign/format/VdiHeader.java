@@ -75,11 +75,13 @@ public record VdiHeader(long virtualSizeBytes, int blockBytes, long blocks, long
     private static void requireSupported(MemorySegment start) throws ImageException {
         int version = start.get(LittleEndian.INT, VERSION_OFFSET);
         if (version != VERSION_1_1) {
-            throw Fields.unsupported("the VDI version is " + (version >>> 16) + "." + (version & 0xffff)
-                    + "; version 1.1 is read");
+            throw Fields.unsupported(
+                    "the VDI version is " + (version >>> 16) + "." + (version & 0xffff) + "; version 1.1 is read");
         }
         int type = start.get(LittleEndian.INT, TYPE_OFFSET);
-        if (type != TYPE_DYNAMIC && type != TYPE_STATIC || !isNull(start, LINK_OFFSET) || !isNull(start, PARENT_OFFSET)) {
+        if (type != TYPE_DYNAMIC && type != TYPE_STATIC
+                || !isNull(start, LINK_OFFSET)
+                || !isNull(start, PARENT_OFFSET)) {
             throw Fields.unsupported("the VDI image is of type " + Integer.toUnsignedLong(type)
                     + " or has a parent; dynamic (1) and static (2) images without one are read");
         }

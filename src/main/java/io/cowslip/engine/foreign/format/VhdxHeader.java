@@ -12,8 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param logOffset where the log is
  * @param logLengthBytes how long it is
  */
-public record VhdxHeader(
-        @Nullable Guid logGuid, long logOffset, long logLengthBytes) {
+public record VhdxHeader(@Nullable Guid logGuid, long logOffset, long logLengthBytes) {
     /** Where the headers are. */
     public static final long FIRST_OFFSET = 64 << 10;
 

@@ -103,7 +103,11 @@ public final class VhdxLog {
         }
         long tail = Fields.unsignedInt(bytes, LittleEndian.INT, TAIL_OFFSET);
         return new Entry(
-                place, (int) entryBytes, tail >= lengthBytes ? -1 : (int) tail, bytes.get(LittleEndian.LONG, SEQUENCE_OFFSET), bytes);
+                place,
+                (int) entryBytes,
+                tail >= lengthBytes ? -1 : (int) tail,
+                bytes.get(LittleEndian.LONG, SEQUENCE_OFFSET),
+                bytes);
     }
 
     /** A piece of the ring, which may go on at its start. */

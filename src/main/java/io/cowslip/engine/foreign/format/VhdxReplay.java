@@ -64,7 +64,8 @@ public final class VhdxReplay {
     public void apply(long hostOffset, MemorySegment read) {
         long end = hostOffset + read.byteSize();
         Long firstZeros = zeros.floorKey(hostOffset);
-        for (Map.Entry<Long, Long> range : zeros.subMap(firstZeros == null ? hostOffset : firstZeros, end).entrySet()) {
+        for (Map.Entry<Long, Long> range :
+                zeros.subMap(firstZeros == null ? hostOffset : firstZeros, end).entrySet()) {
             long from = Math.max(range.getKey(), hostOffset);
             long to = Math.min(range.getValue(), end);
             if (to > from) {

@@ -52,7 +52,8 @@ public record VmdkDescriptor(
      * @param fileName the file that has it; null for zeros
      * @param hostOffset where in a flat file it begins
      */
-    public record Extent(ExtentType type, long lengthBytes, @Nullable String fileName, long hostOffset) {}
+    public record Extent(
+            ExtentType type, long lengthBytes, @Nullable String fileName, long hostOffset) {}
 
     /** Whether a text that begins so is a descriptor. */
     public static boolean isAtStartOf(String text) {

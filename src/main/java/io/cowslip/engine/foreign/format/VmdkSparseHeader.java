@@ -100,10 +100,12 @@ public record VmdkSparseHeader(
     private static void requireSupported(MemorySegment start, int flags) throws ImageException {
         long version = Fields.unsignedInt(start, LittleEndian.INT, VERSION_OFFSET);
         if (version < 1 || version > LAST_VERSION) {
-            throw Fields.unsupported("the VMDK version is " + version + "; versions 1 to " + LAST_VERSION + " are read");
+            throw Fields.unsupported(
+                    "the VMDK version is " + version + "; versions 1 to " + LAST_VERSION + " are read");
         }
         if ((flags & LINE_ENDS_ARE_VALID) != 0 && start.get(LittleEndian.INT, LINE_ENDS_OFFSET) != LINE_ENDS) {
-            throw Fields.invalid("the line ends in the VMDK header were changed, as when a file is transferred as text");
+            throw Fields.invalid(
+                    "the line ends in the VMDK header were changed, as when a file is transferred as text");
         }
         boolean compressed = (flags & COMPRESSED) != 0;
         int algorithm = Short.toUnsignedInt(start.get(LittleEndian.SHORT, COMPRESSION_OFFSET));
