@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Opens images below the root, in two steps: the chain is known, and can be claimed, before anything is opened. */
@@ -26,7 +25,7 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         /** Every file that the disk's bytes may be in. */
         List<Path> allFiles() {
             List<Path> all = new ArrayList<>(files);
-            dataFiles.stream().filter(Objects::nonNull).forEach(all::add);
+            dataFiles.forEach(all::addAll);
             return all;
         }
 
