@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Takes sectors out of a sound VHDX image and puts them into its log instead, in entries as a crash might leave them: in a
@@ -26,7 +27,7 @@ public final class VhdxLogImage {
     private long sequence;
 
     /** @param sector null for zeros */
-    private record Change(long offset, byte[] sector) {}
+    private record Change(long offset, byte @Nullable [] sector) {}
 
     private VhdxLogImage(Path image, SplittableRandom random) {
         this.image = image;

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -70,7 +71,7 @@ final class DamagedForeignImagesQemuTest {
         }
     }
 
-    private static byte[] read(ForeignKind kind, Path image) throws IOException {
+    private static byte @Nullable [] read(ForeignKind kind, Path image) throws IOException {
         ImageOptions options = TestImages.readOnly().withFormat(ImageFormat.parse("format", kind.format()));
         try (DiskImage disk = DiskImage.open(image, options, TestEnvironments.plain())) {
             long sizeBytes = disk.virtualSizeBytes();

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -117,16 +118,18 @@ final class ForeignDisksTest {
         assertThat(info.format().wireName()).isEqualTo(qemu.path("format").asString());
         assertThat(info.virtualSizeBytes()).isEqualTo(qemu.path("virtual-size").asLong());
         assertThat(info.actualSizeBytes()).isEqualTo(qemu.path("actual-size").asLong());
-        assertThat(info.foreign().blockSizeBytes())
+        ImageInfo.ForeignFacts foreign = Objects.requireNonNull(info.foreign());
+        assertThat(foreign.blockSizeBytes())
                 .isEqualTo(qemu.path("cluster-size").asInt(0));
         assertThat(info.dataFiles()).containsExactlyInAnyOrderElementsOf(made.extents());
-        if (info.foreign().vmdk() != null) {
+        ImageInfo.VmdkFacts vmdk = foreign.vmdk();
+        if (vmdk != null) {
             JsonNode data = qemu.at("/format-specific/data");
-            assertThat(info.foreign().vmdk().contentId())
+            assertThat(vmdk.contentId())
                     .isEqualTo(data.path("cid").asLong());
-            assertThat(info.foreign().vmdk().parentContentId())
+            assertThat(vmdk.parentContentId())
                     .isEqualTo(data.path("parent-cid").asLong());
-            assertThat(info.foreign().vmdk().createType())
+            assertThat(vmdk.createType())
                     .isEqualTo(data.path("create-type").asString());
         }
     }
