@@ -119,18 +119,14 @@ final class ForeignDisksTest {
         assertThat(info.virtualSizeBytes()).isEqualTo(qemu.path("virtual-size").asLong());
         assertThat(info.actualSizeBytes()).isEqualTo(qemu.path("actual-size").asLong());
         ImageInfo.ForeignFacts foreign = Objects.requireNonNull(info.foreign());
-        assertThat(foreign.blockSizeBytes())
-                .isEqualTo(qemu.path("cluster-size").asInt(0));
+        assertThat(foreign.blockSizeBytes()).isEqualTo(qemu.path("cluster-size").asInt(0));
         assertThat(info.dataFiles()).containsExactlyInAnyOrderElementsOf(made.extents());
         ImageInfo.VmdkFacts vmdk = foreign.vmdk();
         if (vmdk != null) {
             JsonNode data = qemu.at("/format-specific/data");
-            assertThat(vmdk.contentId())
-                    .isEqualTo(data.path("cid").asLong());
-            assertThat(vmdk.parentContentId())
-                    .isEqualTo(data.path("parent-cid").asLong());
-            assertThat(vmdk.createType())
-                    .isEqualTo(data.path("create-type").asString());
+            assertThat(vmdk.contentId()).isEqualTo(data.path("cid").asLong());
+            assertThat(vmdk.parentContentId()).isEqualTo(data.path("parent-cid").asLong());
+            assertThat(vmdk.createType()).isEqualTo(data.path("create-type").asString());
         }
     }
 }
