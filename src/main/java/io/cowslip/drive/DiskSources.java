@@ -42,7 +42,8 @@ final class DiskSources {
     /** Refuses what could not be opened as things stand. */
     void requirePossible(DiskSource source) throws IOException {
         switch (source) {
-            case OfVolume volume -> opener.chain(volume.file(), readOnly(volume));
+            case OfVolume volume ->
+                opener.chain(volume.file(), opener.pinned(volume.file(), readOnly(volume)));
             case OfDrive drive -> registry.drive(drive.drive());
         }
     }
@@ -59,10 +60,11 @@ final class DiskSources {
         return source.options().withReadOnly(true);
     }
 
-    private Opened openVolume(FileHolder job, String file, ImageOptions options) throws IOException {
+    private Opened openVolume(FileHolder job, String file, ImageOptions asked) throws IOException {
         List<DriveClaims.Claim> taken = List.of();
         boolean open = false;
         try {
+            ImageOptions options = opener.pinned(file, asked);
             DriveOpener.Chain chain;
             Lock stay = claims.filesStay();
             stay.lock();
@@ -81,7 +83,7 @@ final class DiskSources {
             if (!open) {
                 claims.remove(job, taken);
             }
-            options.wipeSecrets();
+            asked.wipeSecrets();
         }
     }
 

@@ -1,6 +1,8 @@
 package io.cowslip.drive;
 
 import io.cowslip.drive.DriveClaims.Claim;
+import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageFormat;
@@ -49,6 +51,7 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         List<DriveDefaults.Layer> layers = new ArrayList<>();
         ImageOptions wish = asked;
         for (ImageInfo info : ImageInfo.chain(top, environment)) {
+            requireNotPinned(info);
             boolean raw = wish != null && wish.format() == ImageFormat.RAW;
             files.add(info.file());
             dataFiles.add(raw ? null : dataFile(info, wish));
@@ -60,6 +63,19 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
             wish = wish == null ? null : wish.backing();
         }
         return new Chain(files, dataFiles, layers);
+    }
+
+    /** A header that the file above goes by may have been written by a guest. */
+    private static void requireNotPinned(ImageInfo layer) throws ImageException {
+        if (layer.format() != ImageFormat.RAW && PinnedFormats.isRaw(layer.file())) {
+            throw ImageException.of(
+                    Kind.INVALID_FORMAT, layer.file(), "the volume was uploaded as raw, and is named as another format");
+        }
+    }
+
+    /** These options for the volume of this name, with the format that it is pinned to. */
+    ImageOptions pinned(String name, ImageOptions asked) throws IOException {
+        return PinnedFormats.fill(root.existing(name), asked);
     }
 
     /** The option goes before the header. What cannot be, the engine refuses in its own words. */

@@ -70,11 +70,12 @@ public final class DriveRegistry {
             throws IOException {
         DriveId taken = id == null ? new DriveId("d" + tag().substring(0, 10)) : id;
         try {
-            Chain chain = claim(taken, file, options);
-            DiskImage image = openClaimed(taken, chain, options);
+            ImageOptions pinned = opener.pinned(file, options);
+            Chain chain = claim(taken, file, pinned);
+            DiskImage image = openClaimed(taken, chain, pinned);
             String name = opener.root().relativeName(chain.top());
             return admit(
-                    new Drive(taken, name, image, options.withoutSecrets(), opener.root(), tag(), keeping), options);
+                    new Drive(taken, name, image, pinned.withoutSecrets(), opener.root(), tag(), keeping), pinned);
         } finally {
             options.wipeSecrets();
         }

@@ -125,7 +125,7 @@ final class PendingVolume implements AutoCloseable {
         change.lock();
         try {
             requireNew(root, name);
-            ImageInfo.chain(file, environment);
+            ImageInfo.chain(file, PinnedFormats.of(file), environment);
             Path place = file.resolveSibling(root.newEntry(name).getFileName());
             Files.move(file, place, StandardCopyOption.ATOMIC_MOVE);
             published = true;

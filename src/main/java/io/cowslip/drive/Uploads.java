@@ -200,10 +200,25 @@ public final class Uploads {
 
     /** Gives an upload's file the volume's name. Its upload is over then. */
     List<ImageInfo> publish(Upload upload, UploadRules rules) throws IOException {
+        if (rules.pinnedFormat() == ImageFormat.RAW) {
+            pinRaw(upload);
+        }
         PendingVolume pending = PendingVolume.uploaded(root, upload.name(), upload.place().content());
         Path file = pending.publish(claims.filesChange(), environment);
         remove(upload);
-        return ImageInfo.chain(file, environment);
+        return ImageInfo.chain(file, PinnedFormats.of(file), environment);
+    }
+
+    /** Where a raw file cannot be marked as one, it must not look like anything else at least. */
+    private void pinRaw(Upload upload) throws IOException {
+        Path content = upload.place().content();
+        if (!PinnedFormats.pinRaw(content)
+                && ImageInfo.chain(content, environment).getFirst().format() != ImageFormat.RAW) {
+            throw ImageException.of(
+                    Kind.INVALID_FORMAT,
+                    "format is raw, the file says that it is qcow2, and the file system of the image root keeps no extended"
+                            + " attributes to note what it is; upload it with target.format=qcow2");
+        }
     }
 
     /** Ends a session: the upload waits for the next, unless it was cancelled meanwhile. */

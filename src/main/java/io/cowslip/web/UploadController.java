@@ -344,9 +344,7 @@ class UploadController {
                 if (published.digest() != null) {
                     answer.header("Repr-Digest", published.digest());
                 }
-                yield answer.body(published.chain().stream()
-                        .map(image -> VolumeFacts.of(image, volumes))
-                        .toList());
+                yield answer.body(VolumeFacts.ofChain(published.chain(), volumes));
             }
             case Outcome.Left left -> {
                 JobView job = jobs.submit(null, left.work(), null);

@@ -31,8 +31,9 @@ final class ChainFacts {
         this.environment = environment;
     }
 
-    static List<ImageInfo> of(Path file, ImageEnvironment environment) throws IOException {
-        return new ChainFacts(environment).walk(file);
+    static List<ImageInfo> of(Path file, @Nullable ImageFormat format, ImageEnvironment environment)
+            throws IOException {
+        return new ChainFacts(environment).walk(file, format == null ? null : format.wireName());
     }
 
     /** A raw disk's size: what is left of a sector at its end counts as a whole one, as in QEMU. */
@@ -40,9 +41,9 @@ final class ChainFacts {
         return (file.sizeBytes() + 511) & -512L;
     }
 
-    private List<ImageInfo> walk(Path top) throws IOException {
+    private List<ImageInfo> walk(Path top, @Nullable String topFormat) throws IOException {
         Path next = top;
-        String namedFormat = null;
+        String namedFormat = topFormat;
         while (next != null) {
             if (layers.size() == MAX_DEPTH) {
                 throw ImageException.of(

@@ -69,6 +69,16 @@ public record ImageInfo(
      *     has a loop or is deeper than any should be; UNSUPPORTED_FEATURE for formats other than qcow2 and raw
      */
     public static List<ImageInfo> chain(Path file, ImageEnvironment environment) throws IOException {
-        return ChainFacts.of(file, environment);
+        return chain(file, null, environment);
+    }
+
+    /**
+     * The same of a file whose format is known.
+     *
+     * @param format null: its content decides
+     */
+    public static List<ImageInfo> chain(Path file, @Nullable ImageFormat format, ImageEnvironment environment)
+            throws IOException {
+        return ChainFacts.of(file, format, environment);
     }
 }
