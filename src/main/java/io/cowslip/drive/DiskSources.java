@@ -75,8 +75,7 @@ final class DiskSources {
             } finally {
                 stay.unlock();
             }
-            Opened opened =
-                    new ClaimedVolume(opener.open(chain, options), chain.allFiles(), claims, job, taken);
+            Opened opened = new ClaimedVolume(opener.open(chain, options), chain.allFiles(), claims, job, taken);
             open = true;
             return opened;
         } finally {

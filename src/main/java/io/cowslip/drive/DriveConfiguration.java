@@ -168,8 +168,7 @@ class DriveConfiguration {
     }
 
     @Bean
-    Uploads uploads(
-            ImageRoot root, ImageEnvironment environment, DriveClaims claims, UploadProperties properties) {
+    Uploads uploads(ImageRoot root, ImageEnvironment environment, DriveClaims claims, UploadProperties properties) {
         return new Uploads(root, environment, claims, properties, InstantSource.system());
     }
 

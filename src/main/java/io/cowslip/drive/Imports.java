@@ -33,7 +33,11 @@ public final class Imports {
      * @param digests what it must come to, by Java's names of algorithms
      * @param target what to make of it; null: it becomes the volume as it is
      */
-    public record Import(String upload, UploadRules rules, Map<String, byte[]> digests, @Nullable Target target) {
+    public record Import(
+            String upload,
+            UploadRules rules,
+            Map<String, byte[]> digests,
+            @Nullable Target target) {
 
         /** The name of the volume that this makes. */
         public String volume() {

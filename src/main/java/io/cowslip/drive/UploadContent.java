@@ -44,8 +44,7 @@ final class UploadContent implements AutoCloseable {
     /** Opens the file, or makes it, and locks it. What may be behind {@code end} goes. */
     static UploadContent open(UploadPlace place, long end, HostFiles files) throws IOException {
         boolean isNew = !Files.exists(place.content());
-        HostFile file =
-                files.open(place.content(), isNew ? HostFiles.Mode.CREATE_NEW : HostFiles.Mode.READ_WRITE);
+        HostFile file = files.open(place.content(), isNew ? HostFiles.Mode.CREATE_NEW : HostFiles.Mode.READ_WRITE);
         boolean ready = false;
         try {
             file.lock(ImageLock.WRITER);

@@ -16,8 +16,7 @@ import org.springframework.http.HttpHeaders;
  * @param unchanging whether a range may be asked for without naming the version: bytes of another moment may be told apart,
  *     or do not matter
  */
-record ByteView(
-        DiskImage image, long sizeBytes, String version, Runnable unchangedCheck, boolean unchanging) {
+record ByteView(DiskImage image, long sizeBytes, String version, Runnable unchangedCheck, boolean unchanging) {
     private static final Runnable UNCHECKED = () -> {};
 
     /** A disk that others may write meanwhile. */
@@ -43,7 +42,8 @@ record ByteView(
 
     /** Whether the Range of a request counts. Parts of different moments would not make a whole. */
     boolean rangeApplies(HttpServletRequest request) {
-        boolean named = request.getHeader(HttpHeaders.IF_RANGE) != null || request.getHeader(HttpHeaders.IF_MATCH) != null;
+        boolean named =
+                request.getHeader(HttpHeaders.IF_RANGE) != null || request.getHeader(HttpHeaders.IF_MATCH) != null;
         return (unchanging || named) && Preconditions.rangeApplies(request, version);
     }
 }

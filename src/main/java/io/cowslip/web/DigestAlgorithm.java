@@ -53,7 +53,8 @@ enum DigestAlgorithm {
             if (!matcher.matches()) {
                 throw refused(name, header, "it takes sha-256=:base64: or sha-512=:base64:");
             }
-            named(matcher.group(1)).ifPresent(algorithm -> digests.put(algorithm, decoded(name, header, matcher.group(2))));
+            named(matcher.group(1))
+                    .ifPresent(algorithm -> digests.put(algorithm, decoded(name, header, matcher.group(2))));
         }
         if (digests.isEmpty()) {
             throw refused(name, header, "none of its algorithms is known; sha-256 and sha-512 are")

@@ -59,8 +59,9 @@ class DriveImageController {
                 @Parameter(
                         in = ParameterIn.QUERY,
                         name = "compress",
-                        description = "How clusters are compressed; every one is compressed twice, the first time before"
-                                + " the answer begins",
+                        description =
+                                "How clusters are compressed; every one is compressed twice, the first time before"
+                                        + " the answer begins",
                         schema =
                                 @Schema(
                                         type = "string",

@@ -59,8 +59,9 @@ class FileController {
     @Operation(
             operationId = "downloadFile",
             summary = "Download a volume's file as it is, or its disk as a file of its own",
-            description = "Without format, the file byte for byte. With it, the disk that the volume and its backing chain"
-                    + " are, as GET /drives/{id}/image sends it. Refused while a drive writes the volume.",
+            description =
+                    "Without format, the file byte for byte. With it, the disk that the volume and its backing chain"
+                            + " are, as GET /drives/{id}/image sends it. Refused while a drive writes the volume.",
             parameters = {
                 @Parameter(
                         in = ParameterIn.QUERY,
@@ -151,8 +152,9 @@ class FileController {
     @Operation(
             operationId = "headFile",
             summary = "Tell the size and ETag of a volume's file, or how far its upload is",
-            description = "While the volume is being uploaded, Upload-Complete is ?0 and Upload-Offset says how many bytes"
-                    + " have come in; once it is there, Upload-Complete is ?1.",
+            description =
+                    "While the volume is being uploaded, Upload-Complete is ?0 and Upload-Offset says how many bytes"
+                            + " have come in; once it is there, Upload-Complete is ?1.",
             parameters = {
                 @Parameter(ref = OpenApiConfiguration.IF_MATCH),
                 @Parameter(ref = OpenApiConfiguration.IF_NONE_MATCH)
@@ -181,8 +183,7 @@ class FileController {
     private static void refuseWithoutFormat(Query query, String... names) {
         for (String name : names) {
             if (query.text(name) != null) {
-                throw Refusal.ofOption(
-                        name, name + " goes with format: without one, the file is sent as it is");
+                throw Refusal.ofOption(name, name + " goes with format: without one, the file is sent as it is");
             }
         }
     }

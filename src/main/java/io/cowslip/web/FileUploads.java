@@ -44,7 +44,10 @@ final class FileUploads {
          * @param chain its facts and those of the chain below it
          * @param digest of its file, as a header has it; null: nobody asked
          */
-        record Published(List<ImageInfo> chain, long offset, @Nullable String digest) implements Outcome {}
+        record Published(
+                List<ImageInfo> chain,
+                long offset,
+                @Nullable String digest) implements Outcome {}
 
         /** All bytes are there, and what is left to do takes long. */
         record Left(JobRequest.ImportUpload work, long offset) implements Outcome {}
@@ -59,8 +62,7 @@ final class FileUploads {
     }
 
     /** Goes on with an upload. */
-    Outcome append(
-            String name, UploadPart part, UploadRules rules, @Nullable Target target, HttpServletRequest request)
+    Outcome append(String name, UploadPart part, UploadRules rules, @Nullable Target target, HttpServletRequest request)
             throws IOException {
         try (UploadSession session = uploads.resume(name, rules)) {
             return receive(session, part, rules, target, request);
@@ -132,7 +134,8 @@ final class FileUploads {
         }
         if (!body.ended()) {
             throw Refusal.of(
-                    ProblemType.INCOMPLETE_BODY, "the body goes on after the " + received + " bytes that were announced");
+                    ProblemType.INCOMPLETE_BODY,
+                    "the body goes on after the " + received + " bytes that were announced");
         }
         return received;
     }
@@ -143,8 +146,7 @@ final class FileUploads {
         return part.end() == null ? toBoundary : Math.min(toBoundary, part.end() - position);
     }
 
-    private static void requireEqual(
-            Map<DigestAlgorithm, byte[]> expected, UploadDigests actual, String what) {
+    private static void requireEqual(Map<DigestAlgorithm, byte[]> expected, UploadDigests actual, String what) {
         expected.forEach((algorithm, digest) -> {
             byte[] found = actual.of(algorithm.javaName());
             if (found != null && !MessageDigest.isEqual(found, digest)) {
@@ -155,8 +157,7 @@ final class FileUploads {
         });
     }
 
-    private static Outcome finish(
-            UploadSession session, UploadPart part, UploadRules rules, @Nullable Target target)
+    private static Outcome finish(UploadSession session, UploadPart part, UploadRules rules, @Nullable Target target)
             throws IOException {
         UploadDigests known = session.digests();
         if (known != null) {

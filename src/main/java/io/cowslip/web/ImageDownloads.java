@@ -49,8 +49,7 @@ final class ImageDownloads {
                     yield RAW;
                 }
                 default ->
-                    throw Refusal.ofOption(
-                            "format", "format is \"" + format + "\"; it may be \"qcow2\" or \"raw\"");
+                    throw Refusal.ofOption("format", "format is \"" + format + "\"; it may be \"qcow2\" or \"raw\"");
             };
         }
 
@@ -61,8 +60,7 @@ final class ImageDownloads {
                 case "zstd" -> CompressionType.ZSTD;
                 default ->
                     throw Refusal.ofOption(
-                            "compress",
-                            "compress is \"" + compress + "\"; it may be \"none\", \"zlib\" or \"zstd\"");
+                            "compress", "compress is \"" + compress + "\"; it may be \"none\", \"zlib\" or \"zstd\"");
             };
         }
 
@@ -133,14 +131,9 @@ final class ImageDownloads {
             HttpServletRequest request,
             HttpServletResponse response)
             throws IOException {
-        try (ExportedImage image =
-                ExportedImage.plan(download.image(), compression, download::requireUnchanged)) {
+        try (ExportedImage image = ExportedImage.plan(download.image(), compression, download::requireUnchanged)) {
             ByteView view = new ByteView(
-                    download.image(),
-                    image.sizeBytes(),
-                    version,
-                    download::requireUnchanged,
-                    download.isUnchanging());
+                    download.image(), image.sizeBytes(), version, download::requireUnchanged, download.isUnchanging());
             ByteWindow window = head ? new ByteWindow(0, view.sizeBytes()) : window(view, request, response);
             response.setContentLengthLong(window.length());
             if (!head) {

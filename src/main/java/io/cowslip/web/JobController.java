@@ -71,7 +71,14 @@ class JobController {
     @io.swagger.v3.oas.annotations.parameters.RequestBody(
             content =
                     @Content(
-                            schema = @Schema(oneOf = {NewCheck.class, NewComparison.class, NewConversion.class, NewImport.class}),
+                            schema =
+                                    @Schema(
+                                            oneOf = {
+                                                NewCheck.class,
+                                                NewComparison.class,
+                                                NewConversion.class,
+                                                NewImport.class
+                                            }),
                             examples = {
                                 @ExampleObject(name = "check-volume", value = """
                                         {"type": "check", "file": "vm1/base.qcow2"}"""),

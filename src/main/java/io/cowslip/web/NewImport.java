@@ -56,7 +56,8 @@ record NewImport(
     @Override
     public JobRequest request(ImageOptions defaults) {
         if ((upload == null) == (file == null)) {
-            throw Refusal.ofOption("upload", "an import takes either upload, an upload that is whole, or file, a volume");
+            throw Refusal.ofOption(
+                    "upload", "an import takes either upload, an upload that is whole, or file, a volume");
         }
         return upload == null ? ofVolume(defaults) : ofUpload(upload);
     }
@@ -67,8 +68,7 @@ record NewImport(
         }
         UploadRules rules = new UploadRules(
                 UploadQuery.format(format), Boolean.TRUE.equals(allowBackingFile), Boolean.TRUE.equals(allowDataFile));
-        return new JobRequest.ImportUpload(
-                new Import(name, rules, Map.of(), target == null ? null : target.wanted()));
+        return new JobRequest.ImportUpload(new Import(name, rules, Map.of(), target == null ? null : target.wanted()));
     }
 
     private JobRequest ofVolume(ImageOptions defaults) {

@@ -83,10 +83,11 @@ class UploadController {
     @Operation(
             operationId = "uploadFile",
             summary = "Upload a volume's file, whole or in parts",
-            description = "A body that breaks off leaves what came: HEAD tells Upload-Offset, and PUT with Content-Range"
-                    + " (curl -C) or PATCH goes on from there. The file is examined before it gets its name. Query"
-                    + " parameters that begin with target. are the options of a conversion's target: then a job makes the"
-                    + " volume of the file.",
+            description =
+                    "A body that breaks off leaves what came: HEAD tells Upload-Offset, and PUT with Content-Range"
+                            + " (curl -C) or PATCH goes on from there. The file is examined before it gets its name. Query"
+                            + " parameters that begin with target. are the options of a conversion's target: then a job makes the"
+                            + " volume of the file.",
             parameters = {
                 @Parameter(
                         in = ParameterIn.QUERY,
@@ -207,7 +208,8 @@ class UploadController {
     @Operation(
             operationId = "appendToFile",
             summary = "Add to the end of an upload",
-            description = "As in the IETF's draft of resumable uploads for HTTP. The query is that of the first request.",
+            description =
+                    "As in the IETF's draft of resumable uploads for HTTP. The query is that of the first request.",
             parameters = {
                 @Parameter(
                         in = ParameterIn.QUERY,
@@ -339,8 +341,8 @@ class UploadController {
                 yield answer.build();
             }
             case Outcome.Published published -> {
-                ResponseEntity.BodyBuilder answer = whole(HttpStatus.CREATED, published.offset())
-                        .location(location("/volumes", path));
+                ResponseEntity.BodyBuilder answer =
+                        whole(HttpStatus.CREATED, published.offset()).location(location("/volumes", path));
                 if (published.digest() != null) {
                     answer.header("Repr-Digest", published.digest());
                 }
@@ -374,17 +376,22 @@ class UploadController {
     @ApiResponse(responseCode = "204", description = "The upload is gone")
     @Fails(NOT_FOUND)
     @DeleteMapping("/files/{*path}")
-    ResponseEntity<Void> cancel(@PathVariable @Parameter(description = VOLUME, example = "vm1/arriving.raw") String path)
+    ResponseEntity<Void> cancel(
+            @PathVariable @Parameter(description = VOLUME, example = "vm1/arriving.raw") String path)
             throws IOException {
         uploads.cancel(VolumeController.name(path));
         return ResponseEntity.noContent().build();
     }
 
     @Operation(operationId = "fileOptions", summary = "Tell what can be done with a file, and what uploads are held to")
-    @ApiResponse(responseCode = "204", description = "The methods in Allow, the limits in Upload-Limit", content = @Content)
+    @ApiResponse(
+            responseCode = "204",
+            description = "The methods in Allow, the limits in Upload-Limit",
+            content = @Content)
     @Fails({})
     @RequestMapping(path = "/files/{*path}", method = RequestMethod.OPTIONS)
-    ResponseEntity<Void> options(@PathVariable @Parameter(description = VOLUME, example = "vm1/new.qcow2") String path) {
+    ResponseEntity<Void> options(
+            @PathVariable @Parameter(description = VOLUME, example = "vm1/new.qcow2") String path) {
         return ResponseEntity.noContent()
                 .allow(
                         HttpMethod.OPTIONS,

@@ -55,8 +55,7 @@ final class UploadHeaders {
             return null;
         }
         if (!INTEGER.matcher(header.strip()).matches()) {
-            throw Refusal.of(
-                    ProblemType.INVALID_REQUEST, name + " is \"" + header + "\"; it takes a number of bytes");
+            throw Refusal.of(ProblemType.INVALID_REQUEST, name + " is \"" + header + "\"; it takes a number of bytes");
         }
         return Long.valueOf(header.strip());
     }

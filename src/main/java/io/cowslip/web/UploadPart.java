@@ -115,8 +115,7 @@ record UploadPart(
     }
 
     private static Refusal inconsistent(String what, long length) {
-        return Refusal.of(
-                ProblemType.INVALID_REQUEST, what + ", " + UploadHeaders.UPLOAD_LENGTH + " is " + length);
+        return Refusal.of(ProblemType.INVALID_REQUEST, what + ", " + UploadHeaders.UPLOAD_LENGTH + " is " + length);
     }
 
     private static Map<DigestAlgorithm, byte[]> digests(HttpServletRequest request, String name) {

@@ -45,8 +45,7 @@ final class UploadQuery {
 
     /** What the file must be. */
     UploadRules rules() {
-        return new UploadRules(
-                format(query.text(FORMAT)), query.yes(BACKING_FILE, false), query.yes(DATA_FILE, false));
+        return new UploadRules(format(query.text(FORMAT)), query.yes(BACKING_FILE, false), query.yes(DATA_FILE, false));
     }
 
     /** The format that a caller names; null: none. */

@@ -92,7 +92,8 @@ class DownloadContractTest extends RunningService {
         Files.write(file, bytes);
         Path got = folder.resolve("got.raw");
         Files.write(got, Arrays.copyOf(bytes, 1_000_001));
-        assertThat(curl("-C", "-", "-o", got.toString(), url("/files/d/any.raw"))).startsWith("206 ");
+        assertThat(curl("-C", "-", "-o", got.toString(), url("/files/d/any.raw")))
+                .startsWith("206 ");
         assertThat(got).hasBinaryContent(bytes);
         given().head("/files/d/any.raw")
                 .then()
@@ -112,7 +113,8 @@ class DownloadContractTest extends RunningService {
     @ValueSource(strings = {"", "&compress=zstd"})
     void aReadOnlyDriveIsResumedWhereItBrokeOff(String compress) throws IOException {
         makeChain("resumed");
-        json("{\"id\": \"resumed\", \"file\": \"d/resumed.qcow2\", \"read-only\": true}").post("/drives");
+        json("{\"id\": \"resumed\", \"file\": \"d/resumed.qcow2\", \"read-only\": true}")
+                .post("/drives");
         String path = "/drives/resumed/image?format=qcow2" + compress;
         Path got = folder.resolve("got.qcow2");
         curl("-o", got.toString(), url(path));
@@ -136,7 +138,11 @@ class DownloadContractTest extends RunningService {
                 .statusCode(206)
                 .header("Content-Range", containsString("bytes 0-9/"));
         write("disk", 0, new byte[] {1});
-        given().header("Range", "bytes=0-9").header("If-Range", tag).get(path).then().statusCode(200);
+        given().header("Range", "bytes=0-9")
+                .header("If-Range", tag)
+                .get(path)
+                .then()
+                .statusCode(200);
         given().header("If-Match", tag).get(path).then().statusCode(412);
     }
 
@@ -150,7 +156,8 @@ class DownloadContractTest extends RunningService {
                 .header("Content-Length", nullValue())
                 .header("Content-Disposition", "attachment; filename=\"disk.qcow2\"");
         Response empty = given().get("/drives/disk/image");
-        assertThat(new String(empty.asByteArray(), 0, 3, StandardCharsets.ISO_8859_1)).isEqualTo("QFI");
+        assertThat(new String(empty.asByteArray(), 0, 3, StandardCharsets.ISO_8859_1))
+                .isEqualTo("QFI");
     }
 
     @ParameterizedTest

@@ -45,14 +45,18 @@ class UploadContractTest extends RunningService {
     /** Whatever a test leaves under way would be in the way of the next. */
     @AfterEach
     void giveUploadsUp() {
-        given().get("/uploads").jsonPath().getList("name", String.class).forEach(name -> given().delete("/files/" + name));
+        given().get("/uploads")
+                .jsonPath()
+                .getList("name", String.class)
+                .forEach(name -> given().delete("/files/" + name));
     }
 
     private static void assertNothingIsHidden(String subfolder) throws IOException {
         Path in = root().resolve(subfolder);
         if (Files.exists(in)) {
             try (Stream<Path> files = Files.list(in)) {
-                assertThat(files).noneMatch(file -> file.getFileName().toString().startsWith("."));
+                assertThat(files)
+                        .noneMatch(file -> file.getFileName().toString().startsWith("."));
             }
         }
     }
@@ -82,9 +86,8 @@ class UploadContractTest extends RunningService {
             connection.head("PUT /files/u/resumed.qcow2 HTTP/1.1", "Content-Length: " + bytes.length);
             connection.send(Arrays.copyOf(bytes, 3 * MIB + 777));
         }
-        await().untilAsserted(() -> given().get("/uploads")
-                .then()
-                .body("find { it.name == 'u/resumed.qcow2' }.arriving", equalTo(false)));
+        await().untilAsserted(() ->
+                given().get("/uploads").then().body("find { it.name == 'u/resumed.qcow2' }.arriving", equalTo(false)));
         Response head = given().head("/files/u/resumed.qcow2");
         assertThat(head.statusCode()).isEqualTo(204);
         assertThat(head.header("Upload-Complete")).isEqualTo("?0");
@@ -418,7 +421,10 @@ class UploadContractTest extends RunningService {
         problem(part(10, "?0", new byte[1]).header("Upload-Length", 21).patch(path), 400, "invalid-request");
         problem(octets(new byte[10]).header("Content-Range", "bytes 10-29/30").put(path), 400, "invalid-range");
         problem(octets(new byte[10]).header("Content-Range", "bytes 10-19/30").put(path), 400, "invalid-request");
-        problem(octets(new byte[10]).header("Content-Range", "bytes 12-21/30").put(path), 409, "upload-offset-mismatch");
+        problem(
+                octets(new byte[10]).header("Content-Range", "bytes 12-21/30").put(path),
+                409,
+                "upload-offset-mismatch");
         octets(new byte[10])
                 .header("Content-Range", "bytes 10-19/20")
                 .put(path)
@@ -436,15 +442,17 @@ class UploadContractTest extends RunningService {
         } else {
             request.header("Upload-Offset", 0);
         }
-        problem(request.patch("/files/u/headers.raw"), 400, "invalid-request")
-                .body("detail", containsString(missing));
+        problem(request.patch("/files/u/headers.raw"), 400, "invalid-request").body("detail", containsString(missing));
     }
 
     @Test
     void otherBodiesAreRefused() {
         problem(octets(new byte[1]).patch("/files/u/type.raw"), 415, "unsupported-media-type");
         problem(json("{\"virtual-size\": 512}").put("/files/u/type.raw"), 415, "unsupported-media-type");
-        problem(octets(new byte[1]).header("Content-Encoding", "gzip").put("/files/u/type.raw"), 415, "unsupported-media-type");
+        problem(
+                octets(new byte[1]).header("Content-Encoding", "gzip").put("/files/u/type.raw"),
+                415,
+                "unsupported-media-type");
         problem(octets(new byte[1]).put("/files/u/.hidden"), 403, "forbidden-path");
         problem(part(0, "?1", new byte[1]).patch("/files/u/nothing.raw"), 404, "not-found");
         given().options("/files/u/any.raw")

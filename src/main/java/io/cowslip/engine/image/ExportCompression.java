@@ -62,8 +62,7 @@ final class ExportCompression {
     }
 
     /** Sends what the window has of the compressed clusters and of the zeros that fill the last cluster of the file. */
-    static void send(
-            ExportMap map, ExportLayout layout, ExportBatch batch, ClusterCodec codec, ExportWindow window)
+    static void send(ExportMap map, ExportLayout layout, ExportBatch batch, ClusterCodec codec, ExportWindow window)
             throws IOException {
         long regionStart = layout.offset(layout.packed());
         long regionEnd = layout.offset(layout.plain());

@@ -103,10 +103,7 @@ final class ExportMetadata {
         long blocks = layout.l1Table() - layout.refcountBlocks();
         long first = part * perCluster;
         for (long entry = first; entry < Math.min(blocks, first + perCluster); entry++) {
-            into.set(
-                    BigEndian.LONG,
-                    (entry - first) * Long.BYTES,
-                    layout.offset(layout.refcountBlocks() + entry));
+            into.set(BigEndian.LONG, (entry - first) * Long.BYTES, layout.offset(layout.refcountBlocks() + entry));
         }
     }
 

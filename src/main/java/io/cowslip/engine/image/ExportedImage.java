@@ -60,8 +60,8 @@ public final class ExportedImage implements AutoCloseable {
      * @param requireUnchanged throws when the disk was written since the export began
      * @throws ImageException UNSUPPORTED_FEATURE when the disk is larger than such a file may have
      */
-    public static ExportedImage plan(
-            DiskImage disk, @Nullable CompressionType compression, Runnable requireUnchanged) throws IOException {
+    public static ExportedImage plan(DiskImage disk, @Nullable CompressionType compression, Runnable requireUnchanged)
+            throws IOException {
         ImageGeometry geometry = new ImageGeometry(CLUSTER_BITS, disk.virtualSizeBytes(), REFCOUNT_ORDER, false);
         requireRepresentable(geometry);
         ExportMap map = ExportMap.of(disk, geometry, requireUnchanged);

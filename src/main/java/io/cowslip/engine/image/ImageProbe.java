@@ -13,7 +13,10 @@ import org.jspecify.annotations.Nullable;
  * @param backingName the backing file as the header names it; null: none
  * @param dataFileName the external data file as the header names it; null: none
  */
-public record ImageProbe(long virtualSizeBytes, @Nullable String backingName, @Nullable String dataFileName) {
+public record ImageProbe(
+        long virtualSizeBytes,
+        @Nullable String backingName,
+        @Nullable String dataFileName) {
     /** So much of the beginning is looked at, of a file that is as long. */
     public static final int LENGTH_BYTES = HeaderLayout.MAX_BYTES_READ;
 
