@@ -8,7 +8,6 @@ import io.cowslip.engine.image.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.locks.Lock;
 
 /**
  * Opens disks for jobs to read, and sees to it that they read one moment: a volume and the chain below it are claimed for
@@ -60,30 +59,10 @@ final class DiskSources {
         return source.options().withReadOnly(true);
     }
 
-    private Opened openVolume(FileHolder job, String file, ImageOptions asked) throws IOException {
-        List<DriveClaims.Claim> taken = List.of();
-        boolean open = false;
-        try {
-            ImageOptions options = opener.pinned(file, asked);
-            DriveOpener.Chain chain;
-            Lock stay = claims.filesStay();
-            stay.lock();
-            try {
-                chain = opener.chain(file, options);
-                taken = opener.claims(chain, options);
-                claims.add(job, taken);
-            } finally {
-                stay.unlock();
-            }
-            Opened opened = new ClaimedVolume(opener.open(chain, options), chain.allFiles(), claims, job, taken);
-            open = true;
-            return opened;
-        } finally {
-            if (!open) {
-                claims.remove(job, taken);
-            }
-            asked.wipeSecrets();
-        }
+    private Opened openVolume(FileHolder job, String file, ImageOptions options) throws IOException {
+        ImageOpening.Opened opened = registry.opening()
+                .open(job, file, opener.pinned(file, options), files -> claims.add(job, files));
+        return new ClaimedVolume(opened.image(), opened.files(), claims, job, opened.claims());
     }
 
     private record ClaimedVolume(
@@ -126,8 +105,7 @@ final class DiskSources {
                 throw new DriveException(
                         Reason.IN_USE,
                         "drive \"" + lease.id()
-                                + "\" was written meanwhile; make it read-only, or take a snapshot of it"
-                                + " and close it");
+                                + "\" was written meanwhile; make it read-only, or read a snapshot of its image instead");
             }
         }
 

@@ -73,9 +73,18 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         }
     }
 
-    /** These options for the volume of this name, with the format that it is pinned to. */
+    /** These options for the volume of this name, with the format that it is pinned to. Wipes passphrases on refusal. */
     ImageOptions pinned(String name, ImageOptions asked) throws IOException {
-        return PinnedFormats.fill(root.existing(name), asked);
+        boolean possible = false;
+        try {
+            ImageOptions pinned = PinnedFormats.fill(root.existing(name), asked);
+            possible = true;
+            return pinned;
+        } finally {
+            if (!possible) {
+                asked.wipeSecrets();
+            }
+        }
     }
 
     /** The option goes before the header. What cannot be, the engine refuses in its own words. */
@@ -90,29 +99,37 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         return facts == null ? RAW : new DriveDefaults.Layer(ImageFormat.QCOW2, facts.clusterSizeBytes());
     }
 
-    /** What the drive takes for itself: its own files, written unless read-only, and all files below as a reader. */
-    List<Claim> claims(Chain chain, ImageOptions asked) throws IOException {
+    /**
+     * What an opening takes for itself: its own files, written unless read-only, and all files below as a reader.
+     *
+     * @param beside whether it reads a snapshot beside a drive that writes it
+     */
+    List<Claim> claims(Chain chain, ImageOptions asked, boolean beside) throws IOException {
         List<Claim> claims = new ArrayList<>();
         for (int index = 0; index < chain.files().size(); index++) {
             boolean own = index == 0;
-            claims.add(claim(chain.files().get(index), own, asked));
+            claims.add(claim(chain.files().get(index), own, asked, own && beside));
             Path dataFile = chain.dataFiles().get(index);
             if (dataFile != null) {
-                claims.add(claim(dataFile, own, asked));
+                claims.add(claim(dataFile, own, asked, false));
             }
         }
         return claims;
     }
 
-    private Claim claim(Path file, boolean own, ImageOptions asked) throws IOException {
-        return new Claim(ImageRoot.identity(file), root.relativeName(file), own && !asked.readOnly(), own);
+    private Claim claim(Path file, boolean own, ImageOptions asked, boolean beside) throws IOException {
+        return new Claim(ImageRoot.identity(file), root.relativeName(file), own && !asked.readOnly(), own, beside);
     }
 
-    /** Passphrases are gone afterwards: those from files, and those that {@code asked} holds. */
-    DiskImage open(Chain chain, ImageOptions asked) throws IOException {
+    /**
+     * Opens the chain. Passphrases are gone afterwards: those from files, and those that {@code asked} holds.
+     *
+     * @param writer the open image beside which a snapshot of it is read, or null
+     */
+    DiskImage open(Chain chain, ImageOptions asked, @Nullable DiskImage writer) throws IOException {
         ImageOptions filled = secrets.fill(defaults.fill(asked, chain.layers()));
         try {
-            return DiskImage.open(chain.top(), filled, environment);
+            return writer == null ? DiskImage.open(chain.top(), filled, environment) : writer.openSnapshot(filled);
         } finally {
             filled.wipeSecrets();
         }
