@@ -12,9 +12,9 @@ import java.nio.file.attribute.UserDefinedFileAttributeView;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Raw volumes that were said to be raw when they were uploaded: whatever their content comes to look like, they are never
- * taken for anything else, since a guest can write a header to its disk. The file itself bears the mark, as an extended
- * attribute, so that it goes wherever the file goes on the host.
+ * Formats that were said of volumes when they were uploaded: whatever the content of one that is raw comes to look like, it
+ * is never taken for anything else, since a guest can write a header to its disk. The file itself bears the mark, as an
+ * extended attribute, so that it goes wherever the file goes on the host.
  */
 final class PinnedFormats {
     private static final String ATTRIBUTE = "cowslip.format";
@@ -22,35 +22,33 @@ final class PinnedFormats {
 
     private PinnedFormats() {}
 
-    /** Marks a file as raw; false where its file system has no place for that. */
-    static boolean pinRaw(Path file) {
+    /** Marks a file; false where its file system has no place for that. */
+    static boolean pin(Path file, ImageFormat format) {
         try {
             UserDefinedFileAttributeView attributes = attributes(file);
             if (attributes == null) {
                 return false;
             }
-            attributes.write(
-                    ATTRIBUTE, ByteBuffer.wrap(ImageFormat.RAW.wireName().getBytes(StandardCharsets.US_ASCII)));
+            attributes.write(ATTRIBUTE, ByteBuffer.wrap(format.wireName().getBytes(StandardCharsets.US_ASCII)));
             return true;
         } catch (IOException unsupported) {
             return false;
         }
     }
 
-    static boolean isRaw(Path file) {
+    /** The format that the file is pinned to; null: none. */
+    static @Nullable ImageFormat of(Path file) {
         try {
             UserDefinedFileAttributeView attributes = attributes(file);
             if (attributes == null || !attributes.list().contains(ATTRIBUTE)) {
-                return false;
+                return null;
             }
             ByteBuffer value = ByteBuffer.allocate(MAX_BYTES);
             attributes.read(ATTRIBUTE, value);
-            return StandardCharsets.US_ASCII
-                    .decode(value.flip())
-                    .toString()
-                    .equals(ImageFormat.RAW.wireName());
+            return ImageFormat.parse(
+                    ATTRIBUTE, StandardCharsets.US_ASCII.decode(value.flip()).toString());
         } catch (IOException unreadable) {
-            return false;
+            return null;
         }
     }
 
@@ -58,9 +56,11 @@ final class PinnedFormats {
         return Files.getFileAttributeView(file, UserDefinedFileAttributeView.class);
     }
 
-    /** The format that a look at the file is to begin with; null: its content decides. */
-    static @Nullable ImageFormat of(Path file) {
-        return isRaw(file) ? ImageFormat.RAW : null;
+    /** What a look at the file is to begin with. */
+    static ImageOptions asked(Path file) {
+        ImageFormat format = of(file);
+        ImageOptions defaults = ImageOptions.defaults();
+        return format == null ? defaults : defaults.withFormat(format);
     }
 
     /**
@@ -69,16 +69,28 @@ final class PinnedFormats {
      * @throws ImageException INVALID_OPTION when they say another
      */
     static ImageOptions fill(Path file, ImageOptions asked) throws ImageException {
-        if (asked.format() == ImageFormat.RAW || !isRaw(file)) {
+        ImageFormat format = of(file);
+        if (format == null || asked.format() == format) {
             return asked;
         }
         if (asked.format() != null) {
             throw ImageException.invalidOption(
                     "format",
                     file,
-                    "format is " + asked.format().wireName()
-                            + ", and the volume was uploaded as raw: what its content looks like, a guest may have made");
+                    "format is " + asked.format().wireName() + ", and the volume was uploaded as " + format.wireName()
+                            + ": what its content looks like, a guest may have made");
         }
-        return asked.withFormat(ImageFormat.RAW);
+        return asked.withFormat(format);
+    }
+
+    /** Refuses a layer that is taken for another format than it is pinned to. */
+    static void require(Path file, ImageFormat format) throws ImageException {
+        ImageFormat pinned = of(file);
+        if (pinned != null && pinned != format) {
+            throw ImageException.of(
+                    ImageException.Kind.INVALID_FORMAT,
+                    file,
+                    "the volume was uploaded as " + pinned.wireName() + ", and is named as " + format.wireName());
+        }
     }
 }

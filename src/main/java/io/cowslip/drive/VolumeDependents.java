@@ -55,11 +55,13 @@ record VolumeDependents(VolumeListing listing, Chains chains) {
     private @Nullable Need need(String volume, FileIdentity file) {
         try {
             for (ImageInfo layer : chains.of(volume)) {
-                if (isSame(layer.backingFile(), file)) {
+                if (layer.backingFile() != null && isSame(layer.backingFile(), file)) {
                     return Need.BACKS_ON;
                 }
-                if (isSame(layer.dataFile(), file)) {
-                    return Need.HAS_ITS_DATA_IN;
+                for (Path dataFile : layer.dataFiles()) {
+                    if (isSame(dataFile, file)) {
+                        return Need.HAS_ITS_DATA_IN;
+                    }
                 }
             }
         } catch (IOException e) {
@@ -69,7 +71,7 @@ record VolumeDependents(VolumeListing listing, Chains chains) {
         return null;
     }
 
-    private static boolean isSame(@Nullable Path reference, FileIdentity file) throws IOException {
-        return reference != null && ImageRoot.identity(reference).equals(file);
+    private static boolean isSame(Path reference, FileIdentity file) throws IOException {
+        return ImageRoot.identity(reference).equals(file);
     }
 }

@@ -1,6 +1,7 @@
 package io.cowslip.drive;
 
 import io.cowslip.drive.DriveException.Reason;
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
@@ -9,22 +10,23 @@ import io.cowslip.engine.image.AmendOptions;
 import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.HeaderAmender;
 import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.NewEncryption;
 import java.io.IOException;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.ImageException;
-import java.util.stream.Collectors;
-import java.util.Objects;
-import java.util.ArrayList;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
 
 /**
  * Image files below the image root, open or not. Names are relative to the root, with {@code /} between folders; a folder
@@ -75,11 +77,8 @@ public final class Volumes {
 
     /** The facts of one volume and of the chain below it, from the top down. */
     public List<ImageInfo> facts(String name) throws IOException {
-        return chain(root.existing(name));
-    }
-
-    private List<ImageInfo> chain(Path file) throws IOException {
-        return ImageInfo.chain(file, PinnedFormats.of(file), environment);
+        Path file = root.existing(name);
+        return ImageInfo.chain(file, PinnedFormats.asked(file), environment);
     }
 
     /** A host file as callers may see it: relative to the root. */
@@ -101,7 +100,8 @@ public final class Volumes {
     public List<ImageInfo> create(String name, CreateOptions options) throws IOException {
         try (PendingVolume pending = PendingVolume.of(root, name, random.nextLong())) {
             pending.create(options, claims.filesChange(), environment);
-            return ImageInfo.chain(pending.publish(claims.filesChange(), environment), environment);
+            Path file = pending.publish(claims.filesChange(), environment);
+            return ImageInfo.chain(file, ImageOptions.defaults().withFormat(options.format()), environment);
         }
     }
 
@@ -202,10 +202,10 @@ public final class Volumes {
         ImageFormat format = options.backingFormat();
         if (format == null) {
             format = facts(base).getFirst().format();
-            if (format == ImageFormat.RAW && !PinnedFormats.isRaw(file)) {
+            if (format == ImageFormat.RAW && PinnedFormats.of(file) != ImageFormat.RAW) {
                 throw ImageException.invalidOption(
                         "backing-format",
-                        "\"" + base + "\" is not qcow2; where it is raw, backing-format must say so");
+                        "the content of \"" + base + "\" says no format; where it is raw, backing-format must say so");
             }
         }
         Path folder = root.entry(name).getParent();

@@ -22,7 +22,7 @@ record DiskNamed(
         @Schema(description = ABOUT_OPTIONS) @Nullable LayerOptions options) {
 
     static final String ABOUT_OPTIONS =
-            "How the volume is opened: its format where that is raw, a snapshot of it, its passphrase";
+            "How the volume is opened: its format where its content does not say it, a snapshot of it, its passphrase";
 
     /**
      * The disk, with the options of {@code defaults} where it is a volume and none are given.
