@@ -72,7 +72,8 @@ class UploadRestartTest {
 
     private long durableOffset() throws IOException {
         try (var files = Files.walk(folder.resolve("images"))) {
-            for (Path file : files.filter(found -> found.toString().endsWith(".upload-log")).toList()) {
+            for (Path file : files.filter(found -> found.toString().endsWith(".upload-log"))
+                    .toList()) {
                 return Files.readString(file)
                         .lines()
                         .filter(line -> line.startsWith("offset "))

@@ -75,8 +75,7 @@ public final class DriveRegistry {
             claims.take(taken, files);
         });
         return admit(
-                new Drive(
-                        taken, opened.name(), opened.image(), pinned.withoutSecrets(), opener.root(), tag(), keeping),
+                new Drive(taken, opened.name(), opened.image(), pinned.withoutSecrets(), opener.root(), tag(), keeping),
                 pinned);
     }
 

@@ -27,7 +27,6 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-
 /**
  * Image files below the image root, open or not. Names are relative to the root, with {@code /} between folders; a folder
  * is there for as long as it holds something. Volumes come and go one at a time, and never while a drive is between

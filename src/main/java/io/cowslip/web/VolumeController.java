@@ -112,13 +112,15 @@ class VolumeController {
     @Operation(
             operationId = "getVolume",
             summary = "Show a volume's facts and those of its backing chain, from the top down",
-            description = "What qemu-img info --backing-chain --output=json prints, names relative to the image root, and"
-                    + " what each volume takes.",
+            description =
+                    "What qemu-img info --backing-chain --output=json prints, names relative to the image root, and"
+                            + " what each volume takes.",
             parameters =
                     @Parameter(
                             in = ParameterIn.QUERY,
                             name = "dependents",
-                            description = "Whether to name the volumes that need this one: all volumes are looked at for it",
+                            description =
+                                    "Whether to name the volumes that need this one: all volumes are looked at for it",
                             schema =
                                     @Schema(
                                             type = "string",

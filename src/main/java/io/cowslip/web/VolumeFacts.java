@@ -173,8 +173,7 @@ record VolumeFacts(
     }
 
     private VolumeFacts with(DiskUsage usage, @Nullable List<String> needing) {
-        return with(
-                new Usage(usage.virtualSizeBytes(), usage.allocatedBytes(), usage.exclusiveBytes()), needing);
+        return with(new Usage(usage.virtualSizeBytes(), usage.allocatedBytes(), usage.exclusiveBytes()), needing);
     }
 
     /** The same with the volumes that need this one. */

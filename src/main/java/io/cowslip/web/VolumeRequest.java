@@ -34,8 +34,9 @@ record VolumeRequest(
         @Nullable String backingFormat,
 
         @Schema(
-                description = "In the place of backing-file: the volume to back on, relative to the image root; its format"
-                        + " need not be said where it is qcow2")
+                description =
+                        "In the place of backing-file: the volume to back on, relative to the image root; its format"
+                                + " need not be said where it is qcow2")
         @Nullable
         String cloneOf,
 

@@ -211,7 +211,8 @@ class UploadsTest {
         try (Bench bench = new Bench(folder)) {
             assertThat(bench.volumes.facts("guest.raw").getFirst().format()).isEqualTo(ImageFormat.RAW);
             assertThat(bench.open("d", "guest.raw").options().format()).isEqualTo(ImageFormat.RAW);
-            assertThat(bench.registry.drive(new DriveId("d")).virtualSizeBytes()).isEqualTo(image.length);
+            assertThat(bench.registry.drive(new DriveId("d")).virtualSizeBytes())
+                    .isEqualTo(image.length);
             assertThatExceptionOfType(ImageException.class)
                     .isThrownBy(() -> bench.registry.open(
                             null, "guest.raw", bench.registry.defaults().withFormat(ImageFormat.QCOW2)))
@@ -228,7 +229,8 @@ class UploadsTest {
 
     private static void assertFails(Reason reason, ThrowingCallable call) {
         assertThatThrownBy(call)
-                .isInstanceOfSatisfying(DriveException.class, failure -> assertThat(failure.reason())
-                        .isEqualTo(reason));
+                .isInstanceOfSatisfying(
+                        DriveException.class,
+                        failure -> assertThat(failure.reason()).isEqualTo(reason));
     }
 }

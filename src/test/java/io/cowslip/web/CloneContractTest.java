@@ -60,7 +60,9 @@ class CloneContractTest extends RunningService {
         given().get("/volumes/c/three.qcow2?dependents=y").then().body("[0].dependents", empty());
         given().get("/volumes/c/base.qcow2").then().body("[0].dependents", nullValue());
         problem(given().delete("/volumes/c/base.qcow2"), 409, "in-use")
-                .body("detail", containsString("\"c/one.qcow2\" backs on \"c/base.qcow2\"; \"c/three.qcow2\" backs on"));
+                .body(
+                        "detail",
+                        containsString("\"c/one.qcow2\" backs on \"c/base.qcow2\"; \"c/three.qcow2\" backs on"));
         for (String name : new String[] {"three", "two", "one", "base"}) {
             given().delete("/volumes/c/" + name + ".qcow2").then().statusCode(204);
         }
@@ -117,7 +119,8 @@ class CloneContractTest extends RunningService {
         octets(new byte[MIB]).put("/files/c/pinned.raw?format=raw").then().statusCode(201);
         clone("c/over-pinned.qcow2", "c/pinned.raw");
         problem(
-                        json("{\"clone-of\": \"c/plain.raw\", \"backing-file\": \"plain.raw\"}").put("/volumes/c/x.qcow2"),
+                        json("{\"clone-of\": \"c/plain.raw\", \"backing-file\": \"plain.raw\"}")
+                                .put("/volumes/c/x.qcow2"),
                         400,
                         "invalid-option")
                 .body("option", equalTo("clone-of"));

@@ -270,7 +270,8 @@ class UploadContractTest extends RunningService {
         Response answer = octets(bytes).put("/files/u/from-vmdk.qcow2?format=vmdk&target.format=qcow2");
         JsonPath job = ended(answer.header("Location"));
         assertThat(job.getString("state")).as(job.prettify()).isEqualTo("completed");
-        assertThat(QemuTools.img("compare", source.toString(), volume.toString()).exitCode())
+        assertThat(QemuTools.img("compare", source.toString(), volume.toString())
+                        .exitCode())
                 .isZero();
         problem(octets(bytes).put("/files/u/cut.vhdx?format=vhdx"), 422, "invalid-image");
         String descriptor = "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"

@@ -17,8 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param backingName the backing file as the header names it; null: none
  * @param namesDataFiles whether it names other files that hold the disk's bytes
  */
-public record ImageProbe(
-        ImageFormat format, @Nullable String backingName, boolean namesDataFiles) {
+public record ImageProbe(ImageFormat format, @Nullable String backingName, boolean namesDataFiles) {
     /** So much of the beginning is looked at, of a file that is as long. */
     public static final int LENGTH_BYTES = HeaderLayout.MAX_BYTES_READ;
 
