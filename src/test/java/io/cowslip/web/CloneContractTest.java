@@ -23,11 +23,11 @@ class CloneContractTest extends RunningService {
     @Test
     @NeedsQemu
     void aCloneReadsLikeItsBaseUntilItIsWritten() throws IOException {
-        Path base = QemuTools.create(file("c/golden/base.qcow2"), 8L * MIB, "");
+        Path base = QemuTools.create(file("clones/golden/base.qcow2"), 8L * MIB, "");
         QemuTools.edit(base, "write -P 1 0 4M");
-        Path clone = file("c/vm1/disk.qcow2");
-        json("{\"clone-of\": \"c/golden/base.qcow2\"}")
-                .put("/volumes/c/vm1/disk.qcow2")
+        Path clone = file("clones/vm1/disk.qcow2");
+        json("{\"clone-of\": \"clones/golden/base.qcow2\"}")
+                .put("/volumes/clones/vm1/disk.qcow2")
                 .then()
                 .statusCode(201)
                 .body("[0].backing-filename", equalTo("../golden/base.qcow2"))
@@ -35,7 +35,7 @@ class CloneContractTest extends RunningService {
                 .body("[0].virtual-size", equalTo(8 * MIB));
         assertThat(QemuTools.img("compare", base.toString(), clone.toString()).exitCode())
                 .isZero();
-        open("clone", "c/vm1/disk.qcow2");
+        open("clone", "clones/vm1/disk.qcow2");
         write("clone", 0, filled(65536, 2));
         assertThat(read("clone", 0, 65536 + 512)).startsWith(filled(65536, 2)).endsWith(filled(512, 1));
         given().delete("/drives/clone").then().statusCode(204);
@@ -47,24 +47,24 @@ class CloneContractTest extends RunningService {
     @Test
     void whatNeedsAVolumeIsNamed() {
         for (String name : new String[] {"base", "one", "two", "three"}) {
-            file("c/" + name + ".qcow2");
+            file("clones/" + name + ".qcow2");
         }
-        json("{\"virtual-size\": \"1M\"}").put("/volumes/c/base.qcow2").then().statusCode(201);
-        clone("c/one.qcow2", "c/base.qcow2");
-        clone("c/two.qcow2", "c/base.qcow2");
-        clone("c/three.qcow2", "c/two.qcow2");
-        given().get("/volumes/c/base.qcow2?dependents=y")
+        json("{\"virtual-size\": \"1M\"}").put("/volumes/clones/base.qcow2").then().statusCode(201);
+        clone("clones/one.qcow2", "clones/base.qcow2");
+        clone("clones/two.qcow2", "clones/base.qcow2");
+        clone("clones/three.qcow2", "clones/two.qcow2");
+        given().get("/volumes/clones/base.qcow2?dependents=y")
                 .then()
                 .statusCode(200)
-                .body("[0].dependents", contains("c/one.qcow2", "c/three.qcow2", "c/two.qcow2"));
-        given().get("/volumes/c/three.qcow2?dependents=y").then().body("[0].dependents", empty());
-        given().get("/volumes/c/base.qcow2").then().body("[0].dependents", nullValue());
-        problem(given().delete("/volumes/c/base.qcow2"), 409, "in-use")
+                .body("[0].dependents", contains("clones/one.qcow2", "clones/three.qcow2", "clones/two.qcow2"));
+        given().get("/volumes/clones/three.qcow2?dependents=y").then().body("[0].dependents", empty());
+        given().get("/volumes/clones/base.qcow2").then().body("[0].dependents", nullValue());
+        problem(given().delete("/volumes/clones/base.qcow2"), 409, "in-use")
                 .body(
                         "detail",
-                        containsString("\"c/one.qcow2\" backs on \"c/base.qcow2\"; \"c/three.qcow2\" backs on"));
+                        containsString("\"clones/one.qcow2\" backs on \"clones/base.qcow2\"; \"clones/three.qcow2\" backs on"));
         for (String name : new String[] {"three", "two", "one", "base"}) {
-            given().delete("/volumes/c/" + name + ".qcow2").then().statusCode(204);
+            given().delete("/volumes/clones/" + name + ".qcow2").then().statusCode(204);
         }
     }
 
@@ -74,13 +74,13 @@ class CloneContractTest extends RunningService {
 
     @Test
     void whatEachLayerTakesIsTold() {
-        file("c/usage-base.qcow2");
-        file("c/usage.qcow2");
-        createAndOpen("u", "c/usage-base.qcow2", "8M");
+        file("clones/usage-base.qcow2");
+        file("clones/usage.qcow2");
+        createAndOpen("u", "clones/usage-base.qcow2", "8M");
         write("u", 0, filled(2 * MIB, 3));
         given().delete("/drives/u").then().statusCode(204);
-        clone("c/usage.qcow2", "c/usage-base.qcow2");
-        JsonPath facts = given().get("/volumes/c/usage.qcow2").jsonPath();
+        clone("clones/usage.qcow2", "clones/usage-base.qcow2");
+        JsonPath facts = given().get("/volumes/clones/usage.qcow2").jsonPath();
         long own = facts.getLong("[0].actual-size");
         long below = facts.getLong("[1].actual-size");
         assertThat(below).isGreaterThanOrEqualTo(2 * MIB);
@@ -92,38 +92,38 @@ class CloneContractTest extends RunningService {
 
     @Test
     void aDataFileCounts() {
-        file("c/split.qcow2");
-        file("c/split.data");
+        file("clones/split.qcow2");
+        file("clones/split.data");
         json("{\"virtual-size\": \"4M\", \"data-file\": \"split.data\", \"preallocation\": \"full\"}")
-                .put("/volumes/c/split.qcow2")
+                .put("/volumes/clones/split.qcow2")
                 .then()
                 .statusCode(201);
-        JsonPath facts = given().get("/volumes/c/split.qcow2").jsonPath();
+        JsonPath facts = given().get("/volumes/clones/split.qcow2").jsonPath();
         assertThat(facts.getLong("[0].disk-usage.exclusive-size"))
                 .isGreaterThanOrEqualTo(facts.getLong("[0].actual-size") + 4 * MIB);
     }
 
     @Test
     void theFormatOfABaseIsNotGuessed() throws IOException {
-        Files.write(file("c/plain.raw"), new byte[MIB]);
-        file("c/over.qcow2");
-        problem(json("{\"clone-of\": \"c/plain.raw\"}").put("/volumes/c/over.qcow2"), 400, "invalid-option")
+        Files.write(file("clones/plain.raw"), new byte[MIB]);
+        file("clones/over.qcow2");
+        problem(json("{\"clone-of\": \"clones/plain.raw\"}").put("/volumes/clones/over.qcow2"), 400, "invalid-option")
                 .body("option", equalTo("backing-format"));
-        json("{\"clone-of\": \"c/plain.raw\", \"backing-format\": \"raw\"}")
-                .put("/volumes/c/over.qcow2")
+        json("{\"clone-of\": \"clones/plain.raw\", \"backing-format\": \"raw\"}")
+                .put("/volumes/clones/over.qcow2")
                 .then()
                 .statusCode(201)
                 .body("[0].virtual-size", equalTo(MIB));
-        file("c/pinned.raw");
-        file("c/over-pinned.qcow2");
-        octets(new byte[MIB]).put("/files/c/pinned.raw?format=raw").then().statusCode(201);
-        clone("c/over-pinned.qcow2", "c/pinned.raw");
+        file("clones/pinned.raw");
+        file("clones/over-pinned.qcow2");
+        octets(new byte[MIB]).put("/files/clones/pinned.raw?format=raw").then().statusCode(201);
+        clone("clones/over-pinned.qcow2", "clones/pinned.raw");
         problem(
-                        json("{\"clone-of\": \"c/plain.raw\", \"backing-file\": \"plain.raw\"}")
-                                .put("/volumes/c/x.qcow2"),
+                        json("{\"clone-of\": \"clones/plain.raw\", \"backing-file\": \"plain.raw\"}")
+                                .put("/volumes/clones/x.qcow2"),
                         400,
                         "invalid-option")
                 .body("option", equalTo("clone-of"));
-        problem(json("{\"clone-of\": \"c/missing\"}").put("/volumes/c/x.qcow2"), 404, "not-found");
+        problem(json("{\"clone-of\": \"clones/missing\"}").put("/volumes/clones/x.qcow2"), 404, "not-found");
     }
 }
