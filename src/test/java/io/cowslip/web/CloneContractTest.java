@@ -49,7 +49,10 @@ class CloneContractTest extends RunningService {
         for (String name : new String[] {"base", "one", "two", "three"}) {
             file("clones/" + name + ".qcow2");
         }
-        json("{\"virtual-size\": \"1M\"}").put("/volumes/clones/base.qcow2").then().statusCode(201);
+        json("{\"virtual-size\": \"1M\"}")
+                .put("/volumes/clones/base.qcow2")
+                .then()
+                .statusCode(201);
         clone("clones/one.qcow2", "clones/base.qcow2");
         clone("clones/two.qcow2", "clones/base.qcow2");
         clone("clones/three.qcow2", "clones/two.qcow2");
@@ -62,7 +65,8 @@ class CloneContractTest extends RunningService {
         problem(given().delete("/volumes/clones/base.qcow2"), 409, "in-use")
                 .body(
                         "detail",
-                        containsString("\"clones/one.qcow2\" backs on \"clones/base.qcow2\"; \"clones/three.qcow2\" backs on"));
+                        containsString(
+                                "\"clones/one.qcow2\" backs on \"clones/base.qcow2\"; \"clones/three.qcow2\" backs on"));
         for (String name : new String[] {"three", "two", "one", "base"}) {
             given().delete("/volumes/clones/" + name + ".qcow2").then().statusCode(204);
         }
