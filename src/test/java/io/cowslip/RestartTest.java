@@ -126,9 +126,7 @@ class RestartTest {
             given().get("/jobs")
                     .then()
                     .body("id", contains("done", "failed", "long", "waiting", "secret"))
-                    .body(
-                            "state",
-                            contains("completed", "failed", "interrupted", "interrupted", "interrupted"));
+                    .body("state", contains("completed", "failed", "interrupted", "interrupted", "interrupted"));
             assertThat(given().get("/jobs/done").asString()).isEqualTo(done);
             assertThat(given().get("/jobs/failed").asString()).isEqualTo(failed);
             given().get("/jobs/long")
@@ -168,8 +166,9 @@ class RestartTest {
     }
 
     private static String conversion(String id, String more) {
-        return "{\"type\": \"convert\", \"id\": \"" + id + "\", \"file\": \"source.raw\", \"options\": {\"format\": \"raw\"},"
-                + " \"target\": {\"file\": \"" + id + ".qcow2\", \"compress\": " + more.isEmpty() + more + "}}";
+        return "{\"type\": \"convert\", \"id\": \"" + id
+                + "\", \"file\": \"source.raw\", \"options\": {\"format\": \"raw\"}," + " \"target\": {\"file\": \""
+                + id + ".qcow2\", \"compress\": " + more.isEmpty() + more + "}}";
     }
 
     private static String ended(String id) {

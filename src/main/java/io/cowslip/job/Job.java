@@ -210,8 +210,7 @@ final class Job {
             @Nullable Instant end,
             @Nullable JobResult outcome,
             @Nullable Exception cause) {
-        return new JobView(
-                id, request, how, version, done, totalBytes, rate, created, started, end, outcome, cause);
+        return new JobView(id, request, how, version, done, totalBytes, rate, created, started, end, outcome, cause);
     }
 
     private long bytesPerSecond(long done, Instant until) {

@@ -62,8 +62,7 @@ public final class JobService {
      * @param stored the request, for after a restart
      * @throws IOException when it is plain that it cannot work, as its work would find
      */
-    public JobView submit(
-            @Nullable JobId id, JobRequest request, StoredRequest stored, @Nullable IdempotencyKey key)
+    public JobView submit(@Nullable JobId id, JobRequest request, StoredRequest stored, @Nullable IdempotencyKey key)
             throws IOException {
         Job first = withKey(key);
         if (first != null) {
@@ -223,7 +222,9 @@ public final class JobService {
                 .filter(job -> job.view().state().isEnded())
                 .toList();
         try {
-            over.stream().limit(Math.max(0, over.size() - properties.retained())).forEach(this::forget);
+            over.stream()
+                    .limit(Math.max(0, over.size() - properties.retained()))
+                    .forEach(this::forget);
         } catch (JobException refused) {
             log.warn("Ended jobs are remembered beyond cowslip.jobs.retained for now", refused);
         }

@@ -36,7 +36,6 @@ final class IdempotencyHeader {
     /** Passphrases have no part in it: it outlives the service, and whoever reads it could try which one fits. */
     private static String fingerprint(String request) {
         return HexFormat.of()
-                .formatHex(
-                        DigestAlgorithm.SHA_256.start().digest(request.getBytes(StandardCharsets.UTF_8)));
+                .formatHex(DigestAlgorithm.SHA_256.start().digest(request.getBytes(StandardCharsets.UTF_8)));
     }
 }

@@ -145,8 +145,9 @@ class JobController {
     @Operation(
             operationId = "listJobs",
             summary = "List jobs in the order in which they came",
-            description = "Of those that have ended, the last 100 (cowslip.jobs.retained) are remembered, after a restart"
-                    + " as well.")
+            description =
+                    "Of those that have ended, the last 100 (cowslip.jobs.retained) are remembered, after a restart"
+                            + " as well.")
     @ApiResponse(responseCode = "200", description = "All jobs that are known")
     @Fails({})
     @GetMapping(produces = MediaType.APPLICATION_JSON_VALUE)

@@ -328,7 +328,8 @@ class UploadController {
         return answer(path, files.append(name, part, query.rules(), target, request), query, HttpStatus.NO_CONTENT);
     }
 
-    private ResponseEntity<?> answer(String path, Outcome outcome, UploadQuery query, HttpStatus whileArriving) throws IOException {
+    private ResponseEntity<?> answer(String path, Outcome outcome, UploadQuery query, HttpStatus whileArriving)
+            throws IOException {
         return switch (outcome) {
             case Outcome.Arriving arriving -> {
                 ResponseEntity.BodyBuilder answer = ResponseEntity.status(whileArriving)

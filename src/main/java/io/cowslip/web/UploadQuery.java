@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.Conversion.Target;
+import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.UploadRules;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.ImageFormat;

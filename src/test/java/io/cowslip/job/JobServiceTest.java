@@ -235,7 +235,8 @@ final class JobServiceTest {
         assertThat(jobs.job(completed.id()).request()).isEqualTo(REQUEST);
         assertThat(jobs.job(failed.id()).failure())
                 .isInstanceOfSatisfying(
-                        StoredProblem.class, problem -> assertThat(problem.text()).isEqualTo("never thrown"));
+                        StoredProblem.class,
+                        problem -> assertThat(problem.text()).isEqualTo("never thrown"));
     }
 
     @Test
