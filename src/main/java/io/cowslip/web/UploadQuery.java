@@ -74,7 +74,7 @@ final class UploadQuery {
         request.put("upload", work.upload());
         request.put(FORMAT, query.text(FORMAT));
         request.put(BACKING_FILE, work.rules().backingFile());
-        request.put(DATA_FILE, work.rules().dataFile());
+        request.put(DATA_FILE, work.rules().dataFiles());
         request.set("target", targetOptions(work.volume()));
         request.put(NewImport.REPR_DIGEST, DigestAlgorithm.header(work.digests()));
         return request;
