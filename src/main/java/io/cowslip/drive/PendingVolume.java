@@ -65,8 +65,10 @@ final class PendingVolume implements AutoCloseable {
     }
 
     /** A file that was uploaded, which is whole and durable, and not taken away with this. */
-    static PendingVolume uploaded(ImageRoot root, String name, Path file) {
-        return new PendingVolume(root, name, file);
+    static PendingVolume uploaded(ImageRoot root, String name, Path file, ImageFormat format) {
+        PendingVolume pending = new PendingVolume(root, name, file);
+        pending.format = format;
+        return pending;
     }
 
     /** Refuses a name that is taken, or none for a volume. */

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param format what the caller says that it is; null: what its content says, which is never raw
  * @param backingFile whether it may name a backing file
- * @param dataFile whether it may name an external data file
+ * @param dataFile whether it may name an external data file, or extents in other files
  */
 public record UploadRules(@Nullable ImageFormat format, boolean backingFile, boolean dataFile) {
 
@@ -23,13 +23,13 @@ public record UploadRules(@Nullable ImageFormat format, boolean backingFile, boo
 
     /** Refuses what says at once that it is something else. */
     void checkMagic(MemorySegment start) throws ImageException {
-        boolean qcow2 = ImageProbe.saysQcow2(start);
-        if (pinnedFormat() == ImageFormat.QCOW2 && !qcow2) {
+        if (!ImageProbe.mayBe(pinnedFormat(), start)) {
             throw ImageException.of(
                     Kind.INVALID_FORMAT,
                     format == null
-                            ? "the file does not begin as qcow2 does; what it is must be said where that is raw: format=raw"
-                            : "format is qcow2, but the file does not begin as qcow2 does");
+                            ? "the file does not begin as qcow2 does; what it is must be said where that is another"
+                                    + " format: format=raw, vmdk, vhdx, vpc or vdi"
+                            : "format is " + format.wireName() + ", but the file does not begin as that does");
         }
     }
 
@@ -42,6 +42,9 @@ public record UploadRules(@Nullable ImageFormat format, boolean backingFile, boo
     void check(MemorySegment start, long fileSizeBytes) throws ImageException {
         checkMagic(start);
         if (pinnedFormat() != ImageFormat.QCOW2) {
+            if (!pinnedFormat().isWritable() && ImageProbe.namesExtents(start) && !dataFile) {
+                throw refused("file that has its disk", "allow-data-file");
+            }
             return;
         }
         ImageProbe probe = ImageProbe.ofQcow2(start, fileSizeBytes);

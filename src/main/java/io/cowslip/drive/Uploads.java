@@ -7,6 +7,7 @@ import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.ImageOptions;
 import java.io.IOException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -201,10 +202,10 @@ public final class Uploads {
     /** Gives an upload's file the volume's name. Its upload is over then. */
     List<ImageInfo> publish(Upload upload, UploadRules rules) throws IOException {
         PendingVolume pending =
-                PendingVolume.uploaded(root, upload.name(), upload.place().content());
+                PendingVolume.uploaded(root, upload.name(), upload.place().content(), rules.pinnedFormat());
         Path file = pending.publish(claims.filesChange(), environment);
         remove(upload);
-        return ImageInfo.chain(file, environment);
+        return ImageInfo.chain(file, ImageOptions.defaults().withFormat(rules.pinnedFormat()), environment);
     }
 
     /** Ends a session: the upload waits for the next, unless it was cancelled meanwhile. */

@@ -1,6 +1,7 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.foreign.ForeignFormat;
 import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageHeader;
 import java.lang.foreign.MemorySegment;
@@ -23,9 +24,22 @@ public record ImageProbe(
     /** So much is enough to see what a file says that it is. */
     public static final int MAGIC_BYTES = Integer.BYTES;
 
-    /** Whether a file that begins like this says that it is qcow2. */
-    public static boolean saysQcow2(MemorySegment start) {
-        return ImageHeader.hasMagic(start);
+    /**
+     * Whether a file that begins like this may be of {@code format}: a raw one and a fixed VHD image begin in any way, and
+     * of some formats more than {@link #MAGIC_BYTES} tell.
+     */
+    public static boolean mayBe(ImageFormat format, MemorySegment start) {
+        if (format == ImageFormat.QCOW2) {
+            return ImageHeader.hasMagic(start);
+        }
+        return !format.isKnownByContent()
+                || start.byteSize() < ForeignFormat.START_BYTES
+                || ForeignFormat.byContent(start) == format.foreign();
+    }
+
+    /** Whether a file of another hypervisor's format that begins like this has its disk in other files, which it names. */
+    public static boolean namesExtents(MemorySegment start) {
+        return ForeignFormat.namesExtents(start);
     }
 
     /**
