@@ -238,7 +238,8 @@ class ForeignFormatContractTest extends RunningService {
                 .header("Location");
         JsonPath ended = ended(job);
         assertThat(ended.getString("state")).as(ended.prettify()).isEqualTo("completed");
-        assertThat(QemuTools.compare(made.file(), kind.format(), target, "qcow2").exitCode())
+        assertThat(QemuTools.compare(made.file(), kind.format(), target, "qcow2")
+                        .exitCode())
                 .isZero();
         String other = kind.format().equals("vdi") ? "vhdx" : "vdi";
         file("foreign/mistaken");
