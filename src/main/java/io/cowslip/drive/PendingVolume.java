@@ -64,8 +64,12 @@ final class PendingVolume implements AutoCloseable {
         return new PendingVolume(root, name, place.resolveSibling(hidden));
     }
 
-    /** A file that was uploaded, which is whole and durable, and not taken away with this. */
-    static PendingVolume uploaded(ImageRoot root, String name, Path file, ImageFormat format) {
+    /**
+     * A file that was uploaded, which is whole and durable, and not taken away with this.
+     *
+     * @param format what it was said to be; null: its content says
+     */
+    static PendingVolume uploaded(ImageRoot root, String name, Path file, @Nullable ImageFormat format) {
         PendingVolume pending = new PendingVolume(root, name, file);
         pending.format = format;
         return pending;

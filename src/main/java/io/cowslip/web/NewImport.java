@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param type {@code import}
  * @param id the job's name; made up where not given
  * @param upload the upload, by the name of the volume that it was to become
- * @param format what the upload is; all but qcow2 must be said
+ * @param format what the upload is; raw must be said
  * @param allowBackingFile whether the upload may name a backing file
  * @param allowDataFile whether the upload may name an external data file
  * @param file the volume to read, relative to the image root

@@ -16,19 +16,14 @@ public enum ForeignFormat {
     /** VirtualBox's VDI. */
     VDI;
 
-    /** So much of a file's beginning is looked at. */
-    public static final int START_BYTES = 512;
+    private static final int START_BYTES = 512;
 
     /**
      * The format that a file's content says it has, or null. A fixed VHD image says so in its last sector only, and the
      * rest of it is the guest's: it is none of these.
      */
     public static @Nullable ForeignFormat byContent(HostFile file) throws IOException {
-        return byContent(Headers.read(file, 0, START_BYTES));
-    }
-
-    /** The same of a file's first {@link #START_BYTES}, or all of a shorter one. */
-    public static @Nullable ForeignFormat byContent(MemorySegment start) {
+        MemorySegment start = Headers.read(file, 0, START_BYTES);
         for (ForeignFormat format : values()) {
             if (format.isAtStartOf(start)) {
                 return format;
@@ -44,11 +39,6 @@ public enum ForeignFormat {
             case VPC -> Vhd.isAtStartOf(start);
             case VDI -> Vdi.isAtStartOf(start);
         };
-    }
-
-    /** Whether a file that begins like this has its disk in other files, which it names. */
-    public static boolean namesExtents(MemorySegment start) {
-        return Vmdk.isDescriptor(start);
     }
 
     /** Whether {@link #byContent} tells every image of this format. */

@@ -41,11 +41,7 @@ final class Vmdk implements ForeignDisk {
     }
 
     static boolean isAtStartOf(MemorySegment start) {
-        return VmdkSparseHeader.hasMagic(start) || isDescriptor(start);
-    }
-
-    static boolean isDescriptor(MemorySegment start) {
-        return VmdkDescriptor.isAtStartOf(text(start));
+        return VmdkSparseHeader.hasMagic(start) || VmdkDescriptor.isAtStartOf(text(start));
     }
 
     static ForeignDisk open(HostFile file, ExtentFiles extents) throws IOException {
@@ -131,7 +127,7 @@ final class Vmdk implements ForeignDisk {
         private VmdkDescriptor readDescriptor() throws IOException {
             long lengthBytes = descriptorFile.sizeBytes();
             if (lengthBytes > VmdkSparseHeader.MAX_DESCRIPTOR_BYTES
-                    || !isDescriptor(Headers.read(descriptorFile, 0, VmdkSparseHeader.BYTES))) {
+                    || !isAtStartOf(Headers.read(descriptorFile, 0, VmdkSparseHeader.BYTES))) {
                 throw invalid("the file has neither a VMDK header nor is it a VMDK descriptor");
             }
             VmdkDescriptor descriptor = descriptor(descriptorFile, 0, (int) lengthBytes);
