@@ -278,7 +278,8 @@ class ForeignFormatContractTest extends RunningService {
                  "target": {"file": "foreign/copy.raw", "format": "raw"}}"""));
         assertThat(job.getString("result.format")).as(job.prettify()).isEqualTo("raw");
         assertThat(copy).hasBinaryContent(disk);
-        problem(given().get("/volumes/foreign/looks.raw"), 422, "unsupported-feature");
+        Files.write(file("foreign/unsaid.raw"), disk);
+        problem(given().get("/volumes/foreign/unsaid.raw"), 422, "unsupported-feature");
     }
 
     @Test
