@@ -52,4 +52,9 @@ class CatalogConfiguration {
     JdbcDriveCatalog jdbcDriveCatalog(JdbcAggregateOperations rows, CatalogChanges changes) {
         return new JdbcDriveCatalog(rows, changes);
     }
+
+    @Bean
+    JdbcTicketCatalog jdbcTicketCatalog(JdbcAggregateOperations rows, CatalogChanges changes) {
+        return new JdbcTicketCatalog(rows, changes);
+    }
 }
