@@ -64,6 +64,8 @@ class ProblemTableTest {
     @ParameterizedTest
     @CsvSource({
         "NO_SUCH_JOB,404,no-such-job",
+        "CANNOT_RESTART,409,cannot-restart",
+        "INTERRUPTED,503,interrupted",
         "ID_TAKEN,409,id-taken",
         "LIMIT_REACHED,503,limit-reached",
         "UNAVAILABLE,503,unavailable"
