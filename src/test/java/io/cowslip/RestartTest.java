@@ -77,7 +77,9 @@ class RestartTest {
             aSecondServiceRefusesTheDataFolder();
             service.kill();
         }
-        assertThat(catalogueHolds(PASSPHRASE)).as("a passphrase in the catalogue").isFalse();
+        assertThat(catalogueHolds(PASSPHRASE))
+                .as("a passphrase in the catalogue")
+                .isFalse();
         Files.delete(image("gone"));
         try (var held = QemuTools.hold("qcow2", image("held"));
                 ServiceProcess service = start()) {

@@ -52,8 +52,7 @@ record TicketRow(
     }
 
     Ticket ticket() {
-        return new Ticket(
-                new TicketId(id), tokenDigest, new DriveId(drive), request(), created, renewed, used);
+        return new Ticket(new TicketId(id), tokenDigest, new DriveId(drive), request(), created, renewed, used);
     }
 
     private TicketRequest request() {
