@@ -165,7 +165,7 @@ class RestartTest {
             await().until(() -> given().get("/jobs/long").jsonPath().getLong("progress.done") > 0);
             service.kill();
         }
-        assertThat(containsPassphrase()).as("a passphrase in the catalogue").isFalse();
+        assertThat(catalogueHolds(PASSPHRASE)).as("a passphrase in the catalogue").isFalse();
         try (ServiceProcess service = start()) {
             given().get("/jobs")
                     .then()
