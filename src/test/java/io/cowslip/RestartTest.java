@@ -165,7 +165,9 @@ class RestartTest {
             await().until(() -> given().get("/jobs/long").jsonPath().getLong("progress.done") > 0);
             service.kill();
         }
-        assertThat(catalogueHolds(PASSPHRASE)).as("a passphrase in the catalogue").isFalse();
+        assertThat(catalogueHolds(PASSPHRASE))
+                .as("a passphrase in the catalogue")
+                .isFalse();
         try (ServiceProcess service = start()) {
             given().get("/jobs")
                     .then()
