@@ -21,12 +21,21 @@ class JobConfiguration {
             Conversions conversions,
             Imports imports,
             Comparisons comparisons,
-            JobProperties properties) {
-        return new JobService(
+            JobProperties properties,
+            JobRecords records) {
+        JobService jobs = new JobService(
                 new RequestedWork(checks, conversions, imports, comparisons),
                 properties,
+                records,
                 InstantSource.system(),
                 new SecureRandom());
+        jobs.load();
+        return jobs;
+    }
+
+    @Bean
+    JobRecords jobRecords(JobCatalog catalog, JobTexts texts) {
+        return new JobRecords(catalog, texts);
     }
 
     @Bean
