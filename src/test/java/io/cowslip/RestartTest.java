@@ -77,7 +77,9 @@ class RestartTest {
             aSecondServiceRefusesTheDataFolder();
             service.kill();
         }
-        assertThat(containsPassphrase()).as("a passphrase in the catalogue").isFalse();
+        assertThat(catalogueHolds(PASSPHRASE))
+                .as("a passphrase in the catalogue")
+                .isFalse();
         Files.delete(image("gone"));
         try (var held = QemuTools.hold("qcow2", image("held"));
                 ServiceProcess service = start()) {
@@ -101,6 +103,48 @@ class RestartTest {
         }
     }
 
+    /** Links go on, those of a drive that was closed do not, and the catalogue has no secret to tell. */
+    @Test
+    void ticketsOpenTheSameAfterAKill() throws IOException {
+        String url;
+        String cancelled;
+        String closed;
+        try (ServiceProcess service = start()) {
+            create("kept", "");
+            open("kept", "\"read-only\": false");
+            create("other", "");
+            open("other", "\"read-only\": false");
+            write("kept", "still here");
+            url = ticket("kept", "{\"ops\": [\"read\"], \"timeout\": 600}");
+            cancelled = ticket("kept", "{\"ops\": [\"read\"]}");
+            given().delete("/drives/kept/tickets/" + cancelled.substring("/images/".length()))
+                    .then()
+                    .statusCode(204);
+            closed = ticket("other", "{\"ops\": [\"read\"]}");
+            given().delete("/drives/other").then().statusCode(204);
+            open("other", "\"read-only\": false");
+            service.kill();
+        }
+        assertThat(catalogueHolds(url.substring("/images/".length()))).isFalse();
+        try (ServiceProcess service = start()) {
+            given().header("Range", "bytes=0-9").get(url).then().statusCode(206).body(equalTo("still here"));
+            given().get("/drives/kept/tickets").then().body("timeout", contains(600));
+            given().get(cancelled).then().statusCode(403);
+            given().get("/drives/other").then().statusCode(200);
+            given().get(closed).then().statusCode(403);
+            service.stop();
+        }
+    }
+
+    private static String ticket(String drive, String body) {
+        return json(body)
+                .post("/drives/" + drive + "/tickets")
+                .then()
+                .statusCode(201)
+                .extract()
+                .path("transfer-url");
+    }
+
     @Test
     @NeedsQemu
     void jobsTellWhatBecameOfThemAfterAKill() throws IOException {
@@ -121,7 +165,9 @@ class RestartTest {
             await().until(() -> given().get("/jobs/long").jsonPath().getLong("progress.done") > 0);
             service.kill();
         }
-        assertThat(containsPassphrase()).as("a passphrase in the catalogue").isFalse();
+        assertThat(catalogueHolds(PASSPHRASE))
+                .as("a passphrase in the catalogue")
+                .isFalse();
         try (ServiceProcess service = start()) {
             given().get("/jobs")
                     .then()
@@ -244,10 +290,10 @@ class RestartTest {
         }
     }
 
-    private boolean containsPassphrase() throws IOException {
+    private boolean catalogueHolds(String secret) throws IOException {
         try (var files = Files.list(folder.resolve("data"))) {
             for (Path file : files.toList()) {
-                if (new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1).contains(PASSPHRASE)) {
+                if (new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1).contains(secret)) {
                     return true;
                 }
             }

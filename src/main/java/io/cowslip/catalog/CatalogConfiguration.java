@@ -58,4 +58,9 @@ class CatalogConfiguration {
     JdbcJobCatalog jdbcJobCatalog(JdbcAggregateOperations rows, JdbcClient jdbc, CatalogChanges changes) {
         return new JdbcJobCatalog(rows, jdbc, changes);
     }
+
+    @Bean
+    JdbcTicketCatalog jdbcTicketCatalog(JdbcAggregateOperations rows, CatalogChanges changes) {
+        return new JdbcTicketCatalog(rows, changes);
+    }
 }

@@ -136,6 +136,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case NO_SUCH_TICKET -> ProblemType.NO_SUCH_TICKET;
             case IN_USE -> ProblemType.TICKET_IN_USE;
             case LIMIT_REACHED -> ProblemType.LIMIT_REACHED;
+            case UNAVAILABLE -> ProblemType.UNAVAILABLE;
         };
     }
 

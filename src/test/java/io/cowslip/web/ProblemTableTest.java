@@ -81,7 +81,8 @@ class ProblemTableTest {
         "REFUSED,403,ticket-refused",
         "NO_SUCH_TICKET,404,no-such-ticket",
         "IN_USE,409,ticket-in-use",
-        "LIMIT_REACHED,503,limit-reached"
+        "LIMIT_REACHED,503,limit-reached",
+        "UNAVAILABLE,503,unavailable"
     })
     void reasonsOfTickets(TicketException.Reason reason, int status, String type) {
         Refusal problem = ApiProblems.problem(new TicketException(reason, "why"), String::valueOf);
