@@ -99,9 +99,16 @@ class UploadRestartTest {
             String again = """
                     {"id": "again", "type": "import", "upload": "vm/disk.qcow2", "format": "raw",
                      "target": {"file": "vm/disk.qcow2"}}""";
-            given().contentType("application/json").body(again).post(base + "/jobs").then().statusCode(202);
+            given().contentType("application/json")
+                    .body(again)
+                    .post(base + "/jobs")
+                    .then()
+                    .statusCode(202);
             await().atMost(Duration.ofMinutes(1))
-                    .until(() -> given().get(base + "/jobs/again").jsonPath().getString("state").equals("completed"));
+                    .until(() -> given().get(base + "/jobs/again")
+                            .jsonPath()
+                            .getString("state")
+                            .equals("completed"));
             given().get(base + "/uploads").then().body("", hasSize(0));
             service.stop();
         }

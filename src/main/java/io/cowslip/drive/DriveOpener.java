@@ -55,8 +55,7 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         CloneBases.requireNoClones(
                 name,
                 root.existing(name),
-                new VolumeDependents(
-                        new VolumeListing(root), volume -> pinnedChain(root.existing(volume))));
+                new VolumeDependents(new VolumeListing(root), volume -> pinnedChain(root.existing(volume))));
     }
 
     private List<ImageInfo> pinnedChain(Path file) throws IOException {
