@@ -278,6 +278,9 @@ public final class DriveRegistry {
     private void reconfigure(Drive drive, DiskImage image, ImageOptions asked) throws IOException {
         boolean wasWriting = !image.readOnly();
         boolean writes = wasWriting || !asked.readOnly();
+        if (writes && !wasWriting) {
+            opener.requireNoClones(drive.file());
+        }
         claims.changeWriting(drive.id(), writes);
         try {
             image.reconfigure(opener.fill(asked, image.layers()));
