@@ -86,12 +86,17 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
 
     /** Passphrases are gone afterwards: those from files, and those that {@code asked} holds. */
     DiskImage open(Chain chain, ImageOptions asked) throws IOException {
-        ImageOptions filled = secrets.fill(defaults.fill(asked, chain.layers()));
+        ImageOptions filled = complete(chain, asked);
         try {
             return DiskImage.open(chain.top(), filled, environment);
         } finally {
             filled.wipeSecrets();
         }
+    }
+
+    /** Options made complete for a chain, with the passphrases that they name files for, for the caller to wipe. */
+    ImageOptions complete(Chain chain, ImageOptions asked) throws IOException {
+        return secrets.fill(defaults.fill(asked, chain.layers()));
     }
 
     /** Options for an image that is open, made complete with the defaults. */

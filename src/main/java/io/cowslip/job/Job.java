@@ -93,6 +93,7 @@ final class Job {
         lock.lock();
         try {
             result = outcome;
+            doneBytes = totalBytes;
             end(JobState.COMPLETED);
         } finally {
             lock.unlock();

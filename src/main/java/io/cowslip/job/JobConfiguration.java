@@ -2,7 +2,10 @@ package io.cowslip.job;
 
 import io.cowslip.drive.Comparisons;
 import io.cowslip.drive.Conversions;
+import io.cowslip.drive.DiskFacts;
 import io.cowslip.drive.ImageChecks;
+import io.cowslip.drive.Overlays;
+import io.cowslip.drive.VolumeChanges;
 import java.security.SecureRandom;
 import java.time.InstantSource;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
@@ -16,9 +19,15 @@ class JobConfiguration {
 
     @Bean
     JobService jobService(
-            ImageChecks checks, Conversions conversions, Comparisons comparisons, JobProperties properties) {
+            ImageChecks checks,
+            Conversions conversions,
+            Comparisons comparisons,
+            VolumeChanges changes,
+            DiskFacts facts,
+            Overlays overlays,
+            JobProperties properties) {
         return new JobService(
-                new RequestedWork(checks, conversions, comparisons),
+                new RequestedWork(checks, conversions, comparisons, changes, facts, overlays),
                 properties,
                 InstantSource.system(),
                 new SecureRandom());

@@ -178,11 +178,11 @@ final class Resizer {
     }
 
     /** Gives the part of the disk that is new its places. Takes the lock. */
-    void preallocate(long oldBytes, long newBytes, Preallocation mode) throws IOException {
+    void preallocate(long oldBytes, long newBytes, Preallocation mode, WorkThreads work) throws IOException {
         // A raw data file is told from the disk by nothing, so its map is whole from the start.
         Preallocation used = mode == Preallocation.OFF && data.isRaw() ? Preallocation.METADATA : mode;
         if (used != Preallocation.OFF) {
-            preallocator.allocate(oldBytes, newBytes, used);
+            preallocator.allocate(oldBytes, newBytes, used, work);
         }
     }
 
@@ -234,6 +234,31 @@ final class Resizer {
                 taken.forEach(allocator::giveBack);
             }
         }
+    }
+
+    /**
+     * Puts an L1 table that leads nowhere in the place of the one in use, durably. With everything committed, while nothing
+     * else uses the image.
+     *
+     * @return what is to be let go of
+     */
+    ClippedClusters empty() throws IOException {
+        ResidentTable old = l1.table();
+        if (old.entryCount() > 0) {
+            ClusterAllocator.Run run = allocateTable(old.entryCount());
+            boolean done = false;
+            try {
+                ResidentTable table = writeTable(new long[old.entryCount()], run);
+                barrier.publishL1Table(old.entryCount(), table.hostOffset());
+                done = true;
+                use(table);
+            } finally {
+                if (!done) {
+                    allocator.giveBack(run);
+                }
+            }
+        }
+        return new ClippedClusters(file, geometry, data.isExternal(), map, allocator, old, 0, false);
     }
 
     /** Puts a copy in the place of an L2 table that is kept in part, if it has anything behind that. */

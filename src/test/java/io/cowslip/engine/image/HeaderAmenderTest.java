@@ -176,7 +176,7 @@ class HeaderAmenderTest {
             @Nullable String backing,
             @Nullable ImageFormat format)
             throws IOException {
-        HeaderAmender.amend(file, new AmendOptions(version, null, lazy, backing, format), TestEnvironments.plain());
+        HeaderAmender.amend(file, new AmendOptions(version, null, lazy, backing, format), WorkObserver.NONE, TestEnvironments.plain());
     }
 
     private static boolean lazy(Path file) {
