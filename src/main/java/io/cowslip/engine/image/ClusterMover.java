@@ -13,8 +13,9 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Moves clusters of one image from its file's end into room before it. Only what the active disk alone has moves: its data,
- * plain and compressed, and its L2 tables. While nothing else uses the image; takes the metadata lock for each step.
+ * Moves clusters of one image from its file's end into room before it: what the active disk alone has, which is its data,
+ * plain and compressed, and its L2 tables, and the refcounts. While nothing else uses the image; takes the metadata lock
+ * for each step.
  */
 final class ClusterMover {
     private static final int RUN_BYTES = 2 << 20;
@@ -101,12 +102,20 @@ final class ClusterMover {
         void commit() throws IOException;
     }
 
-    /** Moves what can be moved, as far as that lets the file become shorter; with everything committed. */
-    void moveDown(WorkThreads work, Commit commit) throws IOException {
+    /**
+     * Moves what can be moved, as far as that lets the file become shorter; with everything committed.
+     *
+     * @return the cluster behind the last that cannot move: from there on nothing is to be left
+     */
+    long moveDown(WorkThreads work, Commit commit) throws IOException {
         long end = refcounts.endOfCounted();
         long floor = floor(end);
         if (floor >= end) {
-            return;
+            return floor;
+        }
+        // Tables of several clusters go first, while there is room for them in one piece.
+        if (refcounts.table().hostOffset() >>> geometry.clusterBits() >= floor) {
+            lock.during(() -> moveRefcountTable(floor));
         }
         work.expect(end - floor << geometry.clusterBits());
         Move move = new Move(floor << geometry.clusterBits(), work, commit);
@@ -115,6 +124,67 @@ final class ClusterMover {
                 move.table(index);
             }
         }
+        return floor;
+    }
+
+    /** Moves refcount blocks of what stays to before {@code floor}, with everything committed. */
+    void moveRefcountBlocks(long floor) throws IOException {
+        for (int index = 0; index < refcounts.table().entryCount(); index++) {
+            int block = index;
+            boolean counts = refcounts.table().entry(block) != 0
+                    && (long) block << geometry.refcountsPerBlockBits() < floor;
+            if (counts && refcounts.blockOffset(block) >>> geometry.clusterBits() >= floor) {
+                lock.during(() -> moveBlock(block, floor));
+            }
+        }
+    }
+
+    private void moveBlock(int block, long floor) throws IOException {
+        movingTo(allocator.allocate(1), floor, place -> {
+            long old = refcounts.blockOffset(block);
+            // The block has the count of its own new place as well.
+            barrier.commitWithRefcounts(refcounts);
+            copy(old, place, geometry.clusterBytes());
+            refcounts.moveBlock(block, place);
+            allocator.free(old, geometry.clusterBytes(), true);
+        });
+    }
+
+    private void moveRefcountTable(long floor) throws IOException {
+        long lengthBytes = refcounts.table().lengthBytes();
+        int clusters = (int) (geometry.roundUpToCluster(lengthBytes) >>> geometry.clusterBits());
+        movingTo(allocator.allocateAll(clusters), floor, refcounts::moveTable);
+    }
+
+    @FunctionalInterface
+    private interface Moving {
+        void moveTo(long hostOffset) throws IOException;
+    }
+
+    /** Moves something into {@code run} if that lies before {@code floor}; else, and when it fails, the run is given back. */
+    private void movingTo(ClusterAllocator.Run run, long floor, Moving moving) throws IOException {
+        boolean moved = false;
+        try {
+            if ((run.hostOffset() >>> geometry.clusterBits()) + run.clusters() <= floor) {
+                moving.moveTo(run.hostOffset());
+                moved = true;
+            }
+        } finally {
+            if (!moved) {
+                allocator.giveBack(run);
+            }
+        }
+        barrier.commitWithRefcounts(refcounts);
+    }
+
+    private void copy(long fromHost, long toHost, long lengthBytes) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(lengthBytes)) {
+            MemorySegment bytes = loan.segment(lengthBytes);
+            // The last sector that a compressed cluster may reach into need not be in the file.
+            bytes.asSlice(file.read(fromHost, bytes)).fill((byte) 0);
+            file.write(toHost, bytes);
+        }
+        barrier.tableWritten();
     }
 
     /** The first cluster of those at the file's end that all could go elsewhere. */
@@ -124,7 +194,7 @@ final class ClusterMover {
             used += refcounts.count(cluster) > 0 ? 1 : 0;
         }
         MovableClusters movable = new MovableClusters(geometry, used, end);
-        movable.addRefcountBlocks(refcounts);
+        movable.addRefcounts(refcounts);
         movable.addTable(l1.table());
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             for (int index = 0; index < l1.table().entryCount(); index++) {
@@ -267,7 +337,8 @@ final class ClusterMover {
                     roomForPacked = place + length <= floorBytes;
                     return;
                 }
-                copyPayload(L2Entry.compressedHostOffset(entry, geometry.clusterBits()), place, length);
+                ClusterMover.this.copy(
+                        L2Entry.compressedHostOffset(entry, geometry.clusterBits()), place, length);
                 writableMap.prepare(cluster);
                 writableMap.replace(cluster, moved, 0, true);
                 published = true;
@@ -276,16 +347,6 @@ final class ClusterMover {
                     allocator.giveBackBytes(place, length);
                 }
             }
-        }
-
-        private void copyPayload(long fromHost, long toHost, int length) throws IOException {
-            try (IoBuffers.Loan loan = IoBuffers.borrow(length)) {
-                MemorySegment bytes = loan.segment(length);
-                // The last sector that a payload may reach into need not be in the file.
-                bytes.asSlice(file.read(fromHost, bytes)).fill((byte) 0);
-                file.write(toHost, bytes);
-            }
-            barrier.newDataWritten(length);
         }
 
         /** Commits now and then: what was moved waits in memory for that. */

@@ -51,8 +51,7 @@ public record ImageMeasure(
                 target.extendedL2());
         long fullBytes = InitialLayout.of(geometry, InitialLayout.Places.IN_FILE, 0).fileBytes() + encryptionBytes(target, geometry);
         long metadataBytes = fullBytes - geometry.roundUpToCluster(sizeBytes);
-        return new ImageMeasure(
-                metadataBytes + (isFilled(target) ? sizeBytes : dataBytes), fullBytes, bitmapsBytes);
+        return new ImageMeasure(isFilled(target) ? fullBytes : metadataBytes + dataBytes, fullBytes, bitmapsBytes);
     }
 
     /** Whether all of the disk counts: it has its space from the start, or nobody knows how much a backing file has. */
@@ -69,8 +68,8 @@ public record ImageMeasure(
 
     /** Bits, tables of them and the directory (qcow2 specification, "Bitmaps"), in clusters of the target. */
     private static @Nullable Long bitmapsBytes(CreateOptions target, DiskImage source) throws IOException {
-        LayerStats top = source.layers().getFirst();
-        if (target.format() == ImageFormat.RAW || target.version() < 3 || top.format() == ImageFormat.RAW) {
+        boolean mayHaveBitmaps = source.reading(layer -> layer instanceof Qcow2Layer image && image.version() > 2);
+        if (target.format() == ImageFormat.RAW || target.version() < 3 || !mayHaveBitmaps) {
             return null;
         }
         long clusterBytes = target.clusterSizeBytes();

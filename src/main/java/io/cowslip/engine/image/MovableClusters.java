@@ -11,8 +11,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
 
 /**
- * Which clusters at a file's end could go elsewhere: what the active disk alone has, its L1 table, and refcount blocks
- * that count nothing else than what goes. One thread.
+ * Which clusters at a file's end could go elsewhere: what the active disk alone has, its L1 table, and the refcounts. One
+ * thread.
  */
 final class MovableClusters {
     private final ImageGeometry geometry;
@@ -32,19 +32,17 @@ final class MovableClusters {
         this.packed = new ClusterCounters(Math.max(1, end - first));
     }
 
-    /** A block in the first of the clusters that it counts goes with them. */
-    void addRefcountBlocks(Refcounts refcounts) throws ImageException {
+    /** Refcount blocks, and their table. */
+    void addRefcounts(Refcounts refcounts) throws ImageException {
         for (int index = 0; index < refcounts.table().entryCount(); index++) {
             if (refcounts.table().entry(index) != 0) {
-                long hostOffset = refcounts.blockOffset(index);
-                if (refcounts.countsItself(index, hostOffset)) {
-                    add(hostOffset, geometry.clusterBytes());
-                }
+                add(refcounts.blockOffset(index), geometry.clusterBytes());
             }
         }
+        addTable(refcounts.table());
     }
 
-    /** The L1 table. */
+    /** A table that can move whole. */
     void addTable(ResidentTable table) {
         add(table.hostOffset(), table.lengthBytes());
     }

@@ -96,6 +96,11 @@ final class Qcow2Layer implements ImageLayer {
         return codec;
     }
 
+    /** 2 or 3. */
+    int version() {
+        return header.version();
+    }
+
     /** Where the guest's bytes are. */
     DataStore data() {
         return data;
@@ -497,7 +502,10 @@ final class Qcow2Layer implements ImageLayer {
             return;
         }
         ClusterMover mover = writable().mover();
-        writable().settle();
+        // Bitmaps are written anew when they are saved: the second time into what the first time has left.
+        settleAndSave(writable());
+        writable().resumeBitmaps();
+        settleAndSave(writable());
         if (backing == null && mover.dropEmptyTables()) {
             writable().settle();
             LayerCaches.Change change = caches.prepareEmpty();
@@ -507,7 +515,10 @@ final class Qcow2Layer implements ImageLayer {
                 change.finish();
             }
         }
-        mover.moveDown(work, writable()::flush);
+        writable().moveL1Down();
+        long floor = mover.moveDown(work, writable()::flush);
+        writable().settle();
+        mover.moveRefcountBlocks(floor);
         writable().settle();
         writable().tidyFile();
     }

@@ -484,11 +484,17 @@ final class Qcow2Writing {
         return mover;
     }
 
-    /** Moves the L1 table down, ends the file after its last cluster in use, and gives all free space to the host. */
-    void tidyFile() throws IOException {
+    /** Moves the L1 table to where there is room before it. No request is in flight. */
+    void moveL1Down() throws IOException {
         changing(() -> {
             resizer.moveTablesDown(diskSize.bytes());
             barrier.settle(refcounts, allocator);
+        });
+    }
+
+    /** Ends the file after its last cluster in use, and gives all free space to the host. No request is in flight. */
+    void tidyFile() throws IOException {
+        changing(() -> {
             resizer.trimFile();
             mover.punchFree();
         });

@@ -68,11 +68,16 @@ class DiskCompactionTest {
                     new MatrixDisk.Created(wanted.asCreated(), folder, random), wanted, random);
             DiskCompaction.Outcome outcome =
                     compact(disk.tools().image(), QemuMatrixTest.options(wanted));
-            assertThat(outcome.fileBytesAfter()).isLessThanOrEqualTo(outcome.fileBytesBefore());
+            requireNotLonger(outcome, wanted.clusterBytes());
             disk.tools().requireSound(disk.contents());
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(wanted.id() + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
         }
+    }
+
+    /** QEMU's files end within a cluster at times, ours after a whole one. */
+    private static void requireNotLonger(DiskCompaction.Outcome outcome, int clusterBytes) {
+        assertThat(outcome.fileBytesAfter()).isLessThan(outcome.fileBytesBefore() + clusterBytes);
     }
 
     @ParameterizedTest(name = "seed {0}")
@@ -84,7 +89,7 @@ class DiskCompactionTest {
         try {
             List<byte[]> before = contents(image, recipe);
             DiskCompaction.Outcome outcome = compact(image, ImageOptions.defaults());
-            assertThat(outcome.fileBytesAfter()).isLessThanOrEqualTo(outcome.fileBytesBefore());
+            requireNotLonger(outcome, recipe.clusterBytes());
             ImageAssertions.assertThat(image).passesQemuCheck();
             List<byte[]> after = contents(image, recipe);
             for (int disk = 0; disk < before.size(); disk++) {

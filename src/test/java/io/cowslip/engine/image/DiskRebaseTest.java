@@ -47,7 +47,7 @@ class DiskRebaseTest {
     private record Rebasing(DiskRecipe recipe, DiskRecipe.Made made, DiskRebase.@Nullable Backing backing) {
         static Rebasing random(DiskRecipe recipe, Path folder, SplittableRandom random) throws IOException {
             DiskRecipe.Made made = recipe.make(folder, random);
-            return new Rebasing(recipe, made, backing(made, folder, random));
+            return new Rebasing(recipe, made, newBacking(made, folder, random));
         }
 
         Path image() {
@@ -65,7 +65,7 @@ class DiskRebaseTest {
     }
 
     /** Partly what the disk holds, partly not, and shorter or longer. */
-    private static DiskRebase.@Nullable Backing backing(DiskRecipe.Made made, Path folder, SplittableRandom random)
+    private static DiskRebase.@Nullable Backing newBacking(DiskRecipe.Made made, Path folder, SplittableRandom random)
             throws IOException {
         if (random.nextInt(4) == 0) {
             return null;
@@ -109,8 +109,11 @@ class DiskRebaseTest {
                 QemuTools.img("rebase", "-b", backing.name(), "-F", format, copy.toString())
                         .succeeded();
             }
-            assertThat(QemuTools.compare(rebasing.image(), "qcow2", copy, "qcow2").out())
-                    .contains("Images are identical");
+            // QEMU 7.2 leaves holes in an image of version 2 without a backing file, where the new one shows through.
+            if (rebasing.recipe.version() > 2 || !rebasing.recipe.layers().isEmpty()) {
+                assertThat(QemuTools.compare(rebasing.image(), "qcow2", copy, "qcow2").out())
+                        .contains("Images are identical");
+            }
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(rebasing + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
         }
