@@ -62,8 +62,11 @@ start_service() {
     shift 2
     choose_port
     SERVICE_URL=$scheme://127.0.0.1:$FREE_PORT
+    # No drive of an earlier run is open.
+    rm -rf "$PWD/data/$name"
     with_machine start_and_await "$name" "$SERVICE_URL/actuator/health/liveness" "$JDK/bin/java" "${JAVA_FLAGS[@]}" \
-        -jar "$JAR" --server.port="$FREE_PORT" --cowslip.image-root="$PWD/images" --cowslip.demo-image=false "$@"
+        -jar "$JAR" --server.port="$FREE_PORT" --cowslip.image-root="$PWD/images" \
+        --cowslip.data="$PWD/data/$name" --cowslip.demo-image=false "$@"
 }
 
 start_and_await() {

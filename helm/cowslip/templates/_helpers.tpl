@@ -73,9 +73,11 @@ cowslip:
 {{/* What the schema cannot say: how one value stands to another. */}}
 {{- define "cowslip.checkValues" -}}
 {{- $mount := printf "%s/" (trimSuffix "/" .Values.persistence.mountPath) }}
-{{- $root := get .Values.config "image-root" }}
-{{- if not (hasPrefix $mount (printf "%s/" (trimSuffix "/" $root))) }}
-{{- fail (printf "config.image-root is %s, which is not in the volume: persistence.mountPath is %s" $root .Values.persistence.mountPath) }}
+{{- range $name := list "image-root" "data" }}
+{{- $folder := get $.Values.config $name }}
+{{- if not (hasPrefix $mount (printf "%s/" (trimSuffix "/" $folder))) }}
+{{- fail (printf "config.%s is %s, which is not in the volume: persistence.mountPath is %s" $name $folder $.Values.persistence.mountPath) }}
+{{- end }}
 {{- end }}
 {{- with .Values.shutdown }}
 {{- if le (int .gracePeriodSeconds) (add .preStopSeconds .timeoutSeconds | int) }}

@@ -79,6 +79,24 @@ final class ArchitectureTest {
             mayUse(ROOT + "observe", ROOT + "drive", ENGINE, ENGINE + ".image", ENGINE + ".cache");
 
     @ArchTest
+    static final ArchRule THE_CATALOGUE_SERVES_DRIVES_AND_JOBS = mayUse(ROOT + "catalog", ROOT + "drive", ROOT + "job");
+
+    @ArchTest
+    static final ArchRule DATABASES_ARE_THE_CATALOGUES = noClasses()
+            .that()
+            .resideOutsideOfPackage(ROOT + "catalog..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(
+                    "java.sql..",
+                    "javax.sql..",
+                    "org.springframework.data..",
+                    "org.springframework.jdbc..",
+                    "org.springframework.dao..",
+                    "org.springframework.transaction..",
+                    "org.flywaydb..");
+
+    @ArchTest
     static final ArchRule WEB_HAS_IMAGES_BY_LEASE_ONLY = noClasses()
             .that()
             .resideInAnyPackage(ROOT + "web..", ROOT + "observe..")

@@ -6,7 +6,7 @@ import org.springframework.boot.context.properties.source.InvalidConfigurationPr
 import org.springframework.core.env.Environment;
 
 /** Makes refusals of what the configuration asks for into failures that name the property, which Spring Boot explains. */
-record BadProperty(Environment environment) {
+public record BadProperty(Environment environment) {
 
     /**
      * The failure to start with.
@@ -14,7 +14,7 @@ record BadProperty(Environment environment) {
      * @param prefix of the properties whose last part is an option
      * @param otherwise the option to name where the refusal names none
      */
-    InvalidConfigurationPropertyValueException of(String prefix, String otherwise, Exception refusal) {
+    public InvalidConfigurationPropertyValueException of(String prefix, String otherwise, Exception refusal) {
         String option = refusal instanceof ImageException image ? image.option() : null;
         String property = prefix + (option == null ? otherwise : option);
         @Nullable String value = environment.getProperty(property);

@@ -24,6 +24,7 @@ final class Drive {
     private final DiskImage image;
     private final ImageRoot root;
     private final String tag;
+    private final DriveKeeping keeping;
     private final LeaseGate gate = new LeaseGate();
     private final ReentrantLock turn = new ReentrantLock();
     private final StampedLock changes = new StampedLock();
@@ -39,17 +40,34 @@ final class Drive {
     private record Asked(ImageOptions options, long generation) {}
 
     /** @param tag not used by any other opening, of this image or another */
-    Drive(DriveId id, String file, DiskImage image, ImageOptions asked, ImageRoot root, String tag) {
+    Drive(
+            DriveId id,
+            String file,
+            DiskImage image,
+            ImageOptions asked,
+            ImageRoot root,
+            String tag,
+            DriveKeeping keeping) {
         this.id = id;
         this.file = file;
         this.image = image;
         this.root = root;
         this.tag = tag;
+        this.keeping = keeping;
         this.asked = new Asked(asked, 0);
     }
 
     DriveId id() {
         return id;
+    }
+
+    /** The image, relative to the image root. */
+    String file() {
+        return file;
+    }
+
+    DriveKeeping keeping() {
+        return keeping;
     }
 
     /** Held while the drive is reconfigured. */
@@ -77,7 +95,8 @@ final class Drive {
                 image.virtualSizeBytes(),
                 layers,
                 layers.stream().map(layer -> root.relativeName(layer.file())).toList(),
-                tag + "." + asked.generation() + "." + corruptLayers(layers));
+                tag + "." + asked.generation() + "." + corruptLayers(layers),
+                keeping);
     }
 
     /** Goes up when a layer is found corrupt, which makes a drive read-only: what is shown is another then. */

@@ -121,9 +121,21 @@ class DriveConfiguration {
     }
 
     @Bean
+    KeptDrives keptDrives(ObjectProvider<DriveCatalog> catalog, ObjectProvider<DriveOptionsText> text, ImageRoot root) {
+        return new KeptDrives(
+                catalog.getIfAvailable(() -> DriveCatalog.NONE),
+                text.getIfAvailable(() -> DriveOptionsText.NONE),
+                root);
+    }
+
+    @Bean
     DriveRegistry driveRegistry(
-            DriveOpener opener, DriveClaims claims, CacheCleaner cleaner, ObjectProvider<DriveObserver> observers) {
-        return new DriveRegistry(opener, claims, cleaner, observer(observers), new SecureRandom());
+            DriveOpener opener,
+            DriveClaims claims,
+            CacheCleaner cleaner,
+            ObjectProvider<DriveObserver> observers,
+            KeptDrives kept) {
+        return new DriveRegistry(opener, claims, cleaner, observer(observers), kept, new SecureRandom());
     }
 
     private static DriveObserver observer(ObjectProvider<DriveObserver> observers) {
@@ -179,12 +191,14 @@ class DriveConfiguration {
     @Bean
     DriveLifecycle driveLifecycle(
             DriveRegistry registry,
+            KeptDrives kept,
             DriveProperties properties,
             DemoImage demo,
             ImageRoot root,
             ImageEnvironment environment,
             BadProperty badProperty) {
-        return new DriveLifecycle(registry, properties, demo, new Leftovers(root, environment.files()), badProperty);
+        return new DriveLifecycle(
+                registry, kept, properties, demo, new Leftovers(root, environment.files()), badProperty);
     }
 
     @Bean

@@ -9,8 +9,8 @@ import org.slf4j.LoggerFactory;
 import org.springframework.context.SmartLifecycle;
 
 /**
- * Opens the configured drives before the first request comes in, and closes all drives after the last one is answered:
- * the phase lies below those of the web server's start and of its graceful shutdown, and phases end from the top.
+ * Opens the configured drives and those of the catalogue before the first request comes in, and closes all drives after
+ * the last one is answered: the phase lies below those of the web server's start and of its graceful shutdown, and phases end from the top.
  */
 final class DriveLifecycle implements SmartLifecycle {
     private static final Logger log = LoggerFactory.getLogger(DriveLifecycle.class);
@@ -22,6 +22,7 @@ final class DriveLifecycle implements SmartLifecycle {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
     private final DriveRegistry registry;
+    private final KeptDrives kept;
     private final DriveProperties properties;
     private final DemoImage demo;
     private final Leftovers leftovers;
@@ -30,11 +31,13 @@ final class DriveLifecycle implements SmartLifecycle {
 
     DriveLifecycle(
             DriveRegistry registry,
+            KeptDrives kept,
             DriveProperties properties,
             DemoImage demo,
             Leftovers leftovers,
             BadProperty badProperty) {
         this.registry = registry;
+        this.kept = kept;
         this.properties = properties;
         this.demo = demo;
         this.leftovers = leftovers;
@@ -56,15 +59,17 @@ final class DriveLifecycle implements SmartLifecycle {
         } catch (IOException e) {
             throw new UncheckedIOException("The demo image cannot be made; cowslip.demo-image=false does without", e);
         }
+        kept.load();
         for (Map.Entry<DriveId, DriveProperties.StartDrive> drive :
                 properties.drives().entrySet()) {
             open(drive.getKey(), drive.getValue());
         }
+        registry.reopenKept();
     }
 
     private void open(DriveId id, DriveProperties.StartDrive drive) {
         try {
-            registry.open(id, drive.file(), drive.over(registry.defaults()));
+            registry.open(id, drive.file(), drive.over(registry.defaults()), DriveKeeping.CONFIGURED);
             log.info("Opened drive {} on {}", id, drive.file());
         } catch (IOException | DriveException e) {
             throw badProperty.of("cowslip.drives." + id + ".", "file", e);

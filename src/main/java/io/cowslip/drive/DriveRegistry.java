@@ -32,6 +32,7 @@ public final class DriveRegistry {
     private final DriveClaims claims;
     private final CacheCleaner cleaner;
     private final DriveObserver observer;
+    private final KeptDrives kept;
     private final RandomGenerator random;
     private final Map<DriveId, Drive> drives = new ConcurrentHashMap<>();
     private volatile boolean ended;
@@ -41,11 +42,13 @@ public final class DriveRegistry {
             DriveClaims claims,
             CacheCleaner cleaner,
             DriveObserver observer,
+            KeptDrives kept,
             RandomGenerator random) {
         this.opener = opener;
         this.claims = claims;
         this.cleaner = cleaner;
         this.observer = observer;
+        this.kept = kept;
         this.random = random;
     }
 
@@ -57,14 +60,21 @@ public final class DriveRegistry {
         return opener.defaults().start();
     }
 
-    /** Opens an image below the image root, and wipes the passphrases in {@code options}; {@code id} null: one is made up. */
+    /** Opens an image as a drive that is open again after a restart. */
     public DriveView open(@Nullable DriveId id, String file, ImageOptions options) throws IOException {
+        return open(id, file, options, DriveKeeping.KEPT);
+    }
+
+    /** Opens an image below the image root, and wipes the passphrases in {@code options}; {@code id} null: one is made up. */
+    public DriveView open(@Nullable DriveId id, String file, ImageOptions options, DriveKeeping keeping)
+            throws IOException {
         DriveId taken = id == null ? new DriveId("d" + tag().substring(0, 10)) : id;
         try {
             Chain chain = claim(taken, file, options);
             DiskImage image = openClaimed(taken, chain, options);
             String name = opener.root().relativeName(chain.top());
-            return admit(new Drive(taken, name, image, options.withoutSecrets(), opener.root(), tag()));
+            return admit(
+                    new Drive(taken, name, image, options.withoutSecrets(), opener.root(), tag(), keeping), options);
         } finally {
             options.wipeSecrets();
         }
@@ -97,11 +107,12 @@ public final class DriveRegistry {
     }
 
     /** Makes an open drive known. The view is taken first: once known, another caller may close the drive at once. */
-    private DriveView admit(Drive drive) throws IOException {
+    private DriveView admit(Drive drive, ImageOptions options) throws IOException {
         try {
             DriveView view = drive.view();
             observer.opened(drive.id(), drive::layers);
             cleaner.watch(drive.id(), drive::cleanCaches, view.options().cacheCleanIntervalSeconds());
+            kept.opened(drive.id(), drive.file(), options, drive.keeping());
             drives.put(drive.id(), drive);
             // The end may have come since the claim. It sees the drive in the map, or is seen here.
             requireRunning();
@@ -119,6 +130,52 @@ public final class DriveRegistry {
         if (ended) {
             throw new DriveException(Reason.UNAVAILABLE, "the service is shutting down");
         }
+    }
+
+    /** Opens the drives of the catalogue that are not open. Those that cannot be are noted, and stop nothing. */
+    void reopenKept() {
+        for (DriveCatalog.Entry entry : kept.entries()) {
+            if (drives.containsKey(entry.id())) {
+                continue;
+            }
+            try {
+                reopen(entry);
+                log.info("Opened drive {} on {} again", entry.id(), entry.file());
+            } catch (IOException | RuntimeException failure) {
+                log.debug("Drive {} is left for later", entry.id(), failure);
+            }
+        }
+    }
+
+    /** Opens a drive that could not be opened again when the service started, as it was; one that is open is shown. */
+    public DriveView reopen(DriveId id) throws IOException {
+        DriveCatalog.Entry entry = kept.entry(id);
+        return drives.containsKey(id) || entry == null ? drive(id) : reopen(entry);
+    }
+
+    private DriveView reopen(DriveCatalog.Entry entry) throws IOException {
+        try {
+            return open(entry.id(), entry.file(), kept.options(entry));
+        } catch (IOException | RuntimeException failure) {
+            if (!drives.containsKey(entry.id())) {
+                kept.failed(entry, failure);
+            }
+            throw failure;
+        }
+    }
+
+    /** The drives that could not be opened again, ordered by id. */
+    public List<UnopenedDrive> unopened() {
+        return kept.unopened();
+    }
+
+    /** Forgets a drive that could not be opened again; false where it is open, or there is none. */
+    public boolean forgetUnopened(DriveId id) {
+        boolean unopened = kept.unopened().stream().anyMatch(drive -> drive.id().equals(id));
+        if (unopened) {
+            kept.forget(id);
+        }
+        return unopened;
     }
 
     /** All open drives, ordered by id. */
@@ -166,7 +223,7 @@ public final class DriveRegistry {
     private Drive require(DriveId id) {
         Drive drive = drives.get(id);
         if (drive == null) {
-            throw DriveException.noSuchDrive(id);
+            throw kept.absent(id);
         }
         return drive;
     }
@@ -197,6 +254,7 @@ public final class DriveRegistry {
                 if (resize != null) {
                     resize(drive, lease.image(), resize, before);
                 }
+                note(drive, lease.image(), before);
                 return drive.view();
             } finally {
                 drive.turn().unlock();
@@ -209,6 +267,15 @@ public final class DriveRegistry {
         try {
             image.resize(resize.sizeBytes(), resize.shrink(), resize.preallocation());
         } catch (IOException | RuntimeException refused) {
+            takeBack(drive, image, optionsBefore, refused);
+            throw refused;
+        }
+    }
+
+    private void note(Drive drive, DiskImage image, ImageOptions optionsBefore) {
+        try {
+            kept.reconfigured(drive.id(), drive.asked());
+        } catch (RuntimeException refused) {
             takeBack(drive, image, optionsBefore, refused);
             throw refused;
         }
@@ -237,9 +304,10 @@ public final class DriveRegistry {
         cleaner.reschedule(drive.id(), asked.cacheCleanIntervalSeconds());
     }
 
-    /** Lets no new request in, waits for those in flight, flushes and closes. */
+    /** Lets no new request in, waits for those in flight, flushes and closes, for good. */
     public void close(DriveId id) throws IOException {
         Drive drive = require(id);
+        kept.forget(id);
         if (!drive.shut()) {
             throw closing(id);
         }

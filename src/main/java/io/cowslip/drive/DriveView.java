@@ -15,6 +15,7 @@ import java.util.List;
  *     relative to the root
  * @param layerFiles the same layers' files relative to the root, in the same order
  * @param version strong validator of this view: another one after each reconfiguration
+ * @param keeping what becomes of it when the service ends
  */
 public record DriveView(
         DriveId id,
@@ -23,4 +24,5 @@ public record DriveView(
         long virtualSizeBytes,
         List<LayerStats> layers,
         List<String> layerFiles,
-        String version) {}
+        String version,
+        DriveKeeping keeping) {}

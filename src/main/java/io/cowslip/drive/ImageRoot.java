@@ -156,6 +156,13 @@ public final class ImageRoot implements FileReferences {
         return ((Number) Objects.requireNonNull(numbers.get(name))).longValue();
     }
 
+    /** Whether files in a folder, given by its real path, could be volumes: it lies in the root, and is not hidden. */
+    public boolean mayHoldVolumes(Path folder) {
+        return folder.equals(root)
+                || (folder.startsWith(root)
+                        && VolumeName.isValid(root.relativize(folder).toString()));
+    }
+
     /** Whether this file, links resolved, is a regular one below the root. */
     boolean holds(Path file) {
         try {

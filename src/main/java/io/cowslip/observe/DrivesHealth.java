@@ -9,12 +9,15 @@ import io.cowslip.engine.image.LayerStats;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.springframework.boot.health.contributor.AbstractHealthIndicator;
 import org.springframework.boot.health.contributor.Health;
 
 /**
- * Names the drives whose image, or one below it, is marked or was found as corrupt, or cannot be looked at any more. Always up: one damaged image is a
- * matter for whoever owns it, and no reason to send all others' requests elsewhere.
+ * Names the drives whose image, or one below it, is marked or was found as corrupt, or cannot be looked at any more, and
+ * those that could not be opened again after a restart. Always up: one damaged image is a matter for whoever owns it, and
+ * no reason to send all others' requests elsewhere.
  */
 final class DrivesHealth extends AbstractHealthIndicator {
     private final DriveRegistry registry;
@@ -41,6 +44,11 @@ final class DrivesHealth extends AbstractHealthIndicator {
             }
         }
         health.up().withDetail("open", drives.size()).withDetail("corrupt", corrupt);
+        Map<String, String> unopened = new TreeMap<>();
+        registry.unopened().forEach(drive -> unopened.put(drive.id().value(), drive.reason()));
+        if (!unopened.isEmpty()) {
+            health.withDetail("not-open", unopened);
+        }
         if (!unreadable.isEmpty()) {
             health.withDetail("unreadable", unreadable);
         }

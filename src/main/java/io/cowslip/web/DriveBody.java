@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import io.cowslip.drive.DriveKeeping;
 import io.cowslip.drive.DriveView;
 import io.cowslip.engine.cache.CacheStats;
 import io.cowslip.engine.image.ImageOptions;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param readOnly whether writes are refused: as asked for, or since the image is corrupt
  * @param compress whether what is written is compressed
  * @param corrupt whether the image's metadata contradicts itself
+ * @param ephemeral whether it ends with the service
  * @param options the options in force, as a request would give them
  * @param backing the layer below, and so on down
  */
@@ -33,6 +35,7 @@ record DriveBody(
         String discard,
         boolean compress,
         boolean corrupt,
+        boolean ephemeral,
         @Nullable Layer backing,
         LayerOptions options) {
 
@@ -104,6 +107,7 @@ record DriveBody(
                 drive.options().discard().name().toLowerCase(Locale.ROOT),
                 drive.options().writes().compress(),
                 top.corrupt(),
+                drive.keeping() == DriveKeeping.EPHEMERAL,
                 Layer.chain(drive, 1, drive.options().below()),
                 LayerOptions.of(drive.options()));
     }

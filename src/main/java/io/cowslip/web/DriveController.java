@@ -65,7 +65,12 @@ class DriveController {
         this.json = json;
     }
 
-    @Operation(operationId = "openDrive", summary = "Open an image as a drive")
+    @Operation(
+            operationId = "openDrive",
+            summary = "Open an image as a drive",
+            description =
+                    "Unless it is ephemeral it is open again, with the options that it has then, after the service"
+                            + " was restarted. No passphrase is kept for that, but the name of a file that holds one.")
     @io.swagger.v3.oas.annotations.parameters.RequestBody(
             content =
                     @Content(
@@ -77,7 +82,9 @@ class DriveController {
                                          "l2-cache-entry-size": 4096, "cache-clean-interval": 300,
                                          "backing": {"l2-cache-size": "1M"}}"""),
                                 @ExampleObject(name = "raw", value = """
-                                        {"file": "plain.raw", "format": "raw", "read-only": true}""")
+                                        {"file": "plain.raw", "format": "raw", "read-only": true}"""),
+                                @ExampleObject(name = "ephemeral", value = """
+                                        {"file": "vm1/root.qcow2", "ephemeral": true}""")
                             }))
     @ApiResponse(responseCode = "201", description = "The drive, and its place in Location")
     @Fails({
@@ -102,7 +109,7 @@ class DriveController {
             throw Refusal.ofOption("file", "file is missing; it names the image, relative to the image root");
         }
         DriveView drive = registry.open(
-                id(request.id()), request.file(), request.options().over(registry.defaults()));
+                id(request.id()), request.file(), request.options().over(registry.defaults()), request.keeping());
         return ResponseEntity.created(URI.create("/drives/" + drive.id()))
                 .eTag(Preconditions.quoted(drive.version()))
                 .body(DriveBody.of(drive));
@@ -211,9 +218,36 @@ class DriveController {
     }
 
     @Operation(
+            operationId = "reopenDrive",
+            summary = "Open a drive again that could not be when the service started",
+            description = "With the options that it had. Such a drive answers 404 with the reason, which"
+                    + " /actuator/health tells as well, and stays known until it is opened again, by this or by"
+                    + " openDrive with its id and file, or deleted. A drive that is open is shown as it is.")
+    @ApiResponse(responseCode = "200", description = "The drive, which is open")
+    @Fails({
+        INVALID_OPTION,
+        FORBIDDEN_PATH,
+        NOT_FOUND,
+        NO_SUCH_DRIVE,
+        IN_USE,
+        BUSY,
+        KEY_REFUSED,
+        INVALID_IMAGE,
+        UNSUPPORTED_FEATURE,
+        LIMIT_REACHED
+    })
+    @PostMapping(path = "/{id}/reopen", produces = MediaType.APPLICATION_JSON_VALUE)
+    ResponseEntity<DriveBody> reopen(
+            @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id) throws IOException {
+        return shown(registry.reopen(id));
+    }
+
+    @Operation(
             operationId = "closeDrive",
             summary = "Close a drive",
-            description = "Lets no new request in, waits for those in flight, flushes, and closes the image.",
+            description =
+                    "Lets no new request in, waits for those in flight, flushes, and closes the image. A drive that"
+                            + " could not be opened again after a restart is forgotten.",
             parameters = @Parameter(ref = OpenApiConfiguration.IF_MATCH))
     @ApiResponse(responseCode = "204", description = "The drive is closed and its image durable")
     @Fails({NO_SUCH_DRIVE, BUSY, PRECONDITION_FAILED})
@@ -222,8 +256,10 @@ class DriveController {
             @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id,
             HttpServletRequest request)
             throws IOException {
-        Preconditions.checkChange(request, registry.drive(id).version());
-        registry.close(id);
+        if (!registry.forgetUnopened(id)) {
+            Preconditions.checkChange(request, registry.drive(id).version());
+            registry.close(id);
+        }
         return ResponseEntity.noContent().build();
     }
 

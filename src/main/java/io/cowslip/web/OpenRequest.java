@@ -2,6 +2,7 @@ package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
+import io.cowslip.drive.DriveKeeping;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -10,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param id the drive's name; made up where not given
  * @param file the image, relative to the image root
+ * @param ephemeral whether the drive ends with the service
  */
 @Schema(name = "OpenDrive", description = "Which image to open, under which id, and with which of QEMU's options")
 record OpenRequest(
@@ -17,6 +19,12 @@ record OpenRequest(
 
         @Schema(requiredMode = Schema.RequiredMode.REQUIRED) @Nullable
         String file,
+
+        @Schema(
+                description =
+                        "Whether the drive is gone once the service ends. Otherwise it is open again after a restart")
+        @Nullable
+        Boolean ephemeral,
 
         @Nullable String format,
         @Nullable Boolean readOnly,
@@ -51,6 +59,10 @@ record OpenRequest(
         String snapshot,
 
         @Nullable LayerOptions backing) {
+
+    DriveKeeping keeping() {
+        return Boolean.TRUE.equals(ephemeral) ? DriveKeeping.EPHEMERAL : DriveKeeping.KEPT;
+    }
 
     LayerOptions options() {
         return new LayerOptions(

@@ -56,7 +56,10 @@ enum ProblemType {
             "The passphrase is not one of the image's",
             "No key slot of the encrypted image opens with the passphrase given."),
     NO_SUCH_DRIVE(
-            HttpStatus.NOT_FOUND, "No such drive", "No drive is open under this id. GET /drives lists those that are."),
+            HttpStatus.NOT_FOUND,
+            "No such drive",
+            "No drive is open under this id. GET /drives lists those that are. The detail says so where the drive"
+                    + " could not be opened again after a restart."),
     NO_SUCH_JOB(
             HttpStatus.NOT_FOUND,
             "No such job",

@@ -99,6 +99,11 @@ class WebConfiguration implements WebMvcConfigurer {
     }
 
     @Bean
+    JsonDriveOptions jsonDriveOptions(JsonMapper json) {
+        return new JsonDriveOptions(json);
+    }
+
+    @Bean
     TransferBuffers transferBuffers(WebProperties properties) {
         return new TransferBuffers(Math.toIntExact(properties.transferBuffer().toBytes()));
     }

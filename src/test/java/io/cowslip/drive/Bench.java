@@ -27,6 +27,7 @@ final class Bench implements AutoCloseable {
     final HandScheduler scheduler = new HandScheduler();
     final CacheCleaner cleaner;
     final Volumes volumes;
+    final KeptDrives kept;
     final DriveRegistry registry;
 
     Bench(Path folder) throws IOException {
@@ -37,14 +38,24 @@ final class Bench implements AutoCloseable {
         this(folder, defaults, observer, HostFiles.posix());
     }
 
+    Bench(Path folder, DriveCatalog catalog) throws IOException {
+        this(folder, ImageOptions.defaults(), DriveObserver.NONE, HostFiles.posix(), catalog);
+    }
+
     Bench(Path folder, ImageOptions defaults, DriveObserver observer, HostFiles files) throws IOException {
+        this(folder, defaults, observer, files, DriveCatalog.NONE);
+    }
+
+    private Bench(Path folder, ImageOptions defaults, DriveObserver observer, HostFiles files, DriveCatalog catalog)
+            throws IOException {
         root = ImageRoot.at(folder);
         environment = new ImageEnvironment(files, root, CacheFactory.plain());
         cleaner = new CacheCleaner(scheduler, () -> Instant.EPOCH, observer);
         DriveClaims claims = new DriveClaims(8);
         volumes = new Volumes(root, environment, claims, new SecretFolder(null), new Random(2));
         DriveOpener opener = new DriveOpener(root, environment, new DriveDefaults(defaults), new SecretFolder(null));
-        registry = new DriveRegistry(opener, claims, cleaner, observer, new Random(1));
+        kept = new KeptDrives(catalog, new HandOptionsText(), root);
+        registry = new DriveRegistry(opener, claims, cleaner, observer, kept, new Random(1));
     }
 
     /** A new qcow2 volume. */

@@ -104,6 +104,7 @@ final class ChartTest {
 
         assertThat(manifests.configuration().text("cowslip", "image-root") + "/")
                 .startsWith(volume);
+        assertThat(manifests.configuration().text("cowslip", "data") + "/").startsWith(volume);
         assertThat(mounts.items().stream()
                         .filter(mount -> !mount.has("readOnly"))
                         .map(mount -> mount.text("name")))

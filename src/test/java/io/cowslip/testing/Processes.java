@@ -36,10 +36,10 @@ public final class Processes {
         STARTS.writeLock().unlock();
     }
 
-    private static Process start(List<String> command) throws IOException {
+    static Process start(ProcessBuilder program) throws IOException {
         STARTS.readLock().lock();
         try {
-            return new ProcessBuilder(command).start();
+            return program.start();
         } finally {
             STARTS.readLock().unlock();
         }
@@ -67,7 +67,7 @@ public final class Processes {
 
     static Output run(Duration limit, List<String> command) {
         try {
-            Process process = start(command);
+            Process process = start(new ProcessBuilder(command));
             process.getOutputStream().close();
             Future<String> out = READERS.submit(() -> readAll(process.getInputStream()));
             Future<String> err = READERS.submit(() -> readAll(process.getErrorStream()));

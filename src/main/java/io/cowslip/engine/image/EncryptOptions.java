@@ -38,6 +38,11 @@ public record EncryptOptions(
         }
     }
 
+    /** The same without the passphrase itself. */
+    EncryptOptions withoutPassphrase() {
+        return new EncryptOptions(format, null, keySecretFile);
+    }
+
     /** The same with the passphrase itself. */
     public EncryptOptions withKeySecret(@Nullable Secret other) {
         return new EncryptOptions(format, other, null);

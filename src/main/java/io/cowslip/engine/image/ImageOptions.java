@@ -161,6 +161,27 @@ public record ImageOptions(
         return backing == null ? own : own.withBacking(backing.withoutSecrets());
     }
 
+    /** Whether it holds a passphrase itself, wiped or not, here or below; one that a file holds does not count. */
+    public boolean hasPassphrase() {
+        boolean own = encrypt != null && encrypt.keySecret() != null;
+        return own || (backing != null && backing.hasPassphrase());
+    }
+
+    /** The same without passphrases, here and below, but with the names of files that hold them. */
+    public ImageOptions withoutPassphrases() {
+        ImageOptions own = encrypt == null ? this : withEncrypt(encrypt.withoutPassphrase());
+        return backing == null ? own : own.withBacking(backing.withoutPassphrases());
+    }
+
+    /** The same with the encryption of {@code other}, here and below. */
+    public ImageOptions withEncryptOf(ImageOptions other) {
+        ImageOptions own = withEncrypt(other.encrypt);
+        if (other.backing == null) {
+            return own;
+        }
+        return own.withBacking((backing == null ? defaults() : backing).withEncryptOf(other.backing));
+    }
+
     /** Whether reads and writes go past the host's page cache. */
     public boolean direct() {
         return Boolean.TRUE.equals(cacheDirect);

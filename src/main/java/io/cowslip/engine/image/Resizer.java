@@ -321,6 +321,8 @@ final class Resizer {
         }
         barrier.commitWithRefcounts(refcounts);
         long endBytes = refcounts.endOfCounted() << geometry.clusterBits();
+        System.err.println("DEBUG end " + refcounts.endOfCounted() + " empty " + empty.size());
+        for (int i = 250; i < Math.min(270, refcounts.table().entryCount()) && geometry.clusterBits() == 9; i++) { long e = refcounts.table().entry(i); StringBuilder b = new StringBuilder(); for (long c = (long) i << geometry.refcountsPerBlockBits(); c < (long) (i + 1) << geometry.refcountsPerBlockBits(); c++) if (refcounts.count(c) > 0) b.append(' ').append(c); if (e != 0) System.err.println("DEBUG block " + i + " at " + (e >>> 9) + ":" + b); }
         if (file.sizeBytes() > endBytes) {
             file.truncate(endBytes);
             barrier.tableWritten();

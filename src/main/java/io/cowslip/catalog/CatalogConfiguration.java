@@ -1,0 +1,55 @@
+package io.cowslip.catalog;
+
+import io.cowslip.drive.BadProperty;
+import io.cowslip.drive.ImageRoot;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnExpression;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.jdbc.autoconfigure.JdbcConnectionDetails;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.data.jdbc.core.JdbcAggregateOperations;
+import org.springframework.jdbc.core.JdbcOperations;
+import org.springframework.transaction.support.TransactionOperations;
+
+/** Wires the catalogue. */
+@Configuration(proxyBeanMethods = false)
+@EnableConfigurationProperties(CatalogProperties.class)
+class CatalogConfiguration {
+
+    /** Where the configuration names no database, Spring Boot connects to this one. */
+    @Bean
+    @ConditionalOnExpression("!environment.containsProperty('spring.datasource.url')")
+    EmbeddedDatabase embeddedDatabase(CatalogProperties properties, ImageRoot root, BadProperty badProperty) {
+        try {
+            Path folder = EmbeddedDatabase.folder(properties.data());
+            if (root.mayHoldVolumes(folder)) {
+                throw badProperty.of(
+                        "cowslip.",
+                        "data",
+                        new IOException("it lies in the image root, where its files would be volumes; it must lie"
+                                + " elsewhere, or below a name that begins with a dot"));
+            }
+            return EmbeddedDatabase.in(folder);
+        } catch (IOException e) {
+            throw badProperty.of("cowslip.", "data", new IOException("it cannot be made or used as a folder", e));
+        }
+    }
+
+    @Bean
+    TableNames tableNames() {
+        return new TableNames();
+    }
+
+    @Bean
+    CatalogChanges catalogChanges(
+            TransactionOperations transactions, JdbcOperations jdbc, JdbcConnectionDetails database) {
+        return new CatalogChanges(transactions, jdbc, EmbeddedDatabase.is(database));
+    }
+
+    @Bean
+    JdbcDriveCatalog jdbcDriveCatalog(JdbcAggregateOperations rows, CatalogChanges changes) {
+        return new JdbcDriveCatalog(rows, changes);
+    }
+}

@@ -1,0 +1,195 @@
+package io.cowslip;
+
+import static io.restassured.RestAssured.given;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.equalTo;
+import static org.hamcrest.Matchers.startsWith;
+
+import io.cowslip.testing.NeedsQemu;
+import io.cowslip.testing.QemuTools;
+import io.cowslip.testing.ServiceProcess;
+import io.restassured.RestAssured;
+import io.restassured.builder.RequestSpecBuilder;
+import io.restassured.config.EncoderConfig;
+import io.restassured.config.RestAssuredConfig;
+import io.restassured.http.ContentType;
+import io.restassured.specification.RequestSpecification;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The service is killed, and tells the same story when it starts anew. */
+@Timeout(300)
+class RestartTest {
+    private static final String PASSPHRASE = "correct horse";
+
+    @TempDir
+    private Path folder;
+
+    @AfterEach
+    void forgetService() {
+        RestAssured.reset();
+    }
+
+    private ServiceProcess start() {
+        ServiceProcess service = ServiceProcess.start(
+                folder,
+                "--cowslip.data=data",
+                "--cowslip.secrets-folder=secrets",
+                "--cowslip.demo-image=false",
+                "--server.address=127.0.0.1");
+        RestAssured.requestSpecification = new RequestSpecBuilder()
+                .setBaseUri("http://127.0.0.1")
+                .setPort(service.port())
+                .setConfig(RestAssuredConfig.config()
+                        .encoderConfig(EncoderConfig.encoderConfig()
+                                .appendDefaultContentCharsetToContentTypeIfUndefined(false)))
+                .build();
+        return service;
+    }
+
+    @Test
+    @NeedsQemu
+    void drivesAreOpenAgainAfterAKill() throws IOException {
+        String shown;
+        try (ServiceProcess service = start()) {
+            openDrives();
+            json("{\"l2-cache-size\": \"64K\", \"cache-clean-interval\": 7}")
+                    .patch("/drives/kept")
+                    .then()
+                    .statusCode(200);
+            write("kept", "still here");
+            shown = given().get("/drives/kept").asString();
+            aSecondServiceRefusesTheDataFolder();
+            service.kill();
+        }
+        assertThat(containsPassphrase()).as("a passphrase in the catalogue").isFalse();
+        Files.delete(image("gone"));
+        try (var held = QemuTools.hold("qcow2", image("held"));
+                ServiceProcess service = start()) {
+            given().get("/drives").then().body("id", contains("kept", "keyed", "then"));
+            assertThat(given().get("/drives/kept").asString()).isEqualTo(shown);
+            given().header("Range", "bytes=0-9").get("/drives/kept/data").then().body(equalTo("still here"));
+            given().header("Range", "bytes=0-3").get("/drives/then/data").then().body(equalTo("then"));
+            theRestIsTold();
+            problem("POST", "/drives/held/reopen", 409, "busy");
+            assertThat(service.output()).contains("Drive gone on gone.qcow2 is not open");
+            held.close();
+            given().post("/drives/held/reopen").then().statusCode(200).body("id", equalTo("held"));
+            problem("POST", "/drives/secret/reopen", 400, "invalid-option");
+            json(opening("secret", "\"encrypt\": {\"key-secret\": \"" + PASSPHRASE + "\"}"))
+                    .post("/drives")
+                    .then()
+                    .statusCode(201);
+            given().delete("/drives/gone").then().statusCode(204);
+            problem("GET", "/drives/gone", 404, "no-such-drive");
+            assertThat(service.stop()).isEqualTo(128 + 15);
+        }
+    }
+
+    /** One of each kind. */
+    private void openDrives() throws IOException {
+        Files.createDirectories(folder.resolve("secrets"));
+        Files.writeString(folder.resolve("secrets/key"), PASSPHRASE);
+        create("kept", "");
+        open("kept", "\"l2-cache-entry-size\": 4096");
+        create("temporary", "");
+        open("temporary", "\"ephemeral\": true");
+        create("gone", "");
+        open("gone", "\"read-only\": true");
+        create("held", "");
+        open("held", "\"discard\": \"ignore\"");
+        create("then", "");
+        open("then", "\"read-only\": false");
+        write("then", "then");
+        json("{\"name\": \"monday\"}").post("/drives/then/snapshots").then().statusCode(201);
+        write("then", "now!");
+        given().delete("/drives/then").then().statusCode(204);
+        open("then", "\"snapshot\": \"monday\"");
+        String encrypted = ", \"encrypt\": {\"key-secret\": \"" + PASSPHRASE + "\", \"iter-time\": 10}";
+        create("secret", encrypted);
+        open("secret", "\"encrypt\": {\"key-secret\": \"" + PASSPHRASE + "\"}");
+        create("keyed", encrypted);
+        open("keyed", "\"encrypt\": {\"key-secret-file\": \"key\"}");
+    }
+
+    private void aSecondServiceRefusesTheDataFolder() {
+        try (ServiceProcess second = ServiceProcess.start(folder, "--cowslip.data=data")) {
+            assertThat(second.exitCode()).isEqualTo(1);
+            assertThat(second.output())
+                    .contains("APPLICATION FAILED TO START")
+                    .contains("The catalogue in the data folder \"data\" is open in another process")
+                    .contains("cowslip.data");
+        }
+    }
+
+    private boolean containsPassphrase() throws IOException {
+        try (var files = Files.list(folder.resolve("data"))) {
+            for (Path file : files.toList()) {
+                if (new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1).contains(PASSPHRASE)) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    private static void theRestIsTold() {
+        problem("GET", "/drives/temporary", 404, "no-such-drive");
+        given().get("/drives/gone/data")
+                .then()
+                .statusCode(404)
+                .body("detail", startsWith("drive \"gone\" could not be opened again when the service started: "));
+        given().get("/actuator/health")
+                .then()
+                .statusCode(200)
+                .body("components.drives.details.open", equalTo(3))
+                .body("components.drives.details.'not-open'.keySet()", contains("gone", "held", "secret"))
+                .body(
+                        "components.drives.details.'not-open'.secret",
+                        containsString("opened with a passphrase in the request, which is not kept"));
+        given().get("/actuator/health/readiness").then().statusCode(200).body("components.db.status", equalTo("UP"));
+    }
+
+    private Path image(String name) {
+        return folder.resolve("images/" + name + ".qcow2");
+    }
+
+    private static void create(String name, String options) {
+        json("{\"virtual-size\": \"8M\"" + options + "}")
+                .put("/volumes/" + name + ".qcow2")
+                .then()
+                .statusCode(201);
+    }
+
+    private static void open(String id, String options) {
+        json(opening(id, options)).post("/drives").then().statusCode(201);
+    }
+
+    private static void write(String id, String text) {
+        given().contentType("application/octet-stream")
+                .body(text.getBytes(StandardCharsets.US_ASCII))
+                .put("/drives/" + id + "/data?flush=y")
+                .then()
+                .statusCode(200);
+    }
+
+    private static String opening(String id, String options) {
+        return "{\"id\": \"" + id + "\", \"file\": \"" + id + ".qcow2\", " + options + "}";
+    }
+
+    private static void problem(String method, String path, int status, String type) {
+        given().request(method, path).then().statusCode(status).body("type", equalTo("/problems/" + type));
+    }
+
+    private static RequestSpecification json(String body) {
+        return given().contentType(ContentType.JSON).body(body);
+    }
+}
