@@ -304,6 +304,19 @@ final class Resizer {
     void trimFile() throws IOException {
         barrier.commitWithRefcounts(refcounts);
         allocator.reclaimWherePossible();
+        // A block that goes may have been the last thing that another one counts.
+        while (letGoOfEmptyBlocks()) {
+            barrier.commitWithRefcounts(refcounts);
+        }
+        long endBytes = refcounts.endOfCounted() << geometry.clusterBits();
+        if (file.sizeBytes() > endBytes) {
+            file.truncate(endBytes);
+            barrier.tableWritten();
+        }
+    }
+
+    /** Whether that may leave other blocks empty. */
+    private boolean letGoOfEmptyBlocks() throws IOException {
         SortedMap<Integer, Long> empty = refcounts.takeOutEmptyBlocks();
         boolean durable = false;
         try {
@@ -314,18 +327,13 @@ final class Resizer {
                 refcounts.putBackBlocks(empty);
             }
         }
+        boolean released = false;
         for (Map.Entry<Integer, Long> block : empty.entrySet()) {
             if (!refcounts.countsItself(block.getKey(), block.getValue())) {
                 allocator.release(block.getValue(), geometry.clusterBytes(), true);
+                released = true;
             }
         }
-        barrier.commitWithRefcounts(refcounts);
-        long endBytes = refcounts.endOfCounted() << geometry.clusterBits();
-        System.err.println("DEBUG end " + refcounts.endOfCounted() + " empty " + empty.size());
-        for (int i = 250; i < Math.min(270, refcounts.table().entryCount()) && geometry.clusterBits() == 9; i++) { long e = refcounts.table().entry(i); StringBuilder b = new StringBuilder(); for (long c = (long) i << geometry.refcountsPerBlockBits(); c < (long) (i + 1) << geometry.refcountsPerBlockBits(); c++) if (refcounts.count(c) > 0) b.append(' ').append(c); if (e != 0) System.err.println("DEBUG block " + i + " at " + (e >>> 9) + ":" + b); }
-        if (file.sizeBytes() > endBytes) {
-            file.truncate(endBytes);
-            barrier.tableWritten();
-        }
+        return released;
     }
 }
