@@ -121,8 +121,12 @@ final class ClusterMover {
         Move move = new Move(floor << geometry.clusterBits(), work, commit);
         for (int index = 0; index < l1.table().entryCount(); index++) {
             if (L1Entry.isCopied(l1.entry(index))) {
-                move.table(index);
+                move.clustersOf(index);
             }
+        }
+        commit.commit();
+        for (int index = 0; index < l1.table().entryCount(); index++) {
+            move.table(index);
         }
         return floor;
     }
@@ -225,17 +229,22 @@ final class ClusterMover {
             this.commit = commit;
         }
 
-        void table(int index) throws IOException {
+        /** Of one L2 table, what it leads to. */
+        void clustersOf(int index) throws IOException {
             long cluster = (long) index << geometry.l2EntriesPerTableBits();
             long end = Math.min(
                     cluster + (1L << geometry.l2EntriesPerTableBits()),
                     geometry.withVirtualSizeBytes(layer.virtualSizeBytes()).guestClusters());
-            long first = cluster;
             while (!externalData() && cluster < end) {
                 cluster += step(cluster, end);
             }
-            if (L1Entry.tableOffset(l1.entry(index)) >= floorBytes) {
-                lock.during(() -> writableMap.moveTableDown(first));
+        }
+
+        /** An L2 table itself, once all tables are in the file as they are. */
+        void table(int index) throws IOException {
+            long entry = l1.entry(index);
+            if (L1Entry.isCopied(entry) && L1Entry.tableOffset(entry) >= floorBytes) {
+                lock.during(() -> writableMap.moveCommittedTableDown(index));
                 moved(geometry.clusterBytes());
             }
         }
