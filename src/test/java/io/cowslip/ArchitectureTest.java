@@ -159,7 +159,7 @@ final class ArchitectureTest {
             .resideInAPackage("io.cowslip..")
             .and()
             .resideOutsideOfPackage(ENGINE + ".host")
-            .and(not(simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator")))
+            .and(not(simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent")))
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")));
 
@@ -169,7 +169,7 @@ final class ArchitectureTest {
             .resideInAPackage("io.cowslip..")
             .and()
             .resideOutsideOfPackage(ENGINE + ".host")
-            .and(not(simpleNameOfTopLevel("ImageCreator", "PendingVolume")))
+            .and(not(simpleNameOfTopLevel("ImageCreator", "PendingVolume", "UploadContent")))
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFiles").and(targetNamed("syncFolder")));
 
@@ -189,10 +189,10 @@ final class ArchitectureTest {
             .dependOnClassesThat()
             .resideInAPackage("io.micrometer..");
 
-    /** The configuration makes the scheduler; only the cleaner uses it. */
+    /** The configuration makes the scheduler; only what cleans up uses it. */
     @ArchTest
-    static final ArchRule SCHEDULING_IS_THE_CACHE_CLEANERS = noClasses()
-            .that(not(simpleNameOfTopLevel("CacheCleaner")))
+    static final ArchRule SCHEDULING_IS_THE_CLEANERS = noClasses()
+            .that(not(simpleNameOfTopLevel("CacheCleaner", "UploadExpiry")))
             .and(not(simpleNameOfTopLevel("DriveConfiguration")))
             .should()
             .dependOnClassesThat()

@@ -94,6 +94,37 @@ class RestartTest {
         }
     }
 
+    @Test
+    void aSnapshotIsReadAgainBesideTheDriveThatWritesItsImage() throws IOException {
+        try (ServiceProcess service = start()) {
+            create("written", "");
+            open("written", "\"read-only\": false");
+            write("written", "monday");
+            json("{\"name\": \"monday\"}")
+                    .post("/drives/written/snapshots")
+                    .then()
+                    .statusCode(201);
+            json("{\"id\": \"before\", \"file\": \"written.qcow2\", \"snapshot\": \"monday\"}")
+                    .post("/drives")
+                    .then()
+                    .statusCode(201);
+            write("written", "sunday");
+            service.kill();
+        }
+        try (ServiceProcess service = start()) {
+            given().get("/drives").then().body("id", contains("before", "written"));
+            given().header("Range", "bytes=0-5")
+                    .get("/drives/before/data")
+                    .then()
+                    .body(equalTo("monday"));
+            given().header("Range", "bytes=0-5")
+                    .get("/drives/written/data")
+                    .then()
+                    .body(equalTo("sunday"));
+            assertThat(service.stop()).isEqualTo(128 + 15);
+        }
+    }
+
     /** One of each kind. */
     private void openDrives() throws IOException {
         Files.createDirectories(folder.resolve("secrets"));

@@ -52,7 +52,8 @@ public final class Conversions {
         }
     }
 
-    private List<ImageInfo> copy(DiskImage source, Target target, WorkObserver observer) throws IOException {
+    /** Makes a new volume that reads like this disk, which nobody writes meanwhile. */
+    List<ImageInfo> copy(DiskImage source, Target target, WorkObserver observer) throws IOException {
         @Nullable
         NewEncryption encryption =
                 target.encryption() == null ? null : target.encryption().keyed(opener.secrets());

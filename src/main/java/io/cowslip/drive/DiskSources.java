@@ -30,6 +30,9 @@ final class DiskSources {
     interface Opened extends AutoCloseable {
         DiskImage image();
 
+        /** Strong validator of what is read, without quotes. */
+        String version() throws IOException;
+
         /** Fails when the disk was written since it was opened. */
         void requireUnchanged();
 
@@ -56,7 +59,7 @@ final class DiskSources {
     /** Refuses a volume that could not be opened to be changed as things stand, naming who has it. */
     void requireFree(String file, ImageOptions options) throws IOException {
         ImageOptions writable = options.withReadOnly(false);
-        claims.requireFree(opener.claims(opener.chain(file, writable), writable));
+        claims.requireFree(opener.claims(opener.chain(file, writable), writable, false));
     }
 
     /** Opens a volume for this job to change, and wipes the passphrases of its options. */
@@ -81,7 +84,7 @@ final class DiskSources {
             stay.lock();
             try {
                 chain = opener.chain(file, writable);
-                taken = opener.claims(chain, writable);
+                taken = opener.claims(chain, writable, false);
                 claims.add(job, taken);
             } finally {
                 stay.unlock();
@@ -103,32 +106,18 @@ final class DiskSources {
     }
 
     private Opened openVolume(FileHolder job, String file, ImageOptions options) throws IOException {
-        List<DriveClaims.Claim> taken = List.of();
-        boolean open = false;
-        try {
-            DriveOpener.Chain chain;
-            Lock stay = claims.filesStay();
-            stay.lock();
-            try {
-                chain = opener.chain(file, options);
-                taken = opener.claims(chain, options);
-                claims.add(job, taken);
-            } finally {
-                stay.unlock();
-            }
-            Opened opened = new ClaimedVolume(opener.open(chain, options), claims, job, taken);
-            open = true;
-            return opened;
-        } finally {
-            if (!open) {
-                claims.remove(job, taken);
-            }
-            options.wipeSecrets();
-        }
+        ImageOpening.Opened opened = registry.opening().open(job, file, options, files -> claims.add(job, files));
+        return new ClaimedVolume(opened.image(), opened.files(), claims, job, opened.claims());
     }
 
-    private record ClaimedVolume(DiskImage image, DriveClaims claims, FileHolder job, List<DriveClaims.Claim> taken)
+    private record ClaimedVolume(
+            DiskImage image, List<Path> files, DriveClaims claims, FileHolder job, List<DriveClaims.Claim> taken)
             implements Opened {
+
+        @Override
+        public String version() throws IOException {
+            return FileVersions.of(files);
+        }
 
         /** Nobody else can write it. */
         @Override
@@ -144,9 +133,10 @@ final class DiskSources {
         }
     }
 
-    private record LeasedDrive(DriveLease lease, String version) implements Opened {
+    private record LeasedDrive(DriveLease lease, long changeCount, String version) implements Opened {
         LeasedDrive(DriveLease lease) {
-            this(lease, lease.dataVersion());
+            // The count first: a change between the two looks is one since the opening.
+            this(lease, lease.image().changeCount(), lease.dataVersion());
         }
 
         @Override
@@ -156,12 +146,11 @@ final class DiskSources {
 
         @Override
         public void requireUnchanged() {
-            if (!lease.dataVersion().equals(version)) {
+            if (lease.image().changeCount() != changeCount) {
                 throw new DriveException(
                         Reason.IN_USE,
                         "drive \"" + lease.id()
-                                + "\" was written meanwhile; make it read-only, or take a snapshot of it"
-                                + " and close it");
+                                + "\" was written meanwhile; make it read-only, or read a snapshot of its image instead");
             }
         }
 

@@ -4,9 +4,11 @@ import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.host.FileIdentity;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -26,20 +28,29 @@ final class DriveClaims {
      *
      * @param name relative to the image root, for messages
      * @param own whether it is the drive's own image or has that image's data, so that the drive may come to write it
+     * @param beside whether a snapshot in it is read beside a drive that writes it, and leaves the snapshot as it is
      */
-    record Claim(FileIdentity file, String name, boolean writes, boolean own) {
+    record Claim(FileIdentity file, String name, boolean writes, boolean own, boolean beside) {
+
+        Claim(FileIdentity file, String name, boolean writes, boolean own) {
+            this(file, name, writes, own, false);
+        }
 
         private Claim writing(boolean other) {
-            return own ? new Claim(file, name, other, true) : this;
+            return own ? new Claim(file, name, other, true, beside) : this;
         }
 
         private boolean bears(Claim other) {
-            return !file.equals(other.file) || (!writes && !other.writes);
+            return !file.equals(other.file) || (!writes && !other.writes) || beside != other.beside;
         }
     }
 
     private final int maxDrives;
     private final Map<FileHolder, List<Claim>> claims = new HashMap<>();
+
+    /** Drives that are closing. */
+    private final Set<FileHolder> leaving = new HashSet<>();
+
     private final ReadWriteLock files = new ReentrantReadWriteLock();
 
     DriveClaims(int maxDrives) {
@@ -69,7 +80,7 @@ final class DriveClaims {
 
     private void take(FileHolder holder, List<Claim> files) {
         requireFree(holder, files);
-        claims.put(holder, files);
+        claims.put(holder, new ArrayList<>(files));
     }
 
     /** Takes files for a job, beside those that it has; or nothing of it. */
@@ -99,8 +110,30 @@ final class DriveClaims {
         claims.put(drive, after);
     }
 
+    /**
+     * Notes that the drive is about to close, after which no snapshot of its image is read beside it any more.
+     *
+     * @throws DriveException IN_USE while one is
+     */
+    synchronized void leave(DriveId id) {
+        FileHolder drive = FileHolder.of(id);
+        List<Claim> own = claims.getOrDefault(drive, List.of());
+        claims.forEach((other, held) -> {
+            if (!other.equals(drive) && held.stream().anyMatch(claim -> claim.beside() && isOneOf(claim, own))) {
+                throw new DriveException(
+                        Reason.IN_USE, other + " reads a snapshot of " + drive + "'s image; it must end first");
+            }
+        });
+        leaving.add(drive);
+    }
+
+    private static boolean isOneOf(Claim claim, List<Claim> files) {
+        return files.stream().anyMatch(file -> file.file().equals(claim.file()) && file.own());
+    }
+
     synchronized void release(DriveId id) {
         claims.remove(FileHolder.of(id));
+        leaving.remove(FileHolder.of(id));
     }
 
     /** Who stands on the file. */
@@ -134,9 +167,12 @@ final class DriveClaims {
         });
     }
 
-    private static void requireFree(FileHolder other, List<Claim> held, List<Claim> wanted) {
+    private void requireFree(FileHolder other, List<Claim> held, List<Claim> wanted) {
         for (Claim mine : wanted) {
             for (Claim theirs : held) {
+                if (mine.beside() && theirs.file().equals(mine.file()) && leaving.contains(other)) {
+                    throw new DriveException(Reason.CLOSING, other + " is closing");
+                }
                 if (!mine.bears(theirs)) {
                     throw new DriveException(
                             Reason.IN_USE,

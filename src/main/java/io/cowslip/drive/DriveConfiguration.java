@@ -26,7 +26,7 @@ import org.springframework.scheduling.TaskScheduler;
 
 /** Wires the service layer. */
 @Configuration(proxyBeanMethods = false)
-@EnableConfigurationProperties(DriveProperties.class)
+@EnableConfigurationProperties({DriveProperties.class, UploadProperties.class})
 class DriveConfiguration {
 
     @Bean
@@ -160,6 +160,26 @@ class DriveConfiguration {
     @Bean
     Conversions conversions(DriveOpener opener, DriveClaims claims, DiskSources sources) {
         return new Conversions(opener, claims, sources, new SecureRandom());
+    }
+
+    @Bean
+    Downloads downloads(DiskSources sources, ImageRoot root) {
+        return new Downloads(sources, root);
+    }
+
+    @Bean
+    Uploads uploads(ImageRoot root, ImageEnvironment environment, DriveClaims claims, UploadProperties properties) {
+        return new Uploads(root, environment, claims, properties, InstantSource.system());
+    }
+
+    @Bean
+    Imports imports(DriveOpener opener, Uploads uploads, Conversions conversions) {
+        return new Imports(opener, uploads, conversions);
+    }
+
+    @Bean
+    UploadExpiry uploadExpiry(Uploads uploads, TaskScheduler cacheCleaningScheduler) {
+        return new UploadExpiry(uploads, cacheCleaningScheduler);
     }
 
     @Bean

@@ -16,7 +16,13 @@ public final class DriveException extends RuntimeException {
         /** The service is on its way out, or not ready. */
         UNAVAILABLE,
         /** A limit of the service is reached. */
-        LIMIT_REACHED
+        LIMIT_REACHED,
+        /** No upload of this name is under way. */
+        NO_SUCH_UPLOAD,
+        /** A file is larger than any may be. */
+        TOO_LARGE,
+        /** Bytes are not those that were announced. */
+        DIGEST_MISMATCH
     }
 
     private static final long serialVersionUID = 1;

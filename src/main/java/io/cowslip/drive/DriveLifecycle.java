@@ -16,7 +16,7 @@ final class DriveLifecycle implements SmartLifecycle {
     private static final Logger log = LoggerFactory.getLogger(DriveLifecycle.class);
 
     /** The web server's own phase lies 2048 below the default one. */
-    private static final int PHASE = SmartLifecycle.DEFAULT_PHASE - 4096;
+    static final int PHASE = SmartLifecycle.DEFAULT_PHASE - 4096;
 
     /** How long requests may go on that outlived the web server's graceful shutdown. */
     private static final Duration PATIENCE = Duration.ofSeconds(10);

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Opens images below the root, in two steps: the chain is known, and can be claimed, before anything is opened. */
@@ -24,6 +25,13 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
      * @param dataFiles the external data file of each layer, or null
      */
     record Chain(List<Path> files, List<@Nullable Path> dataFiles, List<DriveDefaults.Layer> layers) {
+
+        /** Every file that the disk's bytes may be in. */
+        List<Path> allFiles() {
+            List<Path> all = new ArrayList<>(files);
+            dataFiles.stream().filter(Objects::nonNull).forEach(all::add);
+            return all;
+        }
 
         Path top() {
             return files.getFirst();
@@ -66,29 +74,37 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         return facts == null ? RAW : new DriveDefaults.Layer(ImageFormat.QCOW2, facts.clusterSizeBytes());
     }
 
-    /** What the drive takes for itself: its own files, written unless read-only, and all files below as a reader. */
-    List<Claim> claims(Chain chain, ImageOptions asked) throws IOException {
+    /**
+     * What an opening takes for itself: its own files, written unless read-only, and all files below as a reader.
+     *
+     * @param beside whether it reads a snapshot beside a drive that writes it
+     */
+    List<Claim> claims(Chain chain, ImageOptions asked, boolean beside) throws IOException {
         List<Claim> claims = new ArrayList<>();
         for (int index = 0; index < chain.files().size(); index++) {
             boolean own = index == 0;
-            claims.add(claim(chain.files().get(index), own, asked));
+            claims.add(claim(chain.files().get(index), own, asked, own && beside));
             Path dataFile = chain.dataFiles().get(index);
             if (dataFile != null) {
-                claims.add(claim(dataFile, own, asked));
+                claims.add(claim(dataFile, own, asked, false));
             }
         }
         return claims;
     }
 
-    private Claim claim(Path file, boolean own, ImageOptions asked) throws IOException {
-        return new Claim(ImageRoot.identity(file), root.relativeName(file), own && !asked.readOnly(), own);
+    private Claim claim(Path file, boolean own, ImageOptions asked, boolean beside) throws IOException {
+        return new Claim(ImageRoot.identity(file), root.relativeName(file), own && !asked.readOnly(), own, beside);
     }
 
-    /** Passphrases are gone afterwards: those from files, and those that {@code asked} holds. */
-    DiskImage open(Chain chain, ImageOptions asked) throws IOException {
+    /**
+     * Opens the chain. Passphrases are gone afterwards: those from files, and those that {@code asked} holds.
+     *
+     * @param writer the open image beside which a snapshot of it is read, or null
+     */
+    DiskImage open(Chain chain, ImageOptions asked, @Nullable DiskImage writer) throws IOException {
         ImageOptions filled = complete(chain, asked);
         try {
-            return DiskImage.open(chain.top(), filled, environment);
+            return writer == null ? DiskImage.open(chain.top(), filled, environment) : writer.openSnapshot(filled);
         } finally {
             filled.wipeSecrets();
         }

@@ -1,7 +1,6 @@
 package io.cowslip.drive;
 
 import io.cowslip.drive.DriveException.Reason;
-import io.cowslip.drive.DriveOpener.Chain;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageOptions;
@@ -14,7 +13,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.Lock;
 import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +27,7 @@ public final class DriveRegistry {
     private static final Logger log = LoggerFactory.getLogger(DriveRegistry.class);
 
     private final DriveOpener opener;
+    private final ImageOpening opening;
     private final DriveClaims claims;
     private final CacheCleaner cleaner;
     private final DriveObserver observer;
@@ -45,6 +44,7 @@ public final class DriveRegistry {
             KeptDrives kept,
             RandomGenerator random) {
         this.opener = opener;
+        this.opening = new ImageOpening(opener, claims, this::lease);
         this.claims = claims;
         this.cleaner = cleaner;
         this.observer = observer;
@@ -69,41 +69,19 @@ public final class DriveRegistry {
     public DriveView open(@Nullable DriveId id, String file, ImageOptions options, DriveKeeping keeping)
             throws IOException {
         DriveId taken = id == null ? new DriveId("d" + tag().substring(0, 10)) : id;
-        try {
-            Chain chain = claim(taken, file, options);
-            DiskImage image = openClaimed(taken, chain, options);
-            String name = opener.root().relativeName(chain.top());
-            return admit(
-                    new Drive(taken, name, image, options.withoutSecrets(), opener.root(), tag(), keeping), options);
-        } finally {
-            options.wipeSecrets();
-        }
-    }
-
-    private Chain claim(DriveId id, String file, ImageOptions options) throws IOException {
-        Lock stay = claims.filesStay();
-        stay.lock();
-        try {
+        ImageOpening.Opened opened = opening.open(FileHolder.of(taken), file, options, files -> {
             requireRunning();
-            Chain chain = opener.chain(file, options);
-            claims.take(id, opener.claims(chain, options));
-            return chain;
-        } finally {
-            stay.unlock();
-        }
+            claims.take(taken, files);
+        });
+        return admit(
+                new Drive(
+                        taken, opened.name(), opened.image(), options.withoutSecrets(), opener.root(), tag(), keeping),
+                options);
     }
 
-    private DiskImage openClaimed(DriveId id, Chain chain, ImageOptions options) throws IOException {
-        boolean open = false;
-        try {
-            DiskImage image = opener.open(chain, options);
-            open = true;
-            return image;
-        } finally {
-            if (!open) {
-                claims.release(id);
-            }
-        }
+    /** Opens images for others, beside the drives. */
+    ImageOpening opening() {
+        return opening;
     }
 
     /** Makes an open drive known. The view is taken first: once known, another caller may close the drive at once. */
@@ -304,9 +282,14 @@ public final class DriveRegistry {
         cleaner.reschedule(drive.id(), asked.cacheCleanIntervalSeconds());
     }
 
-    /** Lets no new request in, waits for those in flight, flushes and closes, for good. */
+    /**
+     * Lets no new request in, waits for those in flight, flushes and closes, for good.
+     *
+     * @throws DriveException IN_USE while a snapshot of the image is read beside it; NO_SUCH_DRIVE; CLOSING
+     */
     public void close(DriveId id) throws IOException {
         Drive drive = require(id);
+        claims.leave(id);
         kept.forget(id);
         if (!drive.shut()) {
             throw closing(id);

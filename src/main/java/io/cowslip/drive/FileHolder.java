@@ -8,7 +8,8 @@ public record FileHolder(Kind kind, String id) {
     /** What it is. */
     public enum Kind {
         DRIVE,
-        JOB
+        JOB,
+        DOWNLOAD
     }
 
     static FileHolder of(DriveId drive) {
@@ -18,6 +19,11 @@ public record FileHolder(Kind kind, String id) {
     /** The job of this id. */
     public static FileHolder job(String id) {
         return new FileHolder(Kind.JOB, id);
+    }
+
+    /** A request that reads a whole file or disk, by its number. */
+    static FileHolder download(String number) {
+        return new FileHolder(Kind.DOWNLOAD, number);
     }
 
     boolean isDrive() {

@@ -41,11 +41,20 @@ final class KeptDrives {
         catalog.drives().forEach(entry -> entries.put(entry.id(), entry));
     }
 
-    /** All entries, ordered by id. */
+    /** All entries, ordered by id, but those last that read a snapshot, maybe of an image that another one writes. */
     List<Entry> entries() {
         return entries.values().stream()
-                .sorted(Comparator.comparing(entry -> entry.id().value()))
+                .sorted(Comparator.comparing(this::readsSnapshot)
+                        .thenComparing(entry -> entry.id().value()))
                 .toList();
+    }
+
+    private boolean readsSnapshot(Entry entry) {
+        try {
+            return text.read(entry.options()).snapshot() != null;
+        } catch (RuntimeException unreadable) {
+            return false;
+        }
     }
 
     /** What is noted of a drive; null: nothing. */

@@ -96,13 +96,13 @@ public final class Overlays {
             wanted.add(new Claim(ImageRoot.identity(path), file, true, true));
         } else {
             ImageOptions writable = options.withReadOnly(false);
-            wanted.addAll(opener.claims(opener.chain(file, writable), writable));
+            wanted.addAll(opener.claims(opener.chain(file, writable), writable, false));
         }
         DiskRebase.Backing backing = rebase.backing();
         if (backing != null) {
             ImageOptions readOnly = backing.options().withReadOnly(true);
             String name = opener.root().relativeName(newBacking(path, backing.name()));
-            wanted.addAll(opener.claims(opener.chain(name, readOnly), readOnly));
+            wanted.addAll(opener.claims(opener.chain(name, readOnly), readOnly, false));
         }
         return wanted;
     }

@@ -61,6 +61,11 @@ final class PendingVolume implements AutoCloseable {
         return new PendingVolume(root, name, place.resolveSibling(hidden));
     }
 
+    /** A file that was uploaded, which is whole and durable, and not taken away with this. */
+    static PendingVolume uploaded(ImageRoot root, String name, Path file) {
+        return new PendingVolume(root, name, file);
+    }
+
     /** Refuses a name that is taken, or none for a volume. */
     static void requireNew(ImageRoot root, String name) throws ImageException {
         if (Files.exists(root.entry(name), LinkOption.NOFOLLOW_LINKS)) {

@@ -4,6 +4,7 @@ import io.cowslip.drive.Comparisons;
 import io.cowslip.drive.Conversions;
 import io.cowslip.drive.DiskFacts;
 import io.cowslip.drive.ImageChecks;
+import io.cowslip.drive.Imports;
 import io.cowslip.drive.Overlays;
 import io.cowslip.drive.VolumeChanges;
 import java.security.SecureRandom;
@@ -21,13 +22,14 @@ class JobConfiguration {
     JobService jobService(
             ImageChecks checks,
             Conversions conversions,
+            Imports imports,
             Comparisons comparisons,
             VolumeChanges changes,
             DiskFacts facts,
             Overlays overlays,
             JobProperties properties) {
         return new JobService(
-                new RequestedWork(checks, conversions, comparisons, changes, facts, overlays),
+                new RequestedWork(checks, conversions, imports, comparisons, changes, facts, overlays),
                 properties,
                 InstantSource.system(),
                 new SecureRandom());

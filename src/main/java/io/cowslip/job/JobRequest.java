@@ -4,6 +4,7 @@ import io.cowslip.drive.Conversion;
 import io.cowslip.drive.DiskSource;
 import io.cowslip.drive.CommitOptions;
 import io.cowslip.drive.DriveId;
+import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.DriveResize;
 import io.cowslip.drive.Measurement;
 import io.cowslip.drive.RebaseOptions;
@@ -17,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * {@link RequestedWork}.
  */
 public sealed interface JobRequest {
+
+    /** The type of both kinds of import. */
+    String IMPORT = "import";
 
     /** The name of the type, as callers write it. */
     String type();
@@ -34,6 +38,22 @@ public sealed interface JobRequest {
         @Override
         public String type() {
             return "convert";
+        }
+    }
+
+    /** Makes a volume of an upload that is whole. */
+    record ImportUpload(Import work) implements JobRequest {
+        @Override
+        public String type() {
+            return IMPORT;
+        }
+    }
+
+    /** Makes a new volume that reads like one that is there. */
+    record ImportVolume(Conversion conversion) implements JobRequest {
+        @Override
+        public String type() {
+            return IMPORT;
         }
     }
 

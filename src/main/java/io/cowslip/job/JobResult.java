@@ -38,7 +38,7 @@ public sealed interface JobResult {
     record Mapped(DiskMap map) implements JobResult {}
 
     /**
-     * Of a conversion.
+     * Of a conversion or an import.
      *
      * @param chain the new volume's facts and those of the chain below it
      */

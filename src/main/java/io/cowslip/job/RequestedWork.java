@@ -5,6 +5,7 @@ import io.cowslip.drive.Conversions;
 import io.cowslip.drive.DiskFacts;
 import io.cowslip.drive.DiskSource;
 import io.cowslip.drive.ImageChecks;
+import io.cowslip.drive.Imports;
 import io.cowslip.drive.Overlays;
 import io.cowslip.drive.VolumeChanges;
 import java.io.IOException;
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class RequestedWork implements JobWork {
     private final ImageChecks checks;
     private final Conversions conversions;
+    private final Imports imports;
     private final Comparisons comparisons;
     private final VolumeChanges changes;
     private final DiskFacts facts;
@@ -22,12 +24,14 @@ final class RequestedWork implements JobWork {
     RequestedWork(
             ImageChecks checks,
             Conversions conversions,
+            Imports imports,
             Comparisons comparisons,
             VolumeChanges changes,
             DiskFacts facts,
             Overlays overlays) {
         this.checks = checks;
         this.conversions = conversions;
+        this.imports = imports;
         this.comparisons = comparisons;
         this.changes = changes;
         this.facts = facts;
@@ -40,6 +44,8 @@ final class RequestedWork implements JobWork {
             case JobRequest.CheckVolume check -> checks.requireFree(check.file(), check.repair());
             case JobRequest.CheckDrive check -> checks.requireOpen(check.drive());
             case JobRequest.Convert convert -> conversions.requirePossible(convert.conversion());
+            case JobRequest.ImportUpload wanted -> imports.requirePossible(wanted.work());
+            case JobRequest.ImportVolume wanted -> conversions.requirePossible(wanted.conversion());
             case JobRequest.Compare compare -> comparisons.requirePossible(compare.one(), compare.other());
             case JobRequest.Resize resize -> changes.requireFree(resize.file(), resize.options());
             case JobRequest.Amend amend -> changes.requireFree(amend.file());
@@ -67,6 +73,10 @@ final class RequestedWork implements JobWork {
             case JobRequest.CheckDrive check -> checked(checks.checkDrive(check.drive(), progress::advanced));
             case JobRequest.Convert convert ->
                 new JobResult.Converted(conversions.convert(id.value(), convert.conversion(), progress::advanced));
+            case JobRequest.ImportUpload wanted ->
+                new JobResult.Converted(imports.make(wanted.work(), progress::advanced));
+            case JobRequest.ImportVolume wanted ->
+                new JobResult.Converted(conversions.convert(id.value(), wanted.conversion(), progress::advanced));
             case JobRequest.Compare compare ->
                 new JobResult.Compared(
                         comparisons.compare(id.value(), compare.one(), compare.other(), progress::advanced));

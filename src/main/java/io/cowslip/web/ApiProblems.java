@@ -74,7 +74,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case JobException job -> Refusal.of(type(job.reason()), String.valueOf(job.getMessage()));
             case JacksonException malformed -> JsonFaults.problem(malformed);
             case UncheckedIOException wrapped -> problem(Objects.requireNonNull(wrapped.getCause()), relativeName);
-            case ClientAbortException broken -> WriteBody.brokenOff(broken);
+            case ClientAbortException broken -> IncomingBody.brokenOff(broken);
             case InvalidParameterException malformed ->
                 Refusal.of(ProblemType.INVALID_REQUEST, "the query cannot be decoded");
             case IOException host -> Refusal.of(ProblemType.HOST_IO, "the host refused; the service's log says why");
@@ -109,6 +109,9 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case CLOSING -> ProblemType.BUSY;
             case UNAVAILABLE -> ProblemType.UNAVAILABLE;
             case LIMIT_REACHED -> ProblemType.LIMIT_REACHED;
+            case NO_SUCH_UPLOAD -> ProblemType.NOT_FOUND;
+            case TOO_LARGE -> ProblemType.BODY_TOO_LARGE;
+            case DIGEST_MISMATCH -> ProblemType.DIGEST_MISMATCH;
         };
     }
 
@@ -154,6 +157,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
         if (problem.option() != null) {
             body.setProperty("option", problem.option());
         }
+        problem.members().forEach(body::setProperty);
         return ResponseEntity.status(problem.type().status())
                 .headers(problem.headers())
                 .contentType(MediaType.APPLICATION_PROBLEM_JSON)

@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.DiskImage;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -40,7 +39,7 @@ final class ContentDigests {
     /** Verifies the body, then writes it; returns its length. */
     long writeVerified(ConditionalChange change, WriteBody body, HttpServletRequest request) throws IOException {
         String header = String.join(", ", Collections.list(request.getHeaders(CONTENT_DIGEST)));
-        Map<DigestAlgorithm, byte[]> expected = DigestAlgorithm.contentDigests(header);
+        Map<DigestAlgorithm, byte[]> expected = DigestAlgorithm.digests(CONTENT_DIGEST, header);
         if (body.exact() && body.window().length() > limitBytes) {
             throw tooLarge();
         }
@@ -91,7 +90,7 @@ final class ContentDigests {
     }
 
     /** Sends the window with the digest that the caller wants; false, and nothing done, where there is to be none. */
-    boolean sendVerifiable(DiskImage image, ByteWindow window, HttpServletRequest request, HttpServletResponse response)
+    boolean sendVerifiable(ByteView view, ByteWindow window, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         String wish = request.getHeader(WANT_CONTENT_DIGEST);
         Optional<DigestAlgorithm> wanted = wish == null ? Optional.empty() : DigestAlgorithm.preferred(wish);
@@ -100,9 +99,9 @@ final class ContentDigests {
         }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment bytes = arena.allocate(window.length());
-            image.read(window.start(), bytes);
-            String digest = base64(digest(wanted.get(), bytes.asByteBuffer()));
-            response.setHeader(CONTENT_DIGEST, wanted.get().wireName() + "=:" + digest + ":");
+            view.image().read(window.start(), bytes);
+            view.requireUnchanged();
+            response.setHeader(CONTENT_DIGEST, wanted.get().header(digest(wanted.get(), bytes.asByteBuffer())));
             DirectOutput.of(response).write(bytes.asByteBuffer());
         } finally {
             held.release();

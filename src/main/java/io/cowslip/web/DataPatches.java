@@ -69,7 +69,7 @@ final class DataPatches {
         try {
             return in.readNBytes(MAX_JSON_BYTES + 1);
         } catch (IOException broken) {
-            throw WriteBody.brokenOff(broken);
+            throw IncomingBody.brokenOff(broken);
         }
     }
 

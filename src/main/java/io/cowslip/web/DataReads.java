@@ -2,7 +2,6 @@ package io.cowslip.web;
 
 import io.cowslip.drive.DriveLease;
 import io.cowslip.drive.DriveObserver.Operation;
-import io.cowslip.engine.image.DiskImage;
 import io.cowslip.web.TransferBuffers.Buffer;
 import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.http.HttpServletRequest;
@@ -33,27 +32,42 @@ final class DataReads {
     }
 
     void answer(DriveLease lease, HttpServletRequest request, HttpServletResponse response) throws IOException {
-        String version = lease.dataVersion();
-        DataHeaders.describe(response, lease.id(), version);
-        if (Preconditions.notModified(request, version)) {
-            response.setStatus(HttpServletResponse.SC_NOT_MODIFIED);
-            return;
-        }
-        if (HttpMethod.HEAD.matches(request.getMethod())) {
-            describeOne(new ByteWindow(0, lease.image().virtualSizeBytes()), response);
-        } else {
-            clock.time(lease.id(), Operation.READ, () -> send(lease.image(), version, request, response));
+        ByteView view = ByteView.of(lease);
+        DataHeaders.describe(response, lease.id(), view.version());
+        if (!answeredWithoutBytes(view, request, response)) {
+            clock.time(lease.id(), Operation.READ, () -> send(view, request, response));
         }
     }
 
-    private long send(DiskImage image, String version, HttpServletRequest request, HttpServletResponse response)
+    /** Answers with what is read whole, and is called so. */
+    void answer(ByteView view, String fileName, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
-        long size = image.virtualSizeBytes();
-        List<ByteWindow> windows = Preconditions.rangeApplies(request, version)
+        DataHeaders.describe(response, fileName, view.version());
+        if (!answeredWithoutBytes(view, request, response)) {
+            send(view, request, response);
+        }
+    }
+
+    private static boolean answeredWithoutBytes(
+            ByteView view, HttpServletRequest request, HttpServletResponse response) {
+        if (Preconditions.notModified(request, view.version())) {
+            response.setStatus(HttpServletResponse.SC_NOT_MODIFIED);
+            return true;
+        }
+        if (HttpMethod.HEAD.matches(request.getMethod())) {
+            describeOne(new ByteWindow(0, view.sizeBytes()), response);
+            return true;
+        }
+        return false;
+    }
+
+    private long send(ByteView view, HttpServletRequest request, HttpServletResponse response) throws IOException {
+        long size = view.sizeBytes();
+        List<ByteWindow> windows = view.rangeApplies(request)
                 ? RangeHeader.windows(singleRange(request), size).orElse(List.of())
                 : List.of();
         if (windows.size() > 1) {
-            sendParts(image, windows, request, response);
+            sendParts(view, windows, request, response);
             return windows.stream().mapToLong(ByteWindow::length).sum();
         }
         ByteWindow window = new ByteWindow(0, size);
@@ -63,14 +77,14 @@ final class DataReads {
             response.setHeader(HttpHeaders.CONTENT_RANGE, window.contentRange(size));
         }
         describeOne(window, response);
-        if (!digests.sendVerifiable(image, window, request, response)) {
-            sendAll(image, List.of(window), null, request, response);
+        if (!digests.sendVerifiable(view, window, request, response)) {
+            sendAll(view, List.of(window), null, request, response);
         }
         return window.length();
     }
 
     /** The Range header; several of them are no valid one. */
-    private static @Nullable String singleRange(HttpServletRequest request) {
+    static @Nullable String singleRange(HttpServletRequest request) {
         Enumeration<String> lines = request.getHeaders(HttpHeaders.RANGE);
         String first = lines.hasMoreElements() ? lines.nextElement() : null;
         return lines.hasMoreElements() ? null : first;
@@ -82,17 +96,17 @@ final class DataReads {
     }
 
     private void sendParts(
-            DiskImage image, List<ByteWindow> windows, HttpServletRequest request, HttpServletResponse response)
+            ByteView view, List<ByteWindow> windows, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
-        MultipartRanges parts = new MultipartRanges(windows, image.virtualSizeBytes());
+        MultipartRanges parts = new MultipartRanges(windows, view.sizeBytes());
         response.setStatus(HttpServletResponse.SC_PARTIAL_CONTENT);
         response.setContentType(parts.contentType());
         response.setContentLengthLong(parts.contentLength());
-        sendAll(image, windows, parts, request, response);
+        sendAll(view, windows, parts, request, response);
     }
 
     private void sendAll(
-            DiskImage image,
+            ByteView view,
             List<ByteWindow> windows,
             @Nullable MultipartRanges parts,
             HttpServletRequest request,
@@ -101,8 +115,8 @@ final class DataReads {
         ServletOutputStream out = DirectOutput.of(response);
         PatientChannel connection = zeroCopy ? ConnectionAdapter.plainConnection(request) : null;
         try (Buffer buffer = buffers.take();
-                PageOutput pages = new PageOutput(image, out, connection)) {
-            WindowOutput output = new WindowOutput(image, buffer, out, pages);
+                PageOutput pages = new PageOutput(view.image(), out, connection)) {
+            WindowOutput output = new WindowOutput(view, buffer, out, pages);
             for (ByteWindow window : windows) {
                 if (parts != null) {
                     out.write(parts.head(window).getBytes(StandardCharsets.US_ASCII));

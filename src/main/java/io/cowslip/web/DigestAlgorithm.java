@@ -24,6 +24,16 @@ enum DigestAlgorithm {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
+    /** The name that Java has for it. */
+    String javaName() {
+        return name().replace('_', '-');
+    }
+
+    /** A digest as headers have it. */
+    String header(byte[] digest) {
+        return wireName() + "=:" + Base64.getEncoder().encodeToString(digest) + ":";
+    }
+
     MessageDigest start() {
         try {
             return MessageDigest.getInstance(wireName());
@@ -32,24 +42,28 @@ enum DigestAlgorithm {
         }
     }
 
-    /** The digests in a Content-Digest header. At least one must be known: a check that cannot be made is no check. */
-    static Map<DigestAlgorithm, byte[]> contentDigests(String header) {
+    /**
+     * The digests in a header of this name, Content-Digest or Repr-Digest. At least one must be known: a check that cannot
+     * be made is no check.
+     */
+    static Map<DigestAlgorithm, byte[]> digests(String name, String header) {
         Map<DigestAlgorithm, byte[]> digests = new EnumMap<>(DigestAlgorithm.class);
         for (String member : header.split(",", -1)) {
             Matcher matcher = DIGEST.matcher(member.strip());
             if (!matcher.matches()) {
-                throw refused(header, "it takes sha-256=:base64: or sha-512=:base64:");
+                throw refused(name, header, "it takes sha-256=:base64: or sha-512=:base64:");
             }
-            named(matcher.group(1)).ifPresent(algorithm -> digests.put(algorithm, decoded(header, matcher.group(2))));
+            named(matcher.group(1))
+                    .ifPresent(algorithm -> digests.put(algorithm, decoded(name, header, matcher.group(2))));
         }
         if (digests.isEmpty()) {
-            throw refused(header, "none of its algorithms is known; sha-256 and sha-512 are")
-                    .with("Want-Content-Digest", "sha-256=10, sha-512=10");
+            throw refused(name, header, "none of its algorithms is known; sha-256 and sha-512 are")
+                    .with("Want-" + name, "sha-256=10, sha-512=10");
         }
         return digests;
     }
 
-    /** The known algorithm that a Want-Content-Digest header prefers; empty where it wants none of them. */
+    /** The known algorithm that a Want-Content-Digest or Want-Repr-Digest header prefers; empty where it wants none of them. */
     static Optional<DigestAlgorithm> preferred(String header) {
         Map<DigestAlgorithm, Integer> weights = new EnumMap<>(DigestAlgorithm.class);
         for (String member : header.split(",", -1)) {
@@ -71,17 +85,17 @@ enum DigestAlgorithm {
                 .findFirst();
     }
 
-    private static byte[] decoded(String header, String base64) {
+    private static byte[] decoded(String name, String header, String base64) {
         try {
             return Base64.getDecoder().decode(base64);
         } catch (IllegalArgumentException malformed) {
-            Refusal refusal = refused(header, "its value is no base64");
+            Refusal refusal = refused(name, header, "its value is no base64");
             refusal.initCause(malformed);
             throw refusal;
         }
     }
 
-    private static Refusal refused(String header, String why) {
-        return Refusal.of(ProblemType.INVALID_REQUEST, "Content-Digest is \"" + header + "\"; " + why);
+    private static Refusal refused(String name, String header, String why) {
+        return Refusal.of(ProblemType.INVALID_REQUEST, name + " is \"" + header + "\"; " + why);
     }
 }

@@ -246,11 +246,12 @@ class DriveController {
             operationId = "closeDrive",
             summary = "Close a drive",
             description =
-                    "Lets no new request in, waits for those in flight, flushes, and closes the image. A drive that"
-                            + " could not be opened again after a restart is forgotten.",
+                    "Lets no new request in, waits for those in flight, flushes, and closes the image. Refused while"
+                            + " another drive or a job reads a snapshot of it beside it. A drive that could not be opened again"
+                            + " after a restart is forgotten.",
             parameters = @Parameter(ref = OpenApiConfiguration.IF_MATCH))
     @ApiResponse(responseCode = "204", description = "The drive is closed and its image durable")
-    @Fails({NO_SUCH_DRIVE, BUSY, PRECONDITION_FAILED})
+    @Fails({NO_SUCH_DRIVE, BUSY, IN_USE, PRECONDITION_FAILED})
     @DeleteMapping("/{id}")
     ResponseEntity<Void> close(
             @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id,

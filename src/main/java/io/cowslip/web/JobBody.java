@@ -121,6 +121,12 @@ record JobBody(
                 case JobRequest.Rebase rebase -> ofFile(rebase.file());
                 case JobRequest.Commit commit -> ofFile(commit.file());
                 case JobRequest.Compact compact -> ofFile(compact.file());
+                case JobRequest.ImportUpload wanted ->
+                    new Asked(wanted.work().upload(), null, null, wanted.work().volume());
+                case JobRequest.ImportVolume wanted ->
+                    of(
+                            wanted.conversion().source(),
+                            wanted.conversion().target().file());
                 case JobRequest.Convert convert ->
                     of(
                             convert.conversion().source(),

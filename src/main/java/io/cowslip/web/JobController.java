@@ -80,6 +80,7 @@ class JobController {
                                                 NewCompaction.class,
                                                 NewComparison.class,
                                                 NewConversion.class,
+                                                NewImport.class,
                                                 NewMap.class,
                                                 NewMeasurement.class,
                                                 NewRebase.class,
@@ -117,6 +118,9 @@ class JobController {
                                 @ExampleObject(name = "convert", value = """
                                         {"type": "convert", "file": "vm1/base.qcow2",
                                          "target": {"file": "export/base.raw", "format": "raw"}}"""),
+                                @ExampleObject(name = "import", value = """
+                                        {"type": "import", "upload": "vm1/arrived.raw", "format": "raw",
+                                         "target": {"file": "export/arrived.qcow2"}}"""),
                                 @ExampleObject(name = "compress", value = """
                                         {"type": "convert", "file": "vm1/base.qcow2",
                                          "target": {"file": "export/base.qcow2", "compress": true,

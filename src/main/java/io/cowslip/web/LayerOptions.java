@@ -86,8 +86,9 @@ record LayerOptions(
                     + " its header names unless given. Cannot change while the image is open";
 
     static final String ABOUT_SNAPSHOT =
-            "The internal snapshot, by its id or else its name, whose disk is read in the place of the active one. The"
-                    + " drive is read-only then, and this cannot change while it is open";
+            "The internal snapshot, by its id or else its name, whose disk is read in the place of the active one, also"
+                    + " while another drive writes that. The drive is read-only then, and this cannot change while it"
+                    + " is open";
 
     /** The options in force, as they would have to be given. */
     static LayerOptions of(ImageOptions options) {

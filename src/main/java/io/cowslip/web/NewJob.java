@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /** A job to be started, as JSON has it. Each type has its form. */
-sealed interface NewJob permits NewAmendment, NewCheck, NewCommit, NewCompaction, NewComparison, NewConversion, NewMap, NewMeasurement, NewRebase, NewResize {
+sealed interface NewJob permits NewAmendment, NewCheck, NewCommit, NewCompaction, NewComparison, NewConversion, NewImport, NewMap, NewMeasurement, NewRebase, NewResize {
     Map<String, Class<? extends NewJob>> FORMS = new TreeMap<>(Map.ofEntries(
             Map.entry(NewAmendment.TYPE, NewAmendment.class),
             Map.entry(NewCheck.TYPE, NewCheck.class),
@@ -16,6 +16,7 @@ sealed interface NewJob permits NewAmendment, NewCheck, NewCommit, NewCompaction
             Map.entry(NewCompaction.TYPE, NewCompaction.class),
             Map.entry(NewComparison.TYPE, NewComparison.class),
             Map.entry(NewConversion.TYPE, NewConversion.class),
+            Map.entry(NewImport.TYPE, NewImport.class),
             Map.entry(NewMap.TYPE, NewMap.class),
             Map.entry(NewMeasurement.TYPE, NewMeasurement.class),
             Map.entry(NewRebase.TYPE, NewRebase.class),

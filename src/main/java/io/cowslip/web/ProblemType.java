@@ -86,6 +86,11 @@ enum ProblemType {
             "Somebody else has the file",
             "Another process holds a lock on the image, or the drive is being closed. Try again once it has let go."),
     ALREADY_EXISTS(HttpStatus.CONFLICT, "The file exists", "A new volume never replaces a file. DELETE it first."),
+    UPLOAD_OFFSET_MISMATCH(
+            HttpStatus.CONFLICT,
+            "The upload is at another offset",
+            "Bytes are added to the end of an upload: Upload-Offset, in this answer and in that to HEAD, says where that is."
+                    + " The members \"expected-offset\" and \"provided-offset\" name both."),
     INCONSISTENT_BITMAP(
             HttpStatus.CONFLICT,
             "The bitmap is inconsistent",
@@ -98,7 +103,8 @@ enum ProblemType {
             HttpStatus.CONTENT_TOO_LARGE,
             "The body is too large for what was asked",
             "A body with Content-Digest is held back until it is verified, and so is limited, as JSON bodies are."
-                    + " Without a digest the length of a write is not limited."),
+                    + " Without a digest the length of a write is not limited. Uploads are as cowslip.uploads.max-size"
+                    + " allows."),
     UNSUPPORTED_MEDIA_TYPE(
             HttpStatus.UNSUPPORTED_MEDIA_TYPE,
             "The body's media type or coding is not taken here",

@@ -1,6 +1,8 @@
 package io.cowslip.web;
 
 import io.cowslip.engine.ImageException;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 
@@ -11,6 +13,7 @@ final class Refusal extends RuntimeException {
     private final ProblemType type;
     private final @Nullable String option;
     private final transient HttpHeaders headers = new HttpHeaders();
+    private final transient Map<String, Object> members = new LinkedHashMap<>();
 
     private Refusal(ProblemType type, @Nullable String option, String detail) {
         super(detail);
@@ -48,6 +51,16 @@ final class Refusal extends RuntimeException {
     /** A range that is not on a disk of {@code sizeBytes}. */
     static Refusal offDisk(long sizeBytes, String detail) {
         return of(ProblemType.RANGE_NOT_SATISFIABLE, detail).with(HttpHeaders.CONTENT_RANGE, "bytes */" + sizeBytes);
+    }
+
+    /** Adds a member to the problem document. */
+    Refusal withMember(String name, Object value) {
+        members.put(name, value);
+        return this;
+    }
+
+    Map<String, Object> members() {
+        return members;
     }
 
     /** Adds a header to the answer. */

@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
+import static io.cowslip.web.ProblemType.BUSY;
 import static io.cowslip.web.ProblemType.CORRUPT_IMAGE;
 import static io.cowslip.web.ProblemType.HOST_IO;
 import static io.cowslip.web.ProblemType.INCONSISTENT_BITMAP;
@@ -145,11 +146,15 @@ class SnapshotController {
         }
     }
 
-    @Operation(operationId = "deleteSnapshot", summary = "Delete a snapshot")
+    @Operation(
+            operationId = "deleteSnapshot",
+            summary = "Delete a snapshot",
+            description = "Refused while a drive or a job reads it.")
     @ApiResponse(
             responseCode = "204",
             description = "The snapshot is gone; the disk and other snapshots are as they were")
-    @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO, INSUFFICIENT_STORAGE})
+    @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, BUSY, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO, INSUFFICIENT_STORAGE
+    })
     @DeleteMapping("/{snapshot}")
     ResponseEntity<Void> delete(
             @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,

@@ -230,7 +230,7 @@ class VolumeController {
     }
 
     /** What a path below /volumes names: the pattern takes it with its leading slash. */
-    private static String name(String path) {
+    static String name(String path) {
         return path.substring(1);
     }
 }

@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DriveObserver;
+import io.cowslip.drive.Uploads;
 import io.cowslip.engine.image.Secret;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.core.StandardHost;
@@ -122,6 +123,16 @@ class WebConfiguration implements WebMvcConfigurer {
     DataReads dataReads(
             TransferBuffers buffers, ContentDigests digests, OperationClock clock, WebProperties properties) {
         return new DataReads(buffers, digests, clock, properties.zeroCopy());
+    }
+
+    @Bean
+    ImageDownloads imageDownloads(DataReads reads, WebProperties properties) {
+        return new ImageDownloads(reads, properties.compressedDownloads());
+    }
+
+    @Bean
+    FileUploads fileUploads(Uploads uploads, TransferBuffers buffers) {
+        return new FileUploads(uploads, buffers);
     }
 
     @Bean

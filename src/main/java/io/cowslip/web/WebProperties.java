@@ -14,6 +14,7 @@ import org.springframework.util.unit.DataSize;
  *     one
  * @param verifications how many bodies may be held back at once
  * @param zeroCopy whether long runs of read-only drives go to plain connections as pages of the host, without a copy
+ * @param compressedDownloads how many downloads may be compressed at once
  * @param maxReaders connections that one client should read with at most, as OPTIONS tells
  * @param maxWriters connections that one client should write with at most, as OPTIONS tells
  */
@@ -24,5 +25,6 @@ record WebProperties(
         @DefaultValue("8MB") DataSize verifyLimit,
         @DefaultValue("8") int verifications,
         @DefaultValue("true") boolean zeroCopy,
+        @DefaultValue("2") int compressedDownloads,
         @DefaultValue("8") int maxReaders,
         @DefaultValue("8") int maxWriters) {}

@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.GuestExtent;
 import io.cowslip.web.TransferBuffers.Buffer;
 import jakarta.servlet.ServletOutputStream;
@@ -11,13 +10,13 @@ import java.io.IOException;
  * runs cost no read, of zeros, and no copy, of data, and small requests no second look-up.
  */
 final class WindowOutput {
-    private final DiskImage image;
+    private final ByteView view;
     private final Buffer buffer;
     private final ServletOutputStream out;
     private final PageOutput pages;
 
-    WindowOutput(DiskImage image, Buffer buffer, ServletOutputStream out, PageOutput pages) {
-        this.image = image;
+    WindowOutput(ByteView view, Buffer buffer, ServletOutputStream out, PageOutput pages) {
+        this.view = view;
         this.buffer = buffer;
         this.out = out;
         this.pages = pages;
@@ -29,7 +28,8 @@ final class WindowOutput {
         while (position < window.end()) {
             long left = window.end() - position;
             if (position >= copiedTo && left > buffer.sizeBytes()) {
-                GuestExtent run = image.extentAt(position, left);
+                GuestExtent run = view.image().extentAt(position, left);
+                view.requireUnchanged();
                 long sent = sendRun(run);
                 position += sent;
                 copiedTo = position + (sent == 0 ? run.length() : 0);
@@ -57,7 +57,8 @@ final class WindowOutput {
 
     private long copy(long position, long left) throws IOException {
         int step = (int) Math.min(buffer.sizeBytes(), left);
-        image.read(position, buffer.memory(step));
+        view.image().read(position, buffer.memory(step));
+        view.requireUnchanged();
         out.write(buffer.view(step));
         return step;
     }

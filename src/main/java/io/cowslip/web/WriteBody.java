@@ -2,7 +2,6 @@ package io.cowslip.web;
 
 import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
 import org.springframework.http.HttpHeaders;
 
@@ -11,27 +10,26 @@ import org.springframework.http.HttpHeaders;
  * refused before a byte of the body is read.
  */
 final class WriteBody {
-    private static final long UNKNOWN = -1;
-
-    private final HttpServletRequest request;
+    private final IncomingBody body;
     private final ByteWindow window;
     private final long diskBytes;
     private final boolean exact;
 
-    private WriteBody(HttpServletRequest request, ByteWindow window, long diskBytes, boolean exact) {
-        this.request = request;
+    private WriteBody(IncomingBody body, ByteWindow window, long diskBytes, boolean exact) {
+        this.body = body;
         this.window = window;
         this.diskBytes = diskBytes;
         this.exact = exact;
     }
 
     static WriteBody of(HttpServletRequest request, long diskBytes) {
-        refuseCoding(request);
+        IncomingBody.refuseCoding(request);
         String range = request.getHeader(HttpHeaders.CONTENT_RANGE);
-        long length = announcedLength(request);
+        long length = IncomingBody.announcedLength(request);
         ByteWindow window =
                 range == null ? atStart(length, diskBytes) : atRange(ContentRange.window(range, diskBytes), length);
-        return new WriteBody(request, window, diskBytes, range != null || length != UNKNOWN);
+        return new WriteBody(
+                new IncomingBody(request), window, diskBytes, range != null || length != IncomingBody.UNKNOWN);
     }
 
     /** Where the body goes; where its length is not known, as far as it may go. */
@@ -49,7 +47,7 @@ final class WriteBody {
         int filled = 0;
         while (filled < into.capacity()) {
             // A slice each time: Tomcat leaves position and limit around what it read, the Servlet API says otherwise.
-            int count = read(into.slice(filled, into.capacity() - filled));
+            int count = body.read(into.slice(filled, into.capacity() - filled));
             if (count < 0) {
                 return filled;
             }
@@ -72,37 +70,7 @@ final class WriteBody {
     }
 
     boolean ended() throws IOException {
-        InputStream in = request.getInputStream();
-        try {
-            return in.read() < 0;
-        } catch (IOException broken) {
-            throw brokenOff(broken);
-        }
-    }
-
-    private int read(ByteBuffer into) throws IOException {
-        var in = request.getInputStream();
-        try {
-            return in.read(into);
-        } catch (IOException broken) {
-            throw brokenOff(broken);
-        }
-    }
-
-    private static void refuseCoding(HttpServletRequest request) {
-        String coding = request.getHeader(HttpHeaders.CONTENT_ENCODING);
-        if (coding != null && !coding.strip().equalsIgnoreCase("identity")) {
-            throw Refusal.of(
-                            ProblemType.UNSUPPORTED_MEDIA_TYPE,
-                            "Content-Encoding is \"" + coding + "\"; the body is written as it comes, so it takes none")
-                    .with(HttpHeaders.ACCEPT_ENCODING, "identity");
-        }
-    }
-
-    private static long announcedLength(HttpServletRequest request) {
-        long announced = request.getContentLengthLong();
-        boolean bodyless = announced < 0 && request.getHeader(HttpHeaders.TRANSFER_ENCODING) == null;
-        return bodyless ? 0 : announced;
+        return body.ended();
     }
 
     private static ByteWindow atStart(long length, long diskBytes) {
@@ -110,23 +78,16 @@ final class WriteBody {
             throw Refusal.offDisk(
                     diskBytes, "the body of " + length + " bytes passes the end of the disk of " + diskBytes);
         }
-        return new ByteWindow(0, length == UNKNOWN ? diskBytes : length);
+        return new ByteWindow(0, length == IncomingBody.UNKNOWN ? diskBytes : length);
     }
 
     private static ByteWindow atRange(ByteWindow window, long length) {
-        if (length != UNKNOWN && length != window.length()) {
+        if (length != IncomingBody.UNKNOWN && length != window.length()) {
             throw Refusal.of(
                     ProblemType.INVALID_RANGE,
                     "Content-Range is " + window.length() + " bytes long, the body has " + length);
         }
         return window;
-    }
-
-    /** The problem of a body that its sender did not finish. */
-    static Refusal brokenOff(IOException cause) {
-        Refusal refusal = incomplete("the connection broke within the body");
-        refusal.initCause(cause);
-        return refusal;
     }
 
     private static Refusal incomplete(String detail) {

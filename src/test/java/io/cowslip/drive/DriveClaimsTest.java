@@ -102,6 +102,27 @@ class DriveClaimsTest {
         assertThatCode(() -> claims.take(B, List.of(writing(2)))).doesNotThrowAnyException();
     }
 
+    @Test
+    void aSnapshotIsReadBesideADriveThatWritesAndStaysOpen() {
+        claims.take(A, List.of(writing(1)));
+        claims.take(B, List.of(beside(1)));
+        assertRefused(
+                Reason.IN_USE,
+                "drive \"b\" reads a snapshot of drive \"a\"'s image; it must end first",
+                () -> claims.leave(A));
+
+        claims.release(B);
+        claims.leave(A);
+        assertRefused(Reason.CLOSING, "drive \"a\" is closing", () -> claims.take(B, List.of(beside(1))));
+        claims.release(A);
+        claims.take(B, List.of(reading(1)));
+        assertRefused(Reason.IN_USE, "\"file1\" is in use by drive \"b\"", () -> claims.take(A, List.of(writing(1))));
+    }
+
+    private static Claim beside(long inode) {
+        return new Claim(new FileIdentity(0, inode), "file" + inode, false, true, true);
+    }
+
     private static Claim writing(long inode) {
         return new Claim(new FileIdentity(0, inode), "file" + inode, true, true);
     }

@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import static io.cowslip.web.Problems.problem;
+import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.equalTo;
@@ -47,6 +48,22 @@ class ConversionContractTest extends RunningService {
         assertThat(again.getLong("result.virtual-size")).isEqualTo(9 * MIB);
         ImageAssertions.assertThat(back).passesQemuCheck();
         assertThat(QemuTools.compare(back, "qcow2", raw, "raw").exitCode()).isZero();
+    }
+
+    @Test
+    void aSnapshotOfADriveThatGoesOnWritingIsASource() throws IOException {
+        Path then = file("c/then.raw");
+        createAndOpen("busy", "c/busy.qcow2", "1M");
+        write("busy", 0, filled(64 * KIB, 1));
+        json("{\"name\": \"then\"}").post("/drives/busy/snapshots").then().statusCode(201);
+        write("busy", 0, filled(64 * KIB, 2));
+        JsonPath job = ended(start("""
+                {"type": "convert", "file": "c/busy.qcow2", "options": {"snapshot": "then"},
+                 "target": {"file": "c/then.raw", "format": "raw"}}"""));
+        assertThat(job.getString("state")).as(job.prettify()).isEqualTo("completed");
+        byte[] copy = Files.readAllBytes(then);
+        assertThat(copy).hasSize(MIB).startsWith(filled(64 * KIB, 1));
+        given().delete("/drives/busy/snapshots/then").then().statusCode(204);
     }
 
     @Test

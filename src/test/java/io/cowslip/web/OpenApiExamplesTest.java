@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -84,7 +85,8 @@ class OpenApiExamplesTest extends RunningService {
                 .put("/volumes/vm1/root.qcow2")
                 .then()
                 .statusCode(201);
-        boolean aboutVolumes = operation.path().startsWith("/volumes");
+        boolean aboutVolumes =
+                operation.path().startsWith("/volumes") || operation.path().startsWith("/files");
         if (!operation.id().equals("openDrive") && !aboutVolumes) {
             json(OPEN_ROOT).post("/drives").then().statusCode(201);
         }
@@ -107,6 +109,9 @@ class OpenApiExamplesTest extends RunningService {
         if (operation.path().startsWith("/jobs")) {
             prepareJobs();
         }
+        if (operation.path().startsWith("/files") || operation.path().startsWith("/jobs")) {
+            prepareUploads();
+        }
         if (operation.path().contains("/key-slots")) {
             prepareKeySlots();
         }
@@ -127,6 +132,21 @@ class OpenApiExamplesTest extends RunningService {
                 .post("/drives/secret/key-slots")
                 .then()
                 .statusCode(201);
+    }
+
+    /** An upload that is under way, and one that is whole. */
+    private static void prepareUploads() {
+        file("vm1/uploaded.raw");
+        file("vm1/arriving.raw");
+        file("export/arrived.qcow2");
+        for (String name : List.of("arriving", "arrived")) {
+            octets("sixteen bytes...".getBytes(StandardCharsets.US_ASCII))
+                    .header("Upload-Complete", "?0")
+                    .header("Upload-Length", name.equals("arrived") ? 16 : 32)
+                    .put("/files/vm1/" + name + ".raw?format=raw")
+                    .then()
+                    .statusCode(201);
+        }
     }
 
     /** A volume to repair, one over it, and the job that the examples name, which has ended or not. */
@@ -159,6 +179,12 @@ class OpenApiExamplesTest extends RunningService {
             return request;
         }
         request.contentType(example.mediaType);
+        if (example.body instanceof String text && !example.mediaType.equals(OCTETS)) {
+            return request.body(text.getBytes(StandardCharsets.US_ASCII));
+        }
+        if (example.mediaType.equals(OCTETS) && example.operation.path().startsWith("/files")) {
+            return request.body(Objects.toString(example.body).getBytes(StandardCharsets.US_ASCII));
+        }
         if (example.mediaType.equals(OCTETS)) {
             Map<String, Object> components = OpenApiDocumentTest.map(document.get("components"));
             Map<String, Object> range = OpenApiDocumentTest.map(

@@ -49,7 +49,10 @@ class ProblemTableTest {
         "IN_USE,409,in-use",
         "CLOSING,409,busy",
         "UNAVAILABLE,503,unavailable",
-        "LIMIT_REACHED,503,limit-reached"
+        "LIMIT_REACHED,503,limit-reached",
+        "NO_SUCH_UPLOAD,404,not-found",
+        "TOO_LARGE,413,body-too-large",
+        "DIGEST_MISMATCH,400,digest-mismatch"
     })
     void reasonsOfDrives(Reason reason, int status, String type) {
         Refusal problem = ApiProblems.problem(new DriveException(reason, "why"), String::valueOf);

@@ -67,6 +67,31 @@ class SnapshotContractTest extends RunningService {
     }
 
     @Test
+    void aSnapshotIsReadWhileItsDiskIsWritten() {
+        createAndOpen("disk", "s/disk.qcow2", "1M");
+        write("disk", 0, filled(64 * KIB, 1));
+        create("then");
+        json("{\"id\": \"view\", \"file\": \"s/disk.qcow2\", \"snapshot\": \"then\"}")
+                .post("/drives")
+                .then()
+                .statusCode(201)
+                .body("read-only", equalTo(true));
+        write("disk", 0, filled(64 * KIB, 2));
+        assertThat(read("view", 0, 64 * KIB)).containsOnly(1);
+        assertThat(read("disk", 0, 64 * KIB)).containsOnly(2);
+        problem(given().delete(SNAPSHOTS + "/then"), 409, "busy");
+        problem(given().delete("/drives/disk"), 409, "in-use")
+                .body(
+                        "detail",
+                        equalTo("drive \"view\" reads a snapshot of drive \"disk\"'s image; it must end first"));
+        problem(json("{\"id\": \"other\", \"file\": \"s/disk.qcow2\"}").post("/drives"), 409, "in-use");
+        write("disk", 0, filled(5, 3));
+        given().delete("/drives/view").then().statusCode(204);
+        given().delete(SNAPSHOTS + "/then").then().statusCode(204);
+        given().delete("/drives/disk").then().statusCode(204);
+    }
+
+    @Test
     void aNameMayHaveASlash() {
         createAndOpen("disk", "s/disk.qcow2", "1M");
         create("a/b");

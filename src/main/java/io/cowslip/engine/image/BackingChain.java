@@ -27,12 +27,17 @@ final class BackingChain {
 
     private final ImageEnvironment environment;
     private final InFlightRequests requests;
+
+    /** The top file where somebody here has it open and locked already, and reads what that one does not change. */
+    private final @Nullable FileIdentity guarded;
+
     private final List<OpenedFile> opened = new ArrayList<>();
     private final Set<FileIdentity> seen = new HashSet<>();
 
-    private BackingChain(ImageEnvironment environment, InFlightRequests requests) {
+    private BackingChain(ImageEnvironment environment, InFlightRequests requests, @Nullable FileIdentity guarded) {
         this.environment = environment;
         this.requests = requests;
+        this.guarded = guarded;
     }
 
     /** A locked file, and the locked one that has its data, if any; {@code header} is null for raw. */
@@ -45,7 +50,24 @@ final class BackingChain {
     /** Opens the chain under {@code file}; on failure nothing stays open. */
     static ImageLayer open(Path file, ImageOptions options, ImageEnvironment environment, InFlightRequests requests)
             throws IOException {
-        BackingChain chain = new BackingChain(environment, requests);
+        BackingChain chain = new BackingChain(environment, requests, null);
+        return chain.openAll(() -> chain.openFiles(file, options, null), null);
+    }
+
+    /**
+     * The same for a snapshot of an image that is open: its own file is read by another descriptor and not locked, which
+     * the open one's lock would refuse. The caller sees to it that the snapshot stays.
+     *
+     * @param guarded the open image's file
+     */
+    static ImageLayer openSnapshot(
+            Path file,
+            FileIdentity guarded,
+            ImageOptions options,
+            ImageEnvironment environment,
+            InFlightRequests requests)
+            throws IOException {
+        BackingChain chain = new BackingChain(environment, requests, guarded);
         return chain.openAll(() -> chain.openFiles(file, options, null), null);
     }
 
@@ -57,7 +79,7 @@ final class BackingChain {
             ImageEnvironment environment,
             InFlightRequests requests)
             throws IOException {
-        BackingChain chain = new BackingChain(environment, requests);
+        BackingChain chain = new BackingChain(environment, requests, null);
         return chain.openAll(
                 () -> {
                     chain.openFile(file, options, !options.readOnly());
@@ -76,7 +98,7 @@ final class BackingChain {
     static ImageLayer openAbove(
             Path file, ImageLayer base, ImageOptions options, ImageEnvironment environment, InFlightRequests requests)
             throws IOException {
-        BackingChain chain = new BackingChain(environment, requests);
+        BackingChain chain = new BackingChain(environment, requests, null);
         return chain.openAll(() -> chain.openFiles(file, options, base), base);
     }
 
@@ -88,7 +110,7 @@ final class BackingChain {
             ImageEnvironment environment,
             InFlightRequests requests)
             throws IOException {
-        BackingChain chain = new BackingChain(environment, requests);
+        BackingChain chain = new BackingChain(environment, requests, null);
         OpenedFile opened = chain.examine(file, options, !options.readOnly());
         try {
             HostFile data = opened.dataFile == null ? file : opened.dataFile;
@@ -180,10 +202,21 @@ final class BackingChain {
         if (!seen.add(file.identity())) {
             throw ImageException.of(Kind.INVALID_FORMAT, path, "the backing chain comes back to this file");
         }
-        file.lock(writable ? ImageLock.WRITER : ImageLock.READER);
+        if (opened.size() == 1 && guarded != null) {
+            requireSame(file, guarded);
+        } else {
+            file.lock(writable ? ImageLock.WRITER : ImageLock.READER);
+        }
         OpenedFile examined = examine(file, options, writable);
         opened.set(opened.size() - 1, examined);
         return examined;
+    }
+
+    private static void requireSame(HostFile file, FileIdentity open) throws ImageException {
+        if (!file.identity().equals(open)) {
+            throw ImageException.of(
+                    Kind.BUSY, file.path(), "the file was replaced since the drive that writes it was opened");
+        }
     }
 
     private OpenedFile examine(HostFile file, ImageOptions options, boolean writable) throws IOException {

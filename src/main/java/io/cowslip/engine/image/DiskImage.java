@@ -37,12 +37,22 @@ public final class DiskImage implements AutoCloseable {
     private final AtomicLong snapshotChanges = new AtomicLong();
     private final PageTransfers transfers;
     private final DiskSize diskSize;
+    private final SnapshotReaders snapshotReaders = new SnapshotReaders();
+    private final @Nullable Beside beside;
     private volatile ImageLayer top;
     private volatile ImageOptions options;
     private boolean closed;
 
+    /** The image of the same file whose snapshot of this id this one reads, while that one may be written. */
+    private record Beside(DiskImage image, String snapshotId) {}
+
     private DiskImage(
-            Path path, ImageEnvironment environment, InFlightRequests requests, ImageLayer top, ImageOptions options) {
+            Path path,
+            ImageEnvironment environment,
+            InFlightRequests requests,
+            ImageLayer top,
+            ImageOptions options,
+            @Nullable Beside beside) {
         this.path = path;
         this.environment = environment;
         this.requests = requests;
@@ -50,7 +60,9 @@ public final class DiskImage implements AutoCloseable {
         this.top = top;
         this.diskSize = new DiskSize(top.virtualSizeBytes());
         this.options = options;
-        this.transfers = new PageTransfers(!top.isWritable());
+        this.beside = beside;
+        // Pages of a snapshot may still be on their way to a client when it is deleted and they are written over.
+        this.transfers = new PageTransfers(!top.isWritable() && beside == null);
         top.followWrites(options);
     }
 
@@ -64,7 +76,33 @@ public final class DiskImage implements AutoCloseable {
         WriteOptions.check(options);
         InFlightRequests requests = new InFlightRequests();
         ImageLayer top = BackingChain.open(file, options, environment, requests);
-        return new DiskImage(file, environment, requests, top, options.withoutSecrets());
+        return new DiskImage(file, environment, requests, top, options.withoutSecrets(), null);
+    }
+
+    /**
+     * Opens a snapshot of this image's file for reading, while this image goes on being written: what a snapshot holds
+     * stays as it is, and it cannot be deleted until the image returned is closed. That is to be before this one is.
+     *
+     * @param wanted as for {@link #open}, read-only and with the snapshot
+     * @throws ImageException as {@link #open}
+     */
+    public synchronized DiskImage openSnapshot(ImageOptions wanted) throws IOException {
+        if (wanted.snapshot() == null || !wanted.readOnly()) {
+            throw new IllegalArgumentException("a snapshot is opened beside its image for reading only");
+        }
+        String id = SnapshotReader.idOf(wanted.snapshot(), top.file());
+        snapshotReaders.begin(id);
+        boolean opened = false;
+        try {
+            InFlightRequests ownRequests = new InFlightRequests();
+            ImageLayer layer = BackingChain.openSnapshot(path, top.file().identity(), wanted, environment, ownRequests);
+            opened = true;
+            return new DiskImage(path, environment, ownRequests, layer, wanted.withoutSecrets(), new Beside(this, id));
+        } finally {
+            if (!opened) {
+                snapshotReaders.end(id);
+            }
+        }
     }
 
     /**
@@ -79,7 +117,7 @@ public final class DiskImage implements AutoCloseable {
         WriteOptions.check(options);
         InFlightRequests requests = new InFlightRequests();
         ImageLayer top = BackingChain.openOver(file, backing, options, environment, requests);
-        return new DiskImage(file, environment, requests, top, options.withoutSecrets());
+        return new DiskImage(file, environment, requests, top, options.withoutSecrets(), null);
     }
 
     /** Opens {@code file} and the layers between it and this image, for its owner to close before this. */
@@ -229,6 +267,12 @@ public final class DiskImage implements AutoCloseable {
     }
 
     <T> T readBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+        if (beside != null) {
+            throw ImageException.of(
+                    Kind.UNSUPPORTED_FEATURE,
+                    path,
+                    "bitmaps tell about the disk as it is now; ask the drive that writes it");
+        }
         int request = requests.enter();
         try {
             return top.withBitmaps(use);
@@ -461,6 +505,9 @@ public final class DiskImage implements AutoCloseable {
      * @throws ImageException UNSUPPORTED_FEATURE for a raw image, or what stops the flush
      */
     public CheckReport check(WorkObserver observer) throws IOException {
+        if (beside != null) {
+            return beside.image.check(observer);
+        }
         if (top.format() != ImageFormat.QCOW2) {
             throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image has no metadata to check");
         }
@@ -485,7 +532,14 @@ public final class DiskImage implements AutoCloseable {
 
     /** The internal snapshots of the image's own file. */
     public DiskSnapshots snapshots() {
-        return new DiskSnapshots(this);
+        return beside == null
+                ? new DiskSnapshots(this, this, null)
+                : new DiskSnapshots(this, beside.image, beside.snapshotId);
+    }
+
+    /** Who reads the image's snapshots beside it. */
+    SnapshotReaders snapshotReaders() {
+        return snapshotReaders;
     }
 
     /** Grows with every change of snapshots, while {@link #reading} waits. */
@@ -588,6 +642,9 @@ public final class DiskImage implements AutoCloseable {
                     first.addSuppressed(failure);
                 }
             }
+        }
+        if (beside != null) {
+            beside.image.snapshotReaders.end(beside.snapshotId);
         }
         if (first != null) {
             throw first;

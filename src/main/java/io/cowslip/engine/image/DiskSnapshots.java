@@ -14,9 +14,19 @@ import org.jspecify.annotations.Nullable;
  */
 public final class DiskSnapshots {
     private final DiskImage image;
+    private final DiskImage keeper;
+    private final @Nullable String read;
 
-    DiskSnapshots(DiskImage image) {
+    /**
+     * Those that {@code image} shows.
+     *
+     * @param keeper the image by which the file's snapshots change: itself, or the one beside which it reads a snapshot
+     * @param read the id of that snapshot
+     */
+    DiskSnapshots(DiskImage image, DiskImage keeper, @Nullable String read) {
         this.image = image;
+        this.keeper = keeper;
+        this.read = read;
     }
 
     /**
@@ -25,7 +35,7 @@ public final class DiskSnapshots {
      * @throws ImageException INVALID_FORMAT when the file's table of them is damaged
      */
     public List<Snapshot> list() throws IOException {
-        return image.readingAlone(
+        return keeper.readingAlone(
                 layer -> table(layer).snapshots().stream().map(Snapshot::of).toList());
     }
 
@@ -35,7 +45,7 @@ public final class DiskSnapshots {
      * @throws ImageException NOT_FOUND; INVALID_FORMAT as {@link #list}
      */
     public Snapshot get(String idOrName) throws IOException {
-        return image.readingAlone(layer -> Snapshot.of(SnapshotReader.require(idOrName, table(layer), layer.file())));
+        return keeper.readingAlone(layer -> Snapshot.of(SnapshotReader.require(idOrName, table(layer), layer.file())));
     }
 
     private static SnapshotTable table(ImageLayer layer) throws IOException {
@@ -64,11 +74,15 @@ public final class DiskSnapshots {
     /**
      * Deletes the snapshot with this id or else this name.
      *
-     * @throws ImageException NOT_FOUND or READ_ONLY
+     * @throws ImageException NOT_FOUND; READ_ONLY; BUSY while a drive or a job reads it
      */
     public void delete(String idOrName) throws IOException {
-        image.changeSnapshots(
-                false, (layer, options) -> layer.changeSnapshots(snapshots -> snapshots.delete(idOrName)));
+        image.changeSnapshots(false, (layer, options) -> {
+            String id =
+                    SnapshotReader.require(idOrName, table(layer), layer.file()).id();
+            image.snapshotReaders().requireNone(id, layer.file());
+            layer.changeSnapshots(snapshots -> snapshots.delete(idOrName));
+        });
     }
 
     /**
@@ -85,10 +99,11 @@ public final class DiskSnapshots {
     /**
      * What of the disk changed since the snapshot with this id or else this name was taken.
      *
-     * @param until the snapshot whose disk is the later one; null: the disk as it is, whatever changes it meanwhile
+     * @param until the snapshot whose disk is the later one; null: the disk that is open, whatever changes it meanwhile
      * @throws ImageException NOT_FOUND; UNSUPPORTED_FEATURE for an image that can have no snapshots
      */
     public DiskChanges changesSince(String since, @Nullable String until) throws IOException {
-        return image.reading(layer -> DiskChanges.of(image, layer, since, until));
+        String later = until == null ? read : until;
+        return keeper.reading(layer -> DiskChanges.of(keeper, layer, since, later));
     }
 }

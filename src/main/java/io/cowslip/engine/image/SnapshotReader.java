@@ -72,11 +72,25 @@ final class SnapshotReader {
     }
 
     /**
+     * The id of the snapshot that an image is to be opened with.
+     *
+     * @throws ImageException INVALID_OPTION when there is no such snapshot
+     */
+    static String idOf(String idOrName, HostFile file) throws IOException {
+        return asked(idOrName, file, HeaderReader.read(file)).id();
+    }
+
+    /**
      * The header that the image would have were {@code idOrName} its active disk.
      *
      * @throws ImageException INVALID_OPTION when there is no such snapshot
      */
     static ImageHeader headerOf(String idOrName, HostFile file, ImageHeader header) throws IOException {
+        SnapshotRecord snapshot = asked(idOrName, file, header);
+        return header.withActive(diskBytes(snapshot, header), snapshot.l1Entries(), snapshot.l1TableOffset());
+    }
+
+    private static SnapshotRecord asked(String idOrName, HostFile file, ImageHeader header) throws IOException {
         SnapshotRecord snapshot = read(file, header).find(idOrName);
         if (snapshot == null) {
             throw ImageException.invalidOption(
@@ -84,7 +98,7 @@ final class SnapshotReader {
                     file.path(),
                     "snapshot is \"" + idOrName + "\"; the image has no snapshot with that id or name");
         }
-        return header.withActive(diskBytes(snapshot, header), snapshot.l1Entries(), snapshot.l1TableOffset());
+        return snapshot;
     }
 
     /** How large the disk of {@code idOrName} is; null where there is no such snapshot. */

@@ -1,0 +1,195 @@
+package io.cowslip.drive;
+
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.host.ImageLock;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.util.Objects;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The bytes of an unfinished upload on the host. Runs of zeros become holes. What has come in is made durable while more
+ * comes, by a thread of its own, so that little is left for the end, and noted in the log only then: the log never tells
+ * of a byte that a power cut could take. Used by one thread.
+ */
+final class UploadContent implements AutoCloseable {
+    private static final int HOLE_BYTES = 4096;
+    private static final long SYNC_BYTES = 64L << 20;
+
+    private final HostFile file;
+    private final UploadLog log;
+    private long end;
+    private long syncedEnd;
+
+    /** What is surely on stable storage. Written by the thread that syncs. */
+    private volatile long durableEnd;
+
+    private boolean failed;
+    private boolean closed;
+    private @Nullable FutureTask<Void> syncing;
+
+    private UploadContent(HostFile file, UploadLog log, long end) {
+        this.file = file;
+        this.log = log;
+        this.end = end;
+        this.syncedEnd = end;
+        this.durableEnd = end;
+    }
+
+    /** Opens the file, or makes it, and locks it. What may be behind {@code end} goes. */
+    static UploadContent open(UploadPlace place, long end, HostFiles files) throws IOException {
+        boolean isNew = !Files.exists(place.content());
+        HostFile file = files.open(place.content(), isNew ? HostFiles.Mode.CREATE_NEW : HostFiles.Mode.READ_WRITE);
+        boolean ready = false;
+        try {
+            file.lock(ImageLock.WRITER);
+            file.truncate(end);
+            if (isNew) {
+                files.syncFolder(Objects.requireNonNull(place.content().getParent()));
+            }
+            ready = true;
+            return new UploadContent(file, place.log(), end);
+        } finally {
+            if (!ready) {
+                file.close();
+            }
+        }
+    }
+
+    void append(MemorySegment bytes) throws IOException {
+        long position = 0;
+        while (position < bytes.byteSize()) {
+            boolean zeros = isZero(bytes, position, pieceEnd(bytes, position));
+            long runEnd = pieceEnd(bytes, position);
+            while (runEnd < bytes.byteSize() && isZero(bytes, runEnd, pieceEnd(bytes, runEnd)) == zeros) {
+                runEnd = pieceEnd(bytes, runEnd);
+            }
+            if (!zeros) {
+                file.write(end + position, bytes.asSlice(position, runEnd - position));
+            }
+            position = runEnd;
+        }
+        end += bytes.byteSize();
+        if (end - syncedEnd >= SYNC_BYTES) {
+            syncBeside();
+        }
+    }
+
+    private long pieceEnd(MemorySegment bytes, long position) {
+        long boundary = (end + position & -HOLE_BYTES) + HOLE_BYTES;
+        return Math.min(bytes.byteSize(), boundary - end);
+    }
+
+    /** Whether all bytes are 0. */
+    private static boolean isZero(MemorySegment bytes, long from, long to) {
+        return bytes.get(ValueLayout.JAVA_BYTE, from) == 0
+                && MemorySegment.mismatch(bytes, from, to - 1, bytes, from + 1, to) < 0;
+    }
+
+    private void syncBeside() throws IOException {
+        if (syncing != null && !syncing.isDone()) {
+            return;
+        }
+        awaitSync();
+        long begunEnd = end;
+        syncedEnd = begunEnd;
+        FutureTask<Void> sync = new FutureTask<>(() -> {
+            file.sync();
+            log.noteOffset(begunEnd);
+            durableEnd = begunEnd;
+            return null;
+        });
+        syncing = sync;
+        Thread.ofPlatform().daemon().name("upload-sync").start(sync);
+    }
+
+    private void awaitSync() throws IOException {
+        FutureTask<Void> sync = syncing;
+        syncing = null;
+        boolean interrupted = false;
+        while (sync != null) {
+            try {
+                sync.get();
+                sync = null;
+            } catch (InterruptedException e) {
+                // The file is closed after this: the thread must be through with it.
+                interrupted = true;
+            } catch (ExecutionException failure) {
+                sync = null;
+                failed = true;
+                if (failure.getCause() instanceof IOException io) {
+                    throw io;
+                }
+                throw new IllegalStateException(failure.getCause());
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Forgets what is behind {@code newEnd}. */
+    void truncate(long newEnd) throws IOException {
+        awaitSync();
+        log.noteOffset(Math.min(durableEnd, newEnd));
+        file.truncate(newEnd);
+        durableEnd = Math.min(durableEnd, newEnd);
+        end = newEnd;
+        syncedEnd = durableEnd;
+    }
+
+    /** Reads bytes that have come in. */
+    MemorySegment read(long offset, MemorySegment into) throws IOException {
+        long count = file.read(offset, into);
+        // A hole at the end of what has come in so far is not in the file yet.
+        into.asSlice(count).fill((byte) 0);
+        return into;
+    }
+
+    /** Makes everything durable, and the file as long as what has come in. */
+    void finish() throws IOException {
+        awaitSync();
+        file.truncate(end);
+        file.sync();
+        log.noteOffset(end);
+        durableEnd = end;
+    }
+
+    /**
+     * Makes durable what can be. A host that has failed to once may say later that all is well, when it has forgotten what
+     * it could not write: nothing is believed that was not durable before.
+     *
+     * @return where that ends
+     */
+    long settle() throws IOException {
+        if (closed) {
+            return durableEnd;
+        }
+        if (!failed) {
+            try {
+                finish();
+            } catch (IOException failure) {
+                failed = true;
+            }
+        }
+        if (failed) {
+            file.truncate(durableEnd);
+        }
+        return durableEnd;
+    }
+
+    @Override
+    public void close() throws IOException {
+        closed = true;
+        try {
+            awaitSync();
+        } finally {
+            file.close();
+        }
+    }
+}

@@ -1,0 +1,66 @@
+package io.cowslip.drive;
+
+import io.cowslip.engine.ImageException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.regex.Pattern;
+
+/**
+ * Where the bytes of an unfinished upload are: hidden beside the volume that they are to become, where what an image
+ * names is found as it will be later, under a name that follows from the volume's.
+ */
+record UploadPlace(Path content, UploadLog log) {
+    private static final String SUFFIX = ".upload";
+    private static final String LOG_SUFFIX = "-log";
+    private static final Pattern FILE_NAME = Pattern.compile("\\..+\\.[0-9a-f]{16}\\.upload(-log)?");
+
+    /** The volume's own name is in the file's, as far as the host's limit of 255 bytes leaves room. */
+    private static final int SHOWN_CHARACTERS = 50;
+
+    private static final int TAG_BYTES = 8;
+
+    /** The place for a volume of this name, with the folders that the name takes made. */
+    static UploadPlace make(ImageRoot root, String name) throws IOException {
+        return beside(root.newEntry(name), name);
+    }
+
+    /** The same without making anything. */
+    static UploadPlace of(ImageRoot root, String name) throws ImageException {
+        return beside(root.entry(name), name);
+    }
+
+    private static UploadPlace beside(Path place, String name) {
+        String last = place.getFileName().toString();
+        String shown = last.substring(0, Math.min(last.length(), SHOWN_CHARACTERS));
+        byte[] digest = FileVersions.sha256().digest(name.getBytes(StandardCharsets.UTF_8));
+        return at(place.resolveSibling("." + shown + "." + HexFormat.of().formatHex(digest, 0, TAG_BYTES) + SUFFIX));
+    }
+
+    private static UploadPlace at(Path content) {
+        return new UploadPlace(content, new UploadLog(content.resolveSibling(content.getFileName() + LOG_SUFFIX)));
+    }
+
+    /** Whether this is a file of an upload, by its name. */
+    static boolean isUpload(Path file) {
+        return FILE_NAME.matcher(file.getFileName().toString()).matches();
+    }
+
+    /** The place that one of its files is in. */
+    static UploadPlace around(Path file) {
+        String name = file.getFileName().toString();
+        return at(
+                name.endsWith(LOG_SUFFIX)
+                        ? file.resolveSibling(name.substring(0, name.length() - LOG_SUFFIX.length()))
+                        : file);
+    }
+
+    /** Takes everything away: the log last, without which nobody would know the rest. */
+    void delete(ImageRoot root) throws IOException {
+        Files.deleteIfExists(content);
+        Files.deleteIfExists(log.file());
+        root.removeEmptyFolders(content);
+    }
+}

@@ -1,0 +1,207 @@
+package io.cowslip.drive;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.host.IoBuffers;
+import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.ImageProbe;
+import io.cowslip.engine.image.WorkObserver;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request's hold on an upload: bytes are added to its end, and in the end it becomes a volume. What was added is kept
+ * when the session is closed, and durable then. Used by one thread.
+ */
+public final class UploadSession implements AutoCloseable {
+    private static final long READ_BYTES = 1 << 20;
+
+    private final Uploads uploads;
+    private final Upload upload;
+    private final UploadContent content;
+    private final UploadRules rules;
+    private boolean examined;
+    private boolean gone;
+
+    private UploadSession(Uploads uploads, Upload upload, UploadContent content, UploadRules rules) {
+        this.uploads = uploads;
+        this.upload = upload;
+        this.content = content;
+        this.rules = rules;
+        this.examined = upload.offset() >= ImageProbe.LENGTH_BYTES;
+    }
+
+    /** Opens the files of an upload that is attached for this. */
+    static UploadSession open(Uploads uploads, Upload upload, UploadRules rules) throws IOException {
+        UploadContent content = UploadContent.open(upload.place(), upload.offset(), uploads.files());
+        return new UploadSession(uploads, upload, content, rules);
+    }
+
+    public String name() {
+        return upload.name();
+    }
+
+    /** How many bytes there are. */
+    public long offset() {
+        return upload.offset();
+    }
+
+    /** How long the whole file is going to be; null: not known yet. */
+    public @Nullable Long length() {
+        return upload.length();
+    }
+
+    /** Notes how long the whole file is going to be, if that is not known yet. */
+    public void announceLength(long bytes) throws IOException {
+        uploads.requireAllowed(bytes, upload.offset(), rules, upload.place());
+        if (upload.length() == null) {
+            upload.place().log().noteLength(bytes);
+            upload.setLength(bytes);
+        }
+    }
+
+    /** The digests of all bytes so far; null where they were not begun with the first. */
+    public @Nullable UploadDigests digests() {
+        return upload.digests();
+    }
+
+    /** Begins digests, where no byte is there yet. */
+    public void beginDigests(UploadDigests digests) {
+        if (upload.offset() == 0) {
+            upload.setDigests(digests);
+        }
+    }
+
+    /**
+     * Adds bytes. As soon as there is enough to see that the file is not what it must be, it is refused, and gone.
+     *
+     * @throws ImageException NO_SPACE, and then all before is kept; INVALID_FORMAT, UNSUPPORTED_FEATURE
+     */
+    public void append(MemorySegment bytes) throws IOException {
+        long end = upload.offset() + bytes.byteSize();
+        refusedIsGone(() -> uploads.requireAllowed(end));
+        if (upload.offset() == 0 && bytes.byteSize() >= ImageProbe.MAGIC_BYTES) {
+            refusedIsGone(() -> rules.checkMagic(bytes));
+        }
+        content.append(bytes);
+        UploadDigests digests = upload.digests();
+        if (digests != null) {
+            digests.update(bytes);
+        }
+        upload.advance(end);
+        Long length = upload.length();
+        if (!examined && length != null && end >= ImageProbe.LENGTH_BYTES) {
+            examine(length);
+        }
+    }
+
+    /** A point to go back to. */
+    public Mark mark() {
+        UploadDigests digests = upload.digests();
+        return new Mark(upload.offset(), digests == null ? null : digests.copy());
+    }
+
+    /** The state of an upload at one moment. */
+    public record Mark(long offsetBytes, @Nullable UploadDigests digests) {}
+
+    /** Forgets what was added since. */
+    public void goBack(Mark mark) throws IOException {
+        content.truncate(mark.offsetBytes());
+        upload.advance(mark.offsetBytes());
+        upload.setDigests(mark.digests());
+    }
+
+    /** Forgets everything. */
+    public void discard() throws IOException {
+        gone = true;
+        content.close();
+        uploads.remove(upload);
+    }
+
+    /**
+     * Gives the whole file the volume's name, durably.
+     *
+     * @return the facts of the volume and of the chain below it
+     * @throws ImageException INVALID_FORMAT, UNSUPPORTED_FEATURE, and then the upload is gone; ALREADY_EXISTS; what the
+     *     chain below is refused for
+     */
+    public List<ImageInfo> publish() throws IOException {
+        examine(upload.offset());
+        content.finish();
+        List<ImageInfo> chain = uploads.publish(upload, rules);
+        gone = true;
+        content.close();
+        return chain;
+    }
+
+    /** Reads the whole file for these digests. */
+    UploadDigests readDigests(Set<String> algorithms, WorkObserver observer) throws IOException {
+        UploadDigests digests = UploadDigests.of(algorithms);
+        long size = upload.offset();
+        try (IoBuffers.Loan loan = IoBuffers.borrow(READ_BYTES)) {
+            for (long position = 0; position < size; position += READ_BYTES) {
+                observer.advanced(position, size);
+                digests.update(content.read(position, loan.segment(Math.min(READ_BYTES, size - position))));
+            }
+        }
+        observer.advanced(size, size);
+        return digests;
+    }
+
+    /**
+     * Examines the file, which is whole, and closes it, so that it can be opened as an image.
+     *
+     * @return where it is, until this session is closed
+     */
+    Path examined() throws IOException {
+        examine(upload.offset());
+        content.finish();
+        content.close();
+        return upload.place().content();
+    }
+
+    /** Whether there is nothing any more to add to. */
+    public boolean isGone() {
+        return gone;
+    }
+
+    private void examine(long fileSizeBytes) throws IOException {
+        examined = true;
+        try (IoBuffers.Loan loan = IoBuffers.borrow(ImageProbe.LENGTH_BYTES)) {
+            long length = Math.min(ImageProbe.LENGTH_BYTES, upload.offset());
+            MemorySegment start = content.read(0, loan.segment(length));
+            refusedIsGone(() -> rules.check(start, fileSizeBytes));
+        }
+    }
+
+    @FunctionalInterface
+    private interface Check {
+        void make() throws ImageException;
+    }
+
+    private void refusedIsGone(Check check) throws IOException {
+        try {
+            check.make();
+        } catch (ImageException | DriveException refused) {
+            discard();
+            throw refused;
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (gone) {
+            return;
+        }
+        gone = true;
+        try {
+            upload.settle(content.settle());
+        } finally {
+            content.close();
+            uploads.release(upload);
+        }
+    }
+}

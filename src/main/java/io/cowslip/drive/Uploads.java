@@ -1,0 +1,285 @@
+package io.cowslip.drive;
+
+import io.cowslip.drive.DriveException.Reason;
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.ImageFormat;
+import io.cowslip.engine.image.ImageInfo;
+import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.locks.Lock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Files on their way to becoming volumes, by the names that they are to have. They outlive the service, for as long as
+ * uploads are kept that nobody goes on with. One request at a time adds to an upload, or makes it a volume.
+ */
+public final class Uploads {
+    private static final Logger log = LoggerFactory.getLogger(Uploads.class);
+
+    private final ImageRoot root;
+    private final ImageEnvironment environment;
+    private final DriveClaims claims;
+    private final UploadProperties properties;
+    private final InstantSource clock;
+
+    /** Guarded by this object's monitor, under which nothing is read or written. */
+    private final Map<String, Upload> uploads = new TreeMap<>();
+
+    Uploads(
+            ImageRoot root,
+            ImageEnvironment environment,
+            DriveClaims claims,
+            UploadProperties properties,
+            InstantSource clock) {
+        this.root = root;
+        this.environment = environment;
+        this.claims = claims;
+        this.properties = properties;
+        this.clock = clock;
+    }
+
+    HostFiles files() {
+        return environment.files();
+    }
+
+    /** How long an upload is kept that nobody goes on with. */
+    public Duration expiry() {
+        return properties.expiry();
+    }
+
+    /** The largest file that may be uploaded; null: any. */
+    public @Nullable Long maxSizeBytes() {
+        return properties.maxSize() == null ? null : properties.maxSize().bytes();
+    }
+
+    /** All unfinished uploads, ordered by name. */
+    public List<UploadStatus> unfinished() {
+        List<Upload> found;
+        synchronized (this) {
+            found = List.copyOf(uploads.values());
+        }
+        return found.stream().map(upload -> upload.status(properties.expiry())).toList();
+    }
+
+    public Optional<UploadStatus> find(String name) {
+        Upload upload = upload(name);
+        return upload == null ? Optional.empty() : Optional.of(upload.status(properties.expiry()));
+    }
+
+    private synchronized @Nullable Upload upload(String name) {
+        return uploads.get(name);
+    }
+
+    /**
+     * Begins an upload, in the place of one of the same name that nobody is at.
+     *
+     * @throws ImageException ALREADY_EXISTS when there is such a volume
+     */
+    public UploadSession begin(String name, UploadRules rules) throws IOException {
+        PendingVolume.requireNew(root, name);
+        Upload upload = admit(name);
+        boolean begun = false;
+        try {
+            makeAnew(name);
+            UploadSession session = UploadSession.open(this, upload, rules);
+            begun = true;
+            return session;
+        } finally {
+            if (!begun) {
+                remove(upload);
+            }
+        }
+    }
+
+    /** Others may take an empty folder away meanwhile. */
+    private void makeAnew(String name) throws IOException {
+        Lock change = claims.filesChange();
+        change.lock();
+        try {
+            UploadPlace place = UploadPlace.make(root, name);
+            Files.deleteIfExists(place.content());
+            place.log().begin(name);
+        } finally {
+            change.unlock();
+        }
+    }
+
+    private synchronized Upload admit(String name) throws ImageException {
+        Upload before = uploads.get(name);
+        if (before != null) {
+            before.attach();
+            before.cancel();
+        } else if (uploads.size() >= properties.unfinished()) {
+            throw new DriveException(
+                    Reason.LIMIT_REACHED,
+                    uploads.size() + " uploads are under way or wait to be resumed, as many as"
+                            + " cowslip.uploads.unfinished allows");
+        }
+        Upload upload = new Upload(name, UploadPlace.of(root, name), 0, null, clock.instant());
+        upload.attach();
+        uploads.put(name, upload);
+        return upload;
+    }
+
+    /** Goes on with an upload. */
+    public UploadSession resume(String name, UploadRules rules) throws IOException {
+        Upload upload = upload(name);
+        if (upload == null) {
+            throw noSuchUpload(name);
+        }
+        upload.attach();
+        boolean open = false;
+        try {
+            UploadSession session = UploadSession.open(this, upload, rules);
+            open = true;
+            return session;
+        } finally {
+            if (!open) {
+                release(upload);
+            }
+        }
+    }
+
+    /** Gives an upload up, whoever is at it. */
+    public void cancel(String name) throws IOException {
+        Upload upload = upload(name);
+        if (upload == null) {
+            throw noSuchUpload(name);
+        }
+        if (upload.cancel()) {
+            remove(upload);
+        }
+    }
+
+    static DriveException noSuchUpload(String name) {
+        return new DriveException(
+                Reason.NO_SUCH_UPLOAD,
+                "no upload of \"" + name + "\" is under way; PUT begins one, and DELETE /volumes deletes volumes");
+    }
+
+    /** Refuses a file that is longer than any may be. */
+    void requireAllowed(long sizeBytes) {
+        if (sizeBytes > properties.maxSizeBytes()) {
+            throw new DriveException(
+                    Reason.TOO_LARGE,
+                    "the file has " + sizeBytes + " bytes or more; cowslip.uploads.max-size allows "
+                            + properties.maxSizeBytes());
+        }
+    }
+
+    /** Refuses a file that is longer than any may be, or for which the host has no space. A raw one may be all holes. */
+    void requireAllowed(long sizeBytes, long presentBytes, UploadRules rules, UploadPlace place) throws IOException {
+        requireAllowed(sizeBytes);
+        if (rules.pinnedFormat() == ImageFormat.RAW) {
+            return;
+        }
+        long usable = Files.getFileStore(place.content()).getUsableSpace();
+        if (sizeBytes - presentBytes > usable) {
+            throw ImageException.of(
+                    Kind.NO_SPACE,
+                    sizeBytes - presentBytes + " bytes are to come, and the host has space for " + usable);
+        }
+    }
+
+    /** Gives an upload's file the volume's name. Its upload is over then. */
+    List<ImageInfo> publish(Upload upload, UploadRules rules) throws IOException {
+        PendingVolume pending =
+                PendingVolume.uploaded(root, upload.name(), upload.place().content());
+        Path file = pending.publish(claims.filesChange(), environment);
+        remove(upload);
+        return ImageInfo.chain(file, environment);
+    }
+
+    /** Ends a session: the upload waits for the next, unless it was cancelled meanwhile. */
+    void release(Upload upload) throws IOException {
+        if (upload.isCancelled()) {
+            remove(upload);
+        } else {
+            upload.detach(clock.instant());
+        }
+    }
+
+    /** Forgets an upload that is this caller's, or nobody's, and takes its files away. */
+    void remove(Upload upload) throws IOException {
+        upload.cancel();
+        try {
+            upload.place().delete(root);
+        } finally {
+            synchronized (this) {
+                uploads.remove(upload.name(), upload);
+            }
+        }
+    }
+
+    /** Takes away what nobody went on with for too long. */
+    void expire() {
+        Instant before = clock.instant().minus(properties.expiry());
+        List<Upload> all;
+        synchronized (this) {
+            all = List.copyOf(uploads.values());
+        }
+        for (Upload upload : all) {
+            if (upload.expire(before)) {
+                try {
+                    remove(upload);
+                    log.info("Gave up the upload of {}: nobody went on with it", upload.name());
+                } catch (IOException e) {
+                    log.warn("The upload of {} has expired, and cannot be taken away", upload.name(), e);
+                }
+            }
+        }
+    }
+
+    /** Finds the uploads that an earlier service left. */
+    void load() throws IOException {
+        List<Path> found = new ArrayList<>();
+        Files.walkFileTree(root.folder(), new RootVisitor() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+                if (attributes.isRegularFile() && UploadPlace.isUpload(file)) {
+                    found.add(file);
+                }
+                return FileVisitResult.CONTINUE;
+            }
+        });
+        for (Path file : found) {
+            load(UploadPlace.around(file));
+        }
+    }
+
+    private boolean isVolume(String name) throws ImageException {
+        return Files.exists(root.entry(name), LinkOption.NOFOLLOW_LINKS);
+    }
+
+    private void load(UploadPlace place) throws IOException {
+        UploadLog.Facts facts = place.log().read();
+        boolean arrived = Files.exists(place.content());
+        if (facts == null || !VolumeName.isValid(facts.name()) || (!arrived && isVolume(facts.name()))) {
+            place.delete(root);
+            return;
+        }
+        Instant touched = Files.getLastModifiedTime(place.log().file()).toInstant();
+        long present = arrived ? Files.size(place.content()) : 0;
+        long offset = Math.min(facts.offsetBytes(), present);
+        synchronized (this) {
+            uploads.putIfAbsent(facts.name(), new Upload(facts.name(), place, offset, facts.lengthBytes(), touched));
+        }
+    }
+}

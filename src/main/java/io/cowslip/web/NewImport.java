@@ -1,0 +1,87 @@
+package io.cowslip.web;
+
+import io.cowslip.drive.Conversion;
+import io.cowslip.drive.Imports.Import;
+import io.cowslip.drive.UploadRules;
+import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.job.JobRequest;
+import io.swagger.v3.oas.annotations.media.Schema;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An import to be done: a volume made of an upload, or of another volume.
+ *
+ * @param type {@code import}
+ * @param id the job's name; made up where not given
+ * @param upload the upload, by the name of the volume that it was to become
+ * @param format what the upload is; raw must be said
+ * @param allowBackingFile whether the upload may name a backing file
+ * @param allowDataFile whether the upload may name an external data file
+ * @param file the volume to read, relative to the image root
+ * @param options how the volume is opened
+ * @param target the volume to make; of an upload, that itself where not given
+ */
+@Schema(
+        name = "NewImport",
+        description = "Makes a volume of an upload that is whole (upload), which is gone after that, or of a volume"
+                + " (file, opened with options), which stays. With target it is converted as by a job of type convert")
+record NewImport(
+        @Schema(
+                requiredMode = Schema.RequiredMode.REQUIRED,
+                allowableValues = {NewImport.TYPE})
+        String type,
+
+        @Nullable String id,
+        @Nullable String upload,
+
+        @Schema(
+                description = "What the upload is",
+                allowableValues = {"qcow2", "raw"})
+        @Nullable
+        String format,
+
+        @Nullable Boolean allowBackingFile,
+        @Nullable Boolean allowDataFile,
+        @Nullable String file,
+
+        @Schema(description = DiskNamed.ABOUT_OPTIONS) @Nullable
+        LayerOptions options,
+
+        NewConversion.@Nullable Target target)
+        implements NewJob {
+
+    static final String TYPE = JobRequest.IMPORT;
+
+    @Override
+    public JobRequest request(ImageOptions defaults) {
+        if ((upload == null) == (file == null)) {
+            throw Refusal.ofOption(
+                    "upload", "an import takes either upload, an upload that is whole, or file, a volume");
+        }
+        return upload == null ? ofVolume(defaults) : ofUpload(upload);
+    }
+
+    private JobRequest ofUpload(String name) {
+        if (options != null) {
+            throw Refusal.ofOption("options", "options are those of a volume; of an upload only its format is said");
+        }
+        UploadRules rules = new UploadRules(
+                UploadQuery.format(format), Boolean.TRUE.equals(allowBackingFile), Boolean.TRUE.equals(allowDataFile));
+        return new JobRequest.ImportUpload(new Import(name, rules, Map.of(), target == null ? null : target.wanted()));
+    }
+
+    private JobRequest ofVolume(ImageOptions defaults) {
+        if (format != null || allowBackingFile != null || allowDataFile != null) {
+            throw Refusal.ofOption(
+                    "format",
+                    "format, allow-backing-file and allow-data-file are for an upload; how a volume is opened is said by"
+                            + " options");
+        }
+        if (target == null) {
+            throw Refusal.ofOption("target", "target is missing; it says which volume to make");
+        }
+        return new JobRequest.ImportVolume(
+                new Conversion(new DiskNamed(file, null, options).source(defaults, ""), target.wanted()));
+    }
+}
