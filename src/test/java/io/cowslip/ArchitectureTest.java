@@ -42,6 +42,18 @@ final class ArchitectureTest {
     static final ArchRule FORMAT_IS_PURE = mayUse(ENGINE + ".format", ENGINE);
 
     @ArchTest
+    static final ArchRule FOREIGN_FORMATS_ARE_PURE = mayUse(ENGINE + ".foreign.format", ENGINE, ENGINE + ".format");
+
+    @ArchTest
+    static final ArchRule FOREIGN_DISKS_STAND_ON_THEIR_FORMATS = mayUse(
+            ENGINE + ".foreign",
+            ENGINE,
+            ENGINE + ".foreign.format",
+            ENGINE + ".codec",
+            ENGINE + ".format",
+            ENGINE + ".host");
+
+    @ArchTest
     static final ArchRule CODEC_KNOWS_THE_FORMAT_AT_MOST = mayUse(ENGINE + ".codec", ENGINE, ENGINE + ".format");
 
     @ArchTest
@@ -59,6 +71,7 @@ final class ArchitectureTest {
             ENGINE + ".alloc",
             ENGINE + ".cache",
             ENGINE + ".codec",
+            ENGINE + ".foreign",
             ENGINE + ".format",
             ENGINE + ".host");
 

@@ -10,6 +10,7 @@ import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.HeaderAmender;
 import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.NewEncryption;
 import io.cowslip.engine.image.WorkObserver;
 import java.io.IOException;
@@ -90,7 +91,8 @@ public final class Volumes {
     public List<ImageInfo> create(String name, CreateOptions options) throws IOException {
         try (PendingVolume pending = PendingVolume.of(root, name, random.nextLong())) {
             pending.create(options, claims.filesChange(), environment);
-            return ImageInfo.chain(pending.publish(claims.filesChange(), environment), environment);
+            Path file = pending.publish(claims.filesChange(), environment);
+            return ImageInfo.chain(file, ImageOptions.defaults().withFormat(options.format()), environment);
         }
     }
 
@@ -152,20 +154,22 @@ public final class Volumes {
 
     /** Whether the file is in the chain below the image, as far as that chain can be followed. */
     private boolean backsOn(String volume, FileIdentity identity) {
-        return refersTo(volume, identity, ImageInfo::backingFile);
+        return refersTo(
+                volume, identity, layer -> layer.backingFile() == null ? List.of() : List.of(layer.backingFile()));
     }
 
     /** Whether an image of the chain has its data in the file. */
     private boolean hasDataIn(String volume, FileIdentity identity) {
-        return refersTo(volume, identity, ImageInfo::dataFile);
+        return refersTo(volume, identity, ImageInfo::dataFiles);
     }
 
-    private boolean refersTo(String volume, FileIdentity identity, Function<ImageInfo, @Nullable Path> reference) {
+    private boolean refersTo(String volume, FileIdentity identity, Function<ImageInfo, List<Path>> references) {
         try {
             for (ImageInfo layer : facts(volume)) {
-                Path file = reference.apply(layer);
-                if (file != null && ImageRoot.identity(file).equals(identity)) {
-                    return true;
+                for (Path file : references.apply(layer)) {
+                    if (ImageRoot.identity(file).equals(identity)) {
+                        return true;
+                    }
                 }
             }
         } catch (IOException e) {

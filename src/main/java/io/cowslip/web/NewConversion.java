@@ -31,10 +31,7 @@ record NewConversion(
         @Nullable String file,
         @Nullable String drive,
 
-        @Schema(
-                description =
-                        "How the volume is opened: its format where that is raw, a snapshot of it, its passphrase")
-        @Nullable
+        @Schema(description = DiskNamed.ABOUT_OPTIONS) @Nullable
         LayerOptions options,
 
         @Schema(requiredMode = Schema.RequiredMode.REQUIRED) @Nullable

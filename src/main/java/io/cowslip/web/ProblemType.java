@@ -121,8 +121,8 @@ enum ProblemType {
     INVALID_IMAGE(
             HttpStatus.UNPROCESSABLE_CONTENT,
             "The file is not a sound image",
-            "The file's header is not that of the format it is opened as. A raw image is opened only with \"format\":"
-                    + " \"raw\": formats are never guessed."),
+            "The file is not what the format that it is opened as says it must be. A raw image is opened only with"
+                    + " \"format\": \"raw\": raw is never guessed."),
     UNSUPPORTED_FEATURE(
             HttpStatus.UNPROCESSABLE_CONTENT,
             "The image uses a feature that is not supported",

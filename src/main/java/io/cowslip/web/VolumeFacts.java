@@ -30,7 +30,54 @@ record VolumeFacts(
 
     /** What only one format has. */
     @Schema(name = "VolumeFormat")
-    record FormatSpecific(String type, Data data) {}
+    record FormatSpecific(
+            String type,
+            @Schema(oneOf = {Data.class, VmdkData.class}) FormatData data) {
+
+        static @Nullable FormatSpecific of(ImageInfo image, Volumes volumes) {
+            if (image.qcow2() != null) {
+                return new FormatSpecific("qcow2", Data.of(image.qcow2(), image.dataFileName()));
+            }
+            return image.foreign() == null || image.foreign().vmdk() == null
+                    ? null
+                    : new FormatSpecific("vmdk", VmdkData.of(image.foreign().vmdk(), volumes));
+        }
+    }
+
+    /** The facts of one format. */
+    sealed interface FormatData permits Data, VmdkData {}
+
+    /** What only VMDK has. */
+    @Schema(name = "VmdkFacts")
+    record VmdkData(long cid, long parentCid, String createType, List<VmdkExtent> extents) implements FormatData {
+        static VmdkData of(ImageInfo.VmdkFacts facts, Volumes volumes) {
+            return new VmdkData(
+                    facts.contentId(),
+                    facts.parentContentId(),
+                    facts.createType(),
+                    facts.extents().stream()
+                            .map(extent -> VmdkExtent.of(extent, volumes))
+                            .toList());
+        }
+    }
+
+    /** A part of a VMDK disk in a file. */
+    @Schema(name = "VmdkExtent")
+    record VmdkExtent(
+            String filename,
+            String format,
+            long virtualSize,
+            @Nullable Integer clusterSize,
+            @Nullable Boolean compressed) {
+        static VmdkExtent of(ImageInfo.VmdkExtentFacts extent, Volumes volumes) {
+            return new VmdkExtent(
+                    volumes.relativeName(extent.file()),
+                    extent.type(),
+                    extent.sizeBytes(),
+                    extent.grainSizeBytes() == 0 ? null : Integer.valueOf(extent.grainSizeBytes()),
+                    extent.compressed() ? true : null);
+        }
+    }
 
     /** What encrypts the disk. */
     @Schema(name = "VolumeEncryption")
@@ -48,7 +95,8 @@ record VolumeFacts(
             @Nullable Encrypt encrypt,
             @Nullable String dataFile,
             @Nullable Boolean dataFileRaw,
-            @Nullable List<VolumeBitmap> bitmaps) {
+            @Nullable List<VolumeBitmap> bitmaps)
+            implements FormatData {
 
         static Data of(Qcow2Facts facts, @Nullable String dataFileName) {
             return new Data(
@@ -83,13 +131,22 @@ record VolumeFacts(
                 image.format().wireName(),
                 image.virtualSizeBytes(),
                 image.actualSizeBytes(),
-                qcow2 == null ? null : qcow2.clusterSizeBytes(),
+                clusterBytes(image),
                 qcow2 == null ? null : qcow2.dirty(),
                 (qcow2 != null && qcow2.encryption() != null) ? true : null,
                 shownName(image.backingName()),
                 image.backingFile() == null ? null : volumes.relativeName(image.backingFile()),
                 image.backingFormat(),
-                qcow2 == null ? null : new FormatSpecific("qcow2", Data.of(qcow2, image.dataFileName())));
+                FormatSpecific.of(image, volumes));
+    }
+
+    private static @Nullable Integer clusterBytes(ImageInfo image) {
+        if (image.qcow2() != null) {
+            return image.qcow2().clusterSizeBytes();
+        }
+        return image.foreign() == null || image.foreign().blockSizeBytes() == 0
+                ? null
+                : Integer.valueOf(image.foreign().blockSizeBytes());
     }
 
     /** A name from inside an image is shown unless it is a path of a host. */

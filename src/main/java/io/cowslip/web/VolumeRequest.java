@@ -50,7 +50,7 @@ record VolumeRequest(
 
     CreateOptions options() {
         return new CreateOptions(
-                        format(Objects.requireNonNullElse(format, "qcow2"), "format"),
+                        writableFormat(Objects.requireNonNullElse(format, "qcow2")),
                         virtualSize == null ? null : virtualSize.bytes(),
                         clusterBytes(),
                         backingFile,
@@ -77,6 +77,14 @@ record VolumeRequest(
                 ? DEFAULT_CLUSTER_BYTES
                 // Whatever does not fit an int is refused by its limits as this is.
                 : (int) Math.min(clusterSize.bytes(), Integer.MAX_VALUE);
+    }
+
+    private static ImageFormat writableFormat(String name) {
+        try {
+            return ImageFormat.parseWritable("format", name);
+        } catch (ImageException refused) {
+            throw Refusal.of(refused);
+        }
     }
 
     private static ImageFormat format(String name, String option) {
