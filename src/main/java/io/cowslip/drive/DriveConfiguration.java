@@ -188,8 +188,7 @@ class DriveConfiguration {
     }
 
     @Bean
-    VolumeChanges volumeChanges(
-            ImageRoot root, ImageEnvironment environment, DriveClaims claims, DiskSources sources) {
+    VolumeChanges volumeChanges(ImageRoot root, ImageEnvironment environment, DriveClaims claims, DiskSources sources) {
         return new VolumeChanges(root, environment, claims, sources);
     }
 

@@ -1,11 +1,11 @@
 package io.cowslip.job;
 
+import io.cowslip.drive.CommitOptions;
 import io.cowslip.drive.Conversion;
 import io.cowslip.drive.DiskSource;
-import io.cowslip.drive.CommitOptions;
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.DriveResize;
+import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.Measurement;
 import io.cowslip.drive.RebaseOptions;
 import io.cowslip.engine.image.AmendOptions;

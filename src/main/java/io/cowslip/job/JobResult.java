@@ -1,8 +1,8 @@
 package io.cowslip.job;
 
 import io.cowslip.engine.image.CheckReport;
-import io.cowslip.engine.image.DiskComparison;
 import io.cowslip.engine.image.DiskCompaction;
+import io.cowslip.engine.image.DiskComparison;
 import io.cowslip.engine.image.DiskMap;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageMeasure;

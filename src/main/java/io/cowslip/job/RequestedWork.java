@@ -49,12 +49,11 @@ final class RequestedWork implements JobWork {
             case JobRequest.Compare compare -> comparisons.requirePossible(compare.one(), compare.other());
             case JobRequest.Resize resize -> changes.requireFree(resize.file(), resize.options());
             case JobRequest.Amend amend -> changes.requireFree(amend.file());
-            case JobRequest.Measure measure -> requirePossible(measure.measurement().source());
+            case JobRequest.Measure measure ->
+                requirePossible(measure.measurement().source());
             case JobRequest.MapDisk map -> requirePossible(map.source());
-            case JobRequest.Rebase rebase ->
-                overlays.requirePossible(rebase.file(), rebase.options(), rebase.rebase());
-            case JobRequest.Commit commit ->
-                overlays.requirePossible(commit.file(), commit.options(), commit.commit());
+            case JobRequest.Rebase rebase -> overlays.requirePossible(rebase.file(), rebase.options(), rebase.rebase());
+            case JobRequest.Commit commit -> overlays.requirePossible(commit.file(), commit.options(), commit.commit());
             case JobRequest.Compact compact -> changes.requireFree(compact.file(), compact.options());
         }
     }

@@ -152,8 +152,7 @@ record JobBody(
             case null -> null;
             case JobResult.Checked checked -> CheckBody.of(checked.file(), checked.report());
             case JobResult.Compared compared -> ComparisonBody.of(compared.outcome());
-            case JobResult.Changed changed ->
-                VolumeFacts.of(changed.chain().getFirst(), volumes);
+            case JobResult.Changed changed -> VolumeFacts.of(changed.chain().getFirst(), volumes);
             case JobResult.Compacted compacted -> CompactionBody.of(compacted.outcome());
             case JobResult.Measured measured -> MeasureBody.of(measured.measure());
             case JobResult.Mapped mapped -> MapBody.of(mapped.map(), volumes);

@@ -111,8 +111,7 @@ public final class DiskImage implements AutoCloseable {
      *
      * @throws ImageException as {@link #open}
      */
-    static DiskImage openOver(
-            Path file, @Nullable Path backing, ImageOptions options, ImageEnvironment environment)
+    static DiskImage openOver(Path file, @Nullable Path backing, ImageOptions options, ImageEnvironment environment)
             throws IOException {
         WriteOptions.check(options);
         InFlightRequests requests = new InFlightRequests();
@@ -362,8 +361,8 @@ public final class DiskImage implements AutoCloseable {
      * @throws ImageException INVALID_OPTION naming the option; READ_ONLY; UNSUPPORTED_FEATURE for an image whose snapshots
      *     do not say how large their disks are; INCONSISTENT_BITMAP; NO_SPACE
      */
-    public synchronized void resize(
-            long sizeBytes, boolean shrink, Preallocation preallocation, WorkObserver observer) throws IOException {
+    public synchronized void resize(long sizeBytes, boolean shrink, Preallocation preallocation, WorkObserver observer)
+            throws IOException {
         requireWritable();
         ImageResize.check(sizeBytes, diskSize.bytes(), shrink, preallocation);
         changeCount.incrementAndGet();
