@@ -176,8 +176,7 @@ public final class Overlays {
         for (int layer = 0; layer < chain.files().size(); layer++) {
             boolean writes = layer == depth || layer == 0 && !keep;
             wanted.add(claim(chain.files().get(layer), writes));
-            Path dataFile = chain.dataFiles().get(layer);
-            if (dataFile != null) {
+            for (Path dataFile : chain.dataFiles().get(layer)) {
                 wanted.add(claim(dataFile, writes));
             }
         }
