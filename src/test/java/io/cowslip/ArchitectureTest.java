@@ -84,12 +84,15 @@ final class ArchitectureTest {
     static final ArchRule JOBS_STAND_ON_DRIVES = mayUse(ROOT + "job", ROOT + "drive", ENGINE, ENGINE + ".image");
 
     @ArchTest
-    static final ArchRule WEB_STANDS_ON_DRIVES_AND_JOBS =
-            mayUse(ROOT + "web", ROOT + "drive", ROOT + "job", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+    static final ArchRule TICKETS_STAND_ON_DRIVES = mayUse(ROOT + "ticket", ROOT + "drive", ENGINE, ENGINE + ".image");
 
     @ArchTest
-    static final ArchRule OBSERVE_SEES_DRIVES_AND_STATS =
-            mayUse(ROOT + "observe", ROOT + "drive", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+    static final ArchRule WEB_STANDS_ON_DRIVES_TICKETS_AND_JOBS = mayUse(
+            ROOT + "web", ROOT + "drive", ROOT + "ticket", ROOT + "job", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+
+    @ArchTest
+    static final ArchRule OBSERVE_SEES_DRIVES_TICKETS_AND_STATS =
+            mayUse(ROOT + "observe", ROOT + "drive", ROOT + "ticket", ENGINE, ENGINE + ".image", ENGINE + ".cache");
 
     @ArchTest
     static final ArchRule THE_CATALOGUE_SERVES_DRIVES_AND_JOBS = mayUse(ROOT + "catalog", ROOT + "drive", ROOT + "job");

@@ -139,7 +139,7 @@ class DriveConfiguration {
     }
 
     private static DriveObserver observer(ObjectProvider<DriveObserver> observers) {
-        return observers.getIfAvailable(() -> DriveObserver.NONE);
+        return DriveObserver.all(observers.orderedStream().toList());
     }
 
     @Bean

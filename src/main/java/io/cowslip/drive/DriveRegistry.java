@@ -152,6 +152,7 @@ public final class DriveRegistry {
         boolean unopened = kept.unopened().stream().anyMatch(drive -> drive.id().equals(id));
         if (unopened) {
             kept.forget(id);
+            observer.dismissed(id);
         }
         return unopened;
     }
@@ -295,7 +296,11 @@ public final class DriveRegistry {
             throw closing(id);
         }
         drive.awaitLeases();
-        release(drive);
+        try {
+            observer.dismissed(id);
+        } finally {
+            release(drive);
+        }
     }
 
     /** Closes a drained drive. Whatever fails, the id and the files are free again: the image is closed all the same. */

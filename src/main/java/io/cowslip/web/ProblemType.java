@@ -55,6 +55,11 @@ enum ProblemType {
             HttpStatus.FORBIDDEN,
             "The passphrase is not one of the image's",
             "No key slot of the encrypted image opens with the passphrase given."),
+    TICKET_REFUSED(
+            HttpStatus.FORBIDDEN,
+            "The ticket does not open this",
+            "The ticket is not known, has expired or was cancelled, its drive was closed, or it is not for this operation."
+                    + " Trying again does not help; POST /drives/{id}/tickets makes another one."),
     NO_SUCH_DRIVE(
             HttpStatus.NOT_FOUND,
             "No such drive",
@@ -64,6 +69,10 @@ enum ProblemType {
             HttpStatus.NOT_FOUND,
             "No such job",
             "No job is known under this id. It may be forgotten: of those that have ended only the last are kept."),
+    NO_SUCH_TICKET(
+            HttpStatus.NOT_FOUND,
+            "No such ticket",
+            "The drive has no ticket of this id. It may have expired. GET /drives/{id}/tickets lists those there are."),
     NOT_FOUND(HttpStatus.NOT_FOUND, "Not found", "There is no such resource, or no such file in the image root."),
     METHOD_NOT_ALLOWED(
             HttpStatus.METHOD_NOT_ALLOWED,
@@ -85,6 +94,11 @@ enum ProblemType {
             HttpStatus.CONFLICT,
             "Somebody else has the file",
             "Another process holds a lock on the image, or the drive is being closed. Try again once it has let go."),
+    TICKET_IN_USE(
+            HttpStatus.CONFLICT,
+            "Requests still use the ticket",
+            "The ticket is cancelled, and requests that began before are being broken off. DELETE it again to wait for"
+                    + " their end."),
     ALREADY_EXISTS(HttpStatus.CONFLICT, "The file exists", "A new volume never replaces a file. DELETE it first."),
     UPLOAD_OFFSET_MISMATCH(
             HttpStatus.CONFLICT,
