@@ -41,12 +41,27 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         List<DriveDefaults.Layer> layers = new ArrayList<>();
         ImageOptions wish = asked;
         for (ImageInfo info : ImageInfo.chain(root.existing(name), asked, environment)) {
+            PinnedFormats.require(info.file(), info.format());
             files.add(info.file());
             dataFiles.add(dataFiles(info, wish));
             layers.add(layer(info));
             wish = wish == null ? null : wish.backing();
         }
         return new Chain(files, dataFiles, layers);
+    }
+
+    /** These options for the volume of this name, with the format that it is pinned to. Wipes passphrases on refusal. */
+    ImageOptions pinned(String name, ImageOptions asked) throws IOException {
+        boolean possible = false;
+        try {
+            ImageOptions pinned = PinnedFormats.fill(root.existing(name), asked);
+            possible = true;
+            return pinned;
+        } finally {
+            if (!possible) {
+                asked.wipeSecrets();
+            }
+        }
     }
 
     /** The option goes before the header. What cannot be, the engine refuses in its own words. */

@@ -69,14 +69,14 @@ public final class DriveRegistry {
     public DriveView open(@Nullable DriveId id, String file, ImageOptions options, DriveKeeping keeping)
             throws IOException {
         DriveId taken = id == null ? new DriveId("d" + tag().substring(0, 10)) : id;
-        ImageOpening.Opened opened = opening.open(FileHolder.of(taken), file, options, files -> {
+        ImageOptions pinned = opener.pinned(file, options);
+        ImageOpening.Opened opened = opening.open(FileHolder.of(taken), file, pinned, files -> {
             requireRunning();
             claims.take(taken, files);
         });
         return admit(
-                new Drive(
-                        taken, opened.name(), opened.image(), options.withoutSecrets(), opener.root(), tag(), keeping),
-                options);
+                new Drive(taken, opened.name(), opened.image(), pinned.withoutSecrets(), opener.root(), tag(), keeping),
+                pinned);
     }
 
     /** Opens images for others, beside the drives. */

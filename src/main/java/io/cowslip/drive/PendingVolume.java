@@ -64,9 +64,15 @@ final class PendingVolume implements AutoCloseable {
         return new PendingVolume(root, name, place.resolveSibling(hidden));
     }
 
-    /** A file that was uploaded, which is whole and durable, and not taken away with this. */
-    static PendingVolume uploaded(ImageRoot root, String name, Path file) {
-        return new PendingVolume(root, name, file);
+    /**
+     * A file that was uploaded, which is whole and durable, and not taken away with this.
+     *
+     * @param format what it was said to be; null: its content says
+     */
+    static PendingVolume uploaded(ImageRoot root, String name, Path file, @Nullable ImageFormat format) {
+        PendingVolume pending = new PendingVolume(root, name, file);
+        pending.format = format;
+        return pending;
     }
 
     /** Refuses a name that is taken, or none for a volume. */

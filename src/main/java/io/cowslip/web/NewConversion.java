@@ -62,6 +62,10 @@ record NewConversion(
                 throw Refusal.ofOption("target.file", "target.file is missing; it names the volume to make");
             }
             VolumeRequest wanted = volume == null ? VolumeRequest.DEFAULTS : volume;
+            if (wanted.cloneOf() != null) {
+                throw Refusal.ofOption(
+                        "target.clone-of", "a target takes backing-file with backing-format, not clone-of");
+            }
             NewVolumeEncryption encryption = wanted.encrypt();
             return new Conversion.Target(
                     file,

@@ -37,7 +37,7 @@ record NewImport(
 
         @Schema(
                 description = "What the upload is",
-                allowableValues = {"qcow2", "raw"})
+                allowableValues = {"qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi"})
         @Nullable
         String format,
 

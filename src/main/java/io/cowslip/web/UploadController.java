@@ -59,7 +59,7 @@ import tools.jackson.databind.json.JsonMapper;
 @Tag(name = "files", description = "Whole image files")
 class UploadController {
     private static final String VOLUME = "The volume: a path relative to the image root";
-    private static final String FORMAT = "What the file is; raw must be said";
+    private static final String FORMAT = "What the file is; where its content says so, it need not be said";
     private static final String BACKING = "Whether the image may name a backing file";
     private static final String DATA_FILE = "Whether the image may name an external data file";
     private static final String OFFSET_FIELD = "Upload-Offset";
@@ -96,7 +96,7 @@ class UploadController {
                         schema =
                                 @Schema(
                                         type = "string",
-                                        allowableValues = {"qcow2", "raw"}),
+                                        allowableValues = {"qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi"}),
                         example = "raw"),
                 @Parameter(
                         in = ParameterIn.QUERY,
@@ -218,7 +218,7 @@ class UploadController {
                         schema =
                                 @Schema(
                                         type = "string",
-                                        allowableValues = {"qcow2", "raw"}),
+                                        allowableValues = {"qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi"}),
                         example = "raw"),
                 @Parameter(
                         in = ParameterIn.QUERY,
@@ -346,9 +346,7 @@ class UploadController {
                 if (published.digest() != null) {
                     answer.header("Repr-Digest", published.digest());
                 }
-                yield answer.body(published.chain().stream()
-                        .map(image -> VolumeFacts.of(image, volumes))
-                        .toList());
+                yield answer.body(VolumeFacts.ofChain(published.chain(), volumes));
             }
             case Outcome.Left left -> {
                 JobView job = jobs.submit(null, left.work(), null);

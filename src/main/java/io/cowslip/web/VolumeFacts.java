@@ -1,9 +1,12 @@
 package io.cowslip.web;
 
+import io.cowslip.drive.DiskUsage;
 import io.cowslip.drive.Volumes;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageInfo.Qcow2Facts;
 import io.swagger.v3.oas.annotations.media.Schema;
+import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -26,7 +29,24 @@ record VolumeFacts(
         @Nullable String backingFilename,
         @Nullable String fullBackingFilename,
         @Nullable String backingFilenameFormat,
-        @Nullable FormatSpecific formatSpecific) {
+        @Nullable FormatSpecific formatSpecific,
+
+        @Schema(description = "Of a volume that was asked for: what it takes") @Nullable
+        Usage diskUsage,
+
+        @Schema(description = "Where asked for: the volumes that need this one") @Nullable
+        List<String> dependents) {
+
+    /** What a volume takes on the host. */
+    @Schema(name = "DiskUsage", description = "What a volume takes, in bytes")
+    record Usage(
+            @Schema(description = "Size of the disk") long virtualSize,
+
+            @Schema(description = "What the volume, all below it and their data files take on the host")
+            long allocatedSize,
+
+            @Schema(description = "What of that the volume takes itself, with its data file")
+            long exclusiveSize) {}
 
     /** What only one format has. */
     @Schema(name = "VolumeFormat")
@@ -137,7 +157,45 @@ record VolumeFacts(
                 shownName(image.backingName()),
                 image.backingFile() == null ? null : volumes.relativeName(image.backingFile()),
                 image.backingFormat(),
-                FormatSpecific.of(image, volumes));
+                FormatSpecific.of(image, volumes),
+                null,
+                null);
+    }
+
+    /** A chain's facts, with what each of its volumes takes. */
+    static List<VolumeFacts> ofChain(List<ImageInfo> chain, Volumes volumes) throws IOException {
+        List<DiskUsage> usage = volumes.usage(chain);
+        List<VolumeFacts> facts = new ArrayList<>();
+        for (int layer = 0; layer < chain.size(); layer++) {
+            facts.add(of(chain.get(layer), volumes).with(usage.get(layer), null));
+        }
+        return facts;
+    }
+
+    private VolumeFacts with(DiskUsage usage, @Nullable List<String> needing) {
+        return with(new Usage(usage.virtualSizeBytes(), usage.allocatedBytes(), usage.exclusiveBytes()), needing);
+    }
+
+    /** The same with the volumes that need this one. */
+    VolumeFacts withDependents(List<String> needing) {
+        return with(diskUsage, needing);
+    }
+
+    private VolumeFacts with(@Nullable Usage usage, @Nullable List<String> needing) {
+        return new VolumeFacts(
+                filename,
+                format,
+                virtualSize,
+                actualSize,
+                clusterSize,
+                dirtyFlag,
+                encrypted,
+                backingFilename,
+                fullBackingFilename,
+                backingFilenameFormat,
+                formatSpecific,
+                usage,
+                needing);
     }
 
     private static @Nullable Integer clusterBytes(ImageInfo image) {

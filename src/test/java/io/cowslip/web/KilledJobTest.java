@@ -40,7 +40,7 @@ import tools.jackson.databind.json.JsonMapper;
 @Tag("long")
 final class KilledJobTest {
     private static final Pattern STARTED = Pattern.compile("Tomcat started on port (\\d+)");
-    private static final Duration LIMIT = Duration.ofSeconds(60);
+    private static final Duration LIMIT = Duration.ofSeconds(240);
     private static final int MIB = 1 << 20;
     private static final int DISK_MIB = 96;
 
