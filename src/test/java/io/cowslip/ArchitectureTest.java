@@ -95,7 +95,8 @@ final class ArchitectureTest {
             mayUse(ROOT + "observe", ROOT + "drive", ROOT + "ticket", ENGINE, ENGINE + ".image", ENGINE + ".cache");
 
     @ArchTest
-    static final ArchRule THE_CATALOGUE_SERVES_DRIVES_AND_JOBS = mayUse(ROOT + "catalog", ROOT + "drive", ROOT + "job");
+    static final ArchRule THE_CATALOGUE_SERVES_DRIVES_JOBS_AND_TICKETS =
+            mayUse(ROOT + "catalog", ROOT + "drive", ROOT + "job", ROOT + "ticket");
 
     @ArchTest
     static final ArchRule DATABASES_ARE_THE_CATALOGUES = noClasses()

@@ -25,6 +25,9 @@ public sealed interface JobRequest {
     /** The name of the type, as callers write it. */
     String type();
 
+    /** Of before the service's last start, and cannot be read any more: only to be shown. */
+    record Unreadable(String type) implements JobRequest {}
+
     /** Checks a volume that no drive writes, and repairs it if asked to. */
     record CheckVolume(String file, ImageCheck.@Nullable Repair repair) implements JobRequest {
         @Override

@@ -18,6 +18,13 @@ public sealed interface JobResult {
      */
     record Checked(String file, CheckReport report) implements JobResult {}
 
+    /**
+     * Of a job that completed before the service's last start.
+     *
+     * @param text as {@link JobTexts#result} has it
+     */
+    record Stored(String text) implements JobResult {}
+
     /** Of a comparison. */
     record Compared(DiskComparison.Outcome outcome) implements JobResult {}
 

@@ -41,6 +41,7 @@ final class RequestedWork implements JobWork {
     @Override
     public void requirePossible(JobRequest request) throws IOException {
         switch (request) {
+            case JobRequest.Unreadable unread -> throw unreadable();
             case JobRequest.CheckVolume check -> checks.requireFree(check.file(), check.repair());
             case JobRequest.CheckDrive check -> checks.requireOpen(check.drive());
             case JobRequest.Convert convert -> conversions.requirePossible(convert.conversion());
@@ -67,6 +68,7 @@ final class RequestedWork implements JobWork {
     @Override
     public JobResult run(JobId id, JobRequest request, Progress progress) throws IOException {
         return switch (request) {
+            case JobRequest.Unreadable unread -> throw unreadable();
             case JobRequest.CheckVolume check ->
                 checked(checks.checkVolume(id.value(), check.file(), check.repair(), progress::advanced));
             case JobRequest.CheckDrive check -> checked(checks.checkDrive(check.drive(), progress::advanced));
@@ -99,6 +101,10 @@ final class RequestedWork implements JobWork {
                 new JobResult.Compacted(
                         changes.compact(id.value(), compact.file(), compact.options(), progress::advanced));
         };
+    }
+
+    private static JobException unreadable() {
+        return new JobException(JobException.Reason.CANNOT_RESTART, "the job's request cannot be read any more");
     }
 
     private static JobResult checked(ImageChecks.Checked checked) {

@@ -56,15 +56,10 @@ final class LiveTicket {
         return active == 0 && hasEnded(now);
     }
 
-    /** A request is over, which prolongs the ticket; whether the catalogue should hear of it. */
-    synchronized boolean leave(Instant now) {
+    /** A request is over, which prolongs the ticket. */
+    synchronized void leave(Instant now) {
         leaveUnused();
         ticket = ticket.usedAt(now);
-        if (Duration.between(saved, now).compareTo(ticket.lifetime().dividedBy(UNSAVED_PART)) < 0) {
-            return false;
-        }
-        saved = now;
-        return true;
     }
 
     /** A request is over that came to nothing. */
@@ -73,14 +68,21 @@ final class LiveTicket {
         notifyAll();
     }
 
-    /** Gives the ticket a timeout anew, from now; false where it has ended. */
-    synchronized boolean extend(Instant now, Duration timeout) {
-        if (hasEnded(now)) {
-            return false;
-        }
-        ticket = ticket.extendedAt(now, timeout);
-        saved = now;
-        return true;
+    /** Puts what the catalogue has of the ticket now in its place. */
+    synchronized void replace(Ticket changed) {
+        ticket = changed;
+        saved = changed.renewed();
+    }
+
+    /** Notes that the catalogue has the ticket as it was renewed then. */
+    synchronized void markSaved(Instant renewed) {
+        saved = renewed;
+    }
+
+    /** Whether use has prolonged the ticket by more than the catalogue may be without. */
+    synchronized boolean isUnsaved() {
+        Duration unsaved = Duration.between(saved, ticket.renewed());
+        return unsaved.compareTo(ticket.lifetime().dividedBy(UNSAVED_PART)) >= 0;
     }
 
     /** Lets no request in any more. */

@@ -3,8 +3,9 @@ package io.cowslip.ticket;
 import java.util.List;
 
 /**
- * Where tickets outlast the process. Calls come from any thread, those about one ticket one at a time; all are quick
- * enough to be made on the way of a request, and none is made for each request.
+ * Where tickets are noted that are to be good once the service has ended and starts anew. Called by any thread, but about
+ * one ticket by one thread at a time, and never on the way of a request for data. A change is durable when its call
+ * returns; one that cannot be made is refused with {@link TicketException.Reason#UNAVAILABLE}.
  */
 public interface TicketCatalog {
 

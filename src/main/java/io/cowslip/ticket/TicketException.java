@@ -12,7 +12,9 @@ public final class TicketException extends RuntimeException {
         /** Requests go on using a ticket that was cancelled. */
         IN_USE,
         /** There are as many tickets as may be. */
-        LIMIT_REACHED
+        LIMIT_REACHED,
+        /** The catalogue cannot be written. */
+        UNAVAILABLE
     }
 
     private static final long serialVersionUID = 1;

@@ -3,18 +3,24 @@ package io.cowslip.ticket;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.DriveObserver;
 import io.cowslip.ticket.TicketException.Reason;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * All tickets there are, by the digests of their secrets, and the catalogue that outlasts them. Tickets that have expired
- * go when others come, or when somebody looks. They end with their drive, unless it closes because the service ends.
+ * All tickets there are, by the digests of their secrets, and the catalogue that outlasts them. No request for data comes
+ * to the catalogue: how use prolongs tickets it hears from {@link #keepUp}, now and then. Tickets end with their drive, unless
+ * it closes because the service ends.
  */
 final class TicketStore implements DriveObserver {
+    private static final Logger log = LoggerFactory.getLogger(TicketStore.class);
+
     private final TicketCatalog catalog;
     private final InstantSource clock;
     private final int limit;
@@ -39,7 +45,7 @@ final class TicketStore implements DriveObserver {
     }
 
     LiveTicket add(Ticket ticket) {
-        tickets.values().stream().filter(live -> live.isOver(now())).forEach(this::remove);
+        removeOver();
         LiveTicket live = new LiveTicket(ticket);
         synchronized (this) {
             if (tickets.size() >= limit) {
@@ -73,12 +79,16 @@ final class TicketStore implements DriveObserver {
         return tickets.values().stream().filter(live -> !live.hasEnded(now));
     }
 
-    /** Has the catalogue know a ticket as it is now. A ticket that was cancelled does not come back by that. */
-    void save(LiveTicket live) {
+    /** Gives a ticket a timeout anew, from now; false where it has ended. */
+    boolean extend(LiveTicket live, Duration timeout) {
         synchronized (live) {
-            if (!live.isCancelled()) {
-                catalog.save(live.ticket());
+            if (live.hasEnded(now())) {
+                return false;
             }
+            Ticket extended = live.ticket().extendedAt(now(), timeout);
+            catalog.save(extended);
+            live.replace(extended);
+            return true;
         }
     }
 
@@ -96,15 +106,45 @@ final class TicketStore implements DriveObserver {
         tickets.remove(live.ticket().tokenDigest());
     }
 
-    /** Saves how long tickets are good for as of now. */
+    private void removeOver() {
+        Instant now = now();
+        tickets.values().stream().filter(live -> live.isOver(now)).forEach(this::remove);
+    }
+
+    /** Has the catalogue hear of tickets that are over, and of those that use has prolonged for long enough. */
+    void keepUp() {
+        removeOver();
+        tickets.values().stream().filter(LiveTicket::isUnsaved).forEach(this::save);
+    }
+
+    /** Has the catalogue know how long all tickets are good for as of now. */
     void saveAll() {
         open().forEach(this::save);
     }
 
+    /** A ticket that was cancelled does not come back by this. */
+    private void save(LiveTicket live) {
+        synchronized (live) {
+            if (!live.isCancelled()) {
+                Ticket ticket = live.ticket();
+                catalog.save(ticket);
+                live.markSaved(ticket.renewed());
+            }
+        }
+    }
+
+    /** What the catalogue cannot be told now it is told when it keeps up. */
     @Override
     public void dismissed(DriveId id) {
         tickets.values().stream()
                 .filter(live -> live.ticket().drive().equals(id))
-                .forEach(this::remove);
+                .forEach(live -> {
+                    live.cancel();
+                    try {
+                        remove(live);
+                    } catch (TicketException unavailable) {
+                        log.warn("A ticket of drive {} that ended with it is not forgotten yet", id, unavailable);
+                    }
+                });
     }
 }

@@ -107,10 +107,9 @@ public final class Tickets {
      */
     public TicketView extend(DriveId drive, String name, Duration timeout) {
         LiveTicket live = require(drive, name);
-        if (!live.extend(store.now(), timeout)) {
+        if (!store.extend(live, timeout)) {
             throw noSuchTicket(drive);
         }
-        store.save(live);
         return live.view();
     }
 
@@ -166,7 +165,7 @@ public final class Tickets {
             throw TicketException.ended();
         }
         try {
-            return new TicketLease(registry.lease(live.ticket().drive()), live, () -> leave(live));
+            return new TicketLease(registry.lease(live.ticket().drive()), live, () -> live.leave(store.now()));
         } catch (DriveException gone) {
             live.leaveUnused();
             TicketException refused = TicketException.ended();
@@ -182,12 +181,6 @@ public final class Tickets {
                     operation == TicketOperation.READ
                             ? "the ticket does not allow reading: \"read\" is not among its ops"
                             : "the ticket does not allow writing: \"write\" is not among its ops");
-        }
-    }
-
-    private void leave(LiveTicket live) {
-        if (live.leave(store.now())) {
-            store.save(live);
         }
     }
 }

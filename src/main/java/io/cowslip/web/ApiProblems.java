@@ -123,6 +123,8 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case NO_SUCH_JOB -> ProblemType.NO_SUCH_JOB;
             case ID_TAKEN -> ProblemType.ID_TAKEN;
             case KEY_REUSED -> ProblemType.KEY_REUSED;
+            case CANNOT_RESTART -> ProblemType.CANNOT_RESTART;
+            case INTERRUPTED -> ProblemType.INTERRUPTED;
             case LIMIT_REACHED -> ProblemType.LIMIT_REACHED;
             case UNAVAILABLE -> ProblemType.UNAVAILABLE;
         };
@@ -134,6 +136,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case NO_SUCH_TICKET -> ProblemType.NO_SUCH_TICKET;
             case IN_USE -> ProblemType.TICKET_IN_USE;
             case LIMIT_REACHED -> ProblemType.LIMIT_REACHED;
+            case UNAVAILABLE -> ProblemType.UNAVAILABLE;
         };
     }
 

@@ -109,6 +109,11 @@ enum ProblemType {
             HttpStatus.CONFLICT,
             "The bitmap is inconsistent",
             "Who had the image last did not save the bitmap, so it says nothing any more. It can only be deleted."),
+    CANNOT_RESTART(
+            HttpStatus.CONFLICT,
+            "The job cannot be started again",
+            "It has not ended yet, or its request is not known in full: a passphrase in it is not kept. Send the request"
+                    + " again."),
     PRECONDITION_FAILED(
             HttpStatus.PRECONDITION_FAILED,
             "A precondition does not hold",
@@ -154,6 +159,11 @@ enum ProblemType {
             HttpStatus.SERVICE_UNAVAILABLE,
             "The service is not available",
             "The service is starting or on its way out. Try again later."),
+    INTERRUPTED(
+            HttpStatus.SERVICE_UNAVAILABLE,
+            "The service ended meanwhile",
+            "The service ended before the job did. What it was to make is not there, unless all but this note was done."
+                    + " POST its /restart to start it again."),
     LIMIT_REACHED(
             HttpStatus.SERVICE_UNAVAILABLE,
             "A limit of the service is reached",

@@ -8,6 +8,7 @@ import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.ProblemType.NO_SUCH_TICKET;
 import static io.cowslip.web.ProblemType.READ_ONLY;
 import static io.cowslip.web.ProblemType.TICKET_IN_USE;
+import static io.cowslip.web.ProblemType.UNAVAILABLE;
 import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
@@ -87,7 +88,8 @@ class TicketController {
         INCONSISTENT_BITMAP,
         UNSUPPORTED_MEDIA_TYPE,
         UNSUPPORTED_FEATURE,
-        LIMIT_REACHED
+        LIMIT_REACHED,
+        UNAVAILABLE
     })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<TicketBody> issue(
@@ -134,7 +136,15 @@ class TicketController {
                                 {"timeout": 3600}"""))
             })
     @ApiResponse(responseCode = "200", description = "The ticket as it is now")
-    @Fails({UNREADABLE_JSON, UNKNOWN_KEY, INVALID_OPTION, NO_SUCH_DRIVE, NO_SUCH_TICKET, UNSUPPORTED_MEDIA_TYPE})
+    @Fails({
+        UNREADABLE_JSON,
+        UNKNOWN_KEY,
+        INVALID_OPTION,
+        NO_SUCH_DRIVE,
+        NO_SUCH_TICKET,
+        UNSUPPORTED_MEDIA_TYPE,
+        UNAVAILABLE
+    })
     @PatchMapping(
             path = "/{ticket}",
             consumes = {OpenApiConfiguration.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE},
@@ -159,7 +169,7 @@ class TicketController {
                             schema = @Schema(type = "integer", defaultValue = "60"),
                             example = "60"))
     @ApiResponse(responseCode = "204", description = "The ticket is gone, and no request uses it")
-    @Fails({INVALID_OPTION, NO_SUCH_DRIVE, NO_SUCH_TICKET, TICKET_IN_USE})
+    @Fails({INVALID_OPTION, NO_SUCH_DRIVE, NO_SUCH_TICKET, TICKET_IN_USE, UNAVAILABLE})
     @DeleteMapping("/{ticket}")
     ResponseEntity<Void> cancel(
             @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,

@@ -1,7 +1,9 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DriveObserver;
+import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.Uploads;
+import io.cowslip.drive.Volumes;
 import io.cowslip.engine.image.Secret;
 import java.util.Objects;
 import org.apache.catalina.connector.Connector;
@@ -113,6 +115,11 @@ class WebConfiguration implements WebMvcConfigurer {
     @Bean
     JsonDriveOptions jsonDriveOptions(JsonMapper json) {
         return new JsonDriveOptions(json);
+    }
+
+    @Bean
+    JobJson jobJson(DriveRegistry registry, Volumes volumes, JsonMapper json) {
+        return new JobJson(registry, volumes, json);
     }
 
     @Bean

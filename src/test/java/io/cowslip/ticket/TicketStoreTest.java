@@ -30,6 +30,13 @@ class TicketStoreTest {
     private static final class MemoryCatalog implements TicketCatalog {
         private final Map<TicketId, Ticket> kept = new LinkedHashMap<>();
         private int saves;
+        private boolean broken;
+
+        private void requireWorking() {
+            if (broken) {
+                throw new TicketException(Reason.UNAVAILABLE, "broken");
+            }
+        }
 
         @Override
         public List<Ticket> load() {
@@ -38,12 +45,14 @@ class TicketStoreTest {
 
         @Override
         public void save(Ticket ticket) {
+            requireWorking();
             saves++;
             kept.put(ticket.id(), ticket);
         }
 
         @Override
         public void remove(TicketId id) {
+            requireWorking();
             kept.remove(id);
         }
     }
@@ -70,9 +79,7 @@ class TicketStoreTest {
         if (live == null || !live.enter(now)) {
             return false;
         }
-        if (live.leave(now)) {
-            store.save(live);
-        }
+        live.leave(now);
         return true;
     }
 
@@ -135,11 +142,11 @@ class TicketStoreTest {
         TicketToken token = issue(DRIVE, 300, Duration.ofSeconds(20));
         use(token);
         pass(10);
-        assertThat(live(token).extend(now, Duration.ofSeconds(3600))).isTrue();
+        assertThat(store.extend(live(token), Duration.ofSeconds(3600))).isTrue();
         pass(3599);
         assertThat(use(token)).isTrue();
         pass(20);
-        assertThat(live(token).extend(now, Duration.ofSeconds(3600))).isFalse();
+        assertThat(store.extend(live(token), Duration.ofSeconds(3600))).isFalse();
     }
 
     @Test
@@ -150,10 +157,11 @@ class TicketStoreTest {
         store.cancel(live);
         assertThat(live.enter(now)).isFalse();
         pass(200);
-        if (live.leave(now)) {
-            store.save(live);
-        }
+        live.leave(now);
+        store.keepUp();
+        store.saveAll();
         assertThat(catalog.kept).isEmpty();
+        assertThat(store.find(live.ticket().id().value())).isNull();
     }
 
     @Test
@@ -185,6 +193,7 @@ class TicketStoreTest {
         for (int second = 0; second < 150; second++) {
             pass(1);
             use(token);
+            store.keepUp();
         }
         assertThat(catalog.saves).isEqualTo(1 + 2);
     }
@@ -202,6 +211,23 @@ class TicketStoreTest {
         assertThat(use(forgotten)).isFalse();
         assertThat(use(token)).isTrue();
         assertThat(catalog.kept.toString()).doesNotContain(token.value());
+    }
+
+    /** A catalogue that cannot be written refuses what is asked, and nothing has changed; only an end is one all the same. */
+    @Test
+    void whatCannotBeKeptIsRefused() {
+        TicketToken token = issue(DRIVE, 300, null);
+        catalog.broken = true;
+        assertThatExceptionOfType(TicketException.class).isThrownBy(() -> issue(DRIVE, 300, null));
+        assertThatExceptionOfType(TicketException.class)
+                .isThrownBy(() -> store.extend(live(token), Duration.ofSeconds(3600)));
+        assertThat(store.open()).hasSize(1);
+        assertThat(live(token).ticket().expires()).isEqualTo(now.plusSeconds(300));
+        store.dismissed(DRIVE);
+        assertThat(use(token)).isFalse();
+        catalog.broken = false;
+        store.keepUp();
+        assertThat(catalog.kept).isEmpty();
     }
 
     @Test

@@ -122,6 +122,9 @@ class OpenApiExamplesTest extends RunningService {
         if (operation.path().startsWith("/jobs")) {
             prepareJobs();
         }
+        if (operation.id().equals("restartJob")) {
+            ended("/jobs/nightly");
+        }
         if (operation.path().startsWith("/files") || operation.path().startsWith("/jobs")) {
             prepareUploads();
         }

@@ -64,6 +64,8 @@ class ProblemTableTest {
     @ParameterizedTest
     @CsvSource({
         "NO_SUCH_JOB,404,no-such-job",
+        "CANNOT_RESTART,409,cannot-restart",
+        "INTERRUPTED,503,interrupted",
         "ID_TAKEN,409,id-taken",
         "LIMIT_REACHED,503,limit-reached",
         "UNAVAILABLE,503,unavailable"
@@ -79,7 +81,8 @@ class ProblemTableTest {
         "REFUSED,403,ticket-refused",
         "NO_SUCH_TICKET,404,no-such-ticket",
         "IN_USE,409,ticket-in-use",
-        "LIMIT_REACHED,503,limit-reached"
+        "LIMIT_REACHED,503,limit-reached",
+        "UNAVAILABLE,503,unavailable"
     })
     void reasonsOfTickets(TicketException.Reason reason, int status, String type) {
         Refusal problem = ApiProblems.problem(new TicketException(reason, "why"), String::valueOf);

@@ -354,6 +354,7 @@ class UploadContractTest extends RunningService {
         assertThat(ended(location).getString("problem.type")).isEqualTo("/problems/digest-mismatch");
         assertThat(volume).doesNotExist();
         given().head("/files/u/late.raw").then().statusCode(404);
+        problem(given().post(location + "/restart"), 404, "not-found");
     }
 
     @Test
@@ -373,6 +374,7 @@ class UploadContractTest extends RunningService {
                         .exitCode())
                 .isZero();
         assertNothingIsHidden("u");
+        problem(given().post(answer.header("Location") + "/restart"), 409, "already-exists");
         problem(octets(bytes).put("/files/u/x.qcow2?format=raw&target.encrypt=x"), 400, "invalid-option");
         problem(octets(bytes).put("/files/u/x.qcow2?format=raw&target.nonsense=x"), 400, "unknown-key");
     }
