@@ -43,7 +43,8 @@ record NewRebase(
 
         @Schema(
                 requiredMode = Schema.RequiredMode.REQUIRED,
-                types = {"string", "null"},
+                implementation = String.class,
+                nullable = true,
                 description =
                         "Relative to the volume's folder; null: none, so that the volume has all of its disk itself")
         @Nullable
