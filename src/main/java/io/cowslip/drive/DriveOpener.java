@@ -50,11 +50,29 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         return new Chain(files, dataFiles, layers);
     }
 
-    /** These options for the volume of this name, with the format that it is pinned to. Wipes passphrases on refusal. */
+    /** Refuses to have a volume written while it has clones. */
+    void requireNoClones(String name) throws IOException {
+        CloneBases.requireNoClones(
+                name,
+                root.existing(name),
+                new VolumeDependents(new VolumeListing(root), volume -> pinnedChain(root.existing(volume))));
+    }
+
+    private List<ImageInfo> pinnedChain(Path file) throws IOException {
+        return ImageInfo.chain(file, PinnedFormats.asked(file), environment);
+    }
+
+    /**
+     * These options for the volume of this name, with the format that it is pinned to. Wipes passphrases on refusal, as of
+     * a volume that is to be written and has clones.
+     */
     ImageOptions pinned(String name, ImageOptions asked) throws IOException {
         boolean possible = false;
         try {
             ImageOptions pinned = PinnedFormats.fill(root.existing(name), asked);
+            if (!pinned.readOnly()) {
+                requireNoClones(name);
+            }
             possible = true;
             return pinned;
         } finally {
