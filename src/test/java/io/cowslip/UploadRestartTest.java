@@ -3,6 +3,8 @@ package io.cowslip;
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
+import static org.hamcrest.Matchers.equalTo;
+import static org.hamcrest.Matchers.hasSize;
 
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Processes;
@@ -17,6 +19,8 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -68,6 +72,53 @@ class UploadRestartTest {
         Processes.Output compared = QemuTools.img("compare", local.toString(), volume.toString());
         assertThat(compared.exitCode()).as(compared.out() + compared.err()).isZero();
         assertThat(Files.mismatch(local, volume)).isEqualTo(-1);
+    }
+
+    @Test
+    @NeedsQemu
+    void anImportThatWasKilledIsDoneAgain() throws IOException {
+        byte[] bytes = new byte[192 * MIB];
+        new SplittableRandom(9).nextBytes(bytes);
+        Path local = Files.write(folder.resolve("local.raw"), bytes);
+        Path volume = folder.resolve("images/vm/disk.qcow2");
+        try (ServiceProcess service = start()) {
+            String base = "http://127.0.0.1:" + service.port();
+            String query = "?format=raw&target.compress=true";
+            Programs.curl("-o", "/dev/null", "-T", local.toString(), base + "/files/vm/disk.qcow2" + query);
+            await().until(() -> given().get(base + "/jobs").jsonPath().getLong("[0].progress.done") > 0);
+            service.kill();
+        }
+        assertThat(volume).doesNotExist();
+        try (ServiceProcess service = start()) {
+            String base = "http://127.0.0.1:" + service.port();
+            given().get(base + "/uploads")
+                    .then()
+                    .body("[0].name", equalTo("vm/disk.qcow2"))
+                    .body("[0].offset", equalTo(bytes.length))
+                    .body("[0].length", equalTo(bytes.length));
+            String again = """
+                    {"id": "again", "type": "import", "upload": "vm/disk.qcow2", "format": "raw",
+                     "target": {"file": "vm/disk.qcow2"}}""";
+            given().contentType("application/json")
+                    .body(again)
+                    .post(base + "/jobs")
+                    .then()
+                    .statusCode(202);
+            await().atMost(Duration.ofMinutes(1))
+                    .until(() -> given().get(base + "/jobs/again")
+                            .jsonPath()
+                            .getString("state")
+                            .equals("completed"));
+            given().get(base + "/uploads").then().body("", hasSize(0));
+            service.stop();
+        }
+        assertThat(QemuTools.check(volume).clean()).isTrue();
+        assertThat(QemuTools.img("compare", "-f", "raw", "-F", "qcow2", local.toString(), volume.toString())
+                        .exitCode())
+                .isZero();
+        try (var left = Files.list(volume.getParent())) {
+            assertThat(left).containsExactly(volume);
+        }
     }
 
     private long durableOffset() throws IOException {

@@ -50,11 +50,29 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         return new Chain(files, dataFiles, layers);
     }
 
-    /** These options for the volume of this name, with the format that it is pinned to. Wipes passphrases on refusal. */
+    /** Refuses to have a volume written while it has clones. */
+    void requireNoClones(String name) throws IOException {
+        CloneBases.requireNoClones(
+                name,
+                root.existing(name),
+                new VolumeDependents(new VolumeListing(root), volume -> pinnedChain(root.existing(volume))));
+    }
+
+    private List<ImageInfo> pinnedChain(Path file) throws IOException {
+        return ImageInfo.chain(file, PinnedFormats.asked(file), environment);
+    }
+
+    /**
+     * These options for the volume of this name, with the format that it is pinned to. Wipes passphrases on refusal, as of
+     * a volume that is to be written and has clones.
+     */
     ImageOptions pinned(String name, ImageOptions asked) throws IOException {
         boolean possible = false;
         try {
             ImageOptions pinned = PinnedFormats.fill(root.existing(name), asked);
+            if (!pinned.readOnly()) {
+                requireNoClones(name);
+            }
             possible = true;
             return pinned;
         } finally {
@@ -103,12 +121,17 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
      * @param writer the open image beside which a snapshot of it is read, or null
      */
     DiskImage open(Chain chain, ImageOptions asked, @Nullable DiskImage writer) throws IOException {
-        ImageOptions filled = secrets.fill(defaults.fill(asked, chain.layers()));
+        ImageOptions filled = complete(chain, asked);
         try {
             return writer == null ? DiskImage.open(chain.top(), filled, environment) : writer.openSnapshot(filled);
         } finally {
             filled.wipeSecrets();
         }
+    }
+
+    /** Options made complete for a chain, with the passphrases that they name files for, for the caller to wipe. */
+    ImageOptions complete(Chain chain, ImageOptions asked) throws IOException {
+        return secrets.fill(defaults.fill(asked, chain.layers()));
     }
 
     /** Options for an image that is open, made complete with the defaults. */

@@ -147,6 +147,11 @@ public final class DriveRegistry {
         return kept.unopened();
     }
 
+    /** Whether a drive of this id is open, or could not be opened again. */
+    public boolean knows(DriveId id) {
+        return drives.containsKey(id) || kept.entry(id) != null;
+    }
+
     /** Forgets a drive that could not be opened again; false where it is open, or there is none. */
     public boolean forgetUnopened(DriveId id) {
         boolean unopened = kept.unopened().stream().anyMatch(drive -> drive.id().equals(id));
@@ -273,6 +278,9 @@ public final class DriveRegistry {
     private void reconfigure(Drive drive, DiskImage image, ImageOptions asked) throws IOException {
         boolean wasWriting = !image.readOnly();
         boolean writes = wasWriting || !asked.readOnly();
+        if (writes && !wasWriting) {
+            opener.requireNoClones(drive.file());
+        }
         claims.changeWriting(drive.id(), writes);
         try {
             image.reconfigure(opener.fill(asked, image.layers()));

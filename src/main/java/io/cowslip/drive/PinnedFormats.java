@@ -3,61 +3,31 @@ package io.cowslip.drive;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageOptions;
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.UserDefinedFileAttributeView;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Formats that were said of volumes when they were uploaded: whatever the content of one that is raw comes to look like, it
- * is never taken for anything else, since a guest can write a header to its disk. The file itself bears the mark, as an
- * extended attribute, so that it goes wherever the file goes on the host.
+ * is never taken for anything else, since a guest can write a header to its disk. The file itself bears the mark.
  */
 final class PinnedFormats {
-    private static final String ATTRIBUTE = "cowslip.format";
-    private static final int MAX_BYTES = 16;
+    private static final String MARK = "format";
 
     private PinnedFormats() {}
 
     /** Marks a file; false where its file system has no place for that. */
     static boolean pin(Path file, ImageFormat format) {
-        try {
-            UserDefinedFileAttributeView attributes = attributes(file);
-            if (attributes == null) {
-                return false;
-            }
-            attributes.write(ATTRIBUTE, ByteBuffer.wrap(format.wireName().getBytes(StandardCharsets.US_ASCII)));
-            return true;
-        } catch (IOException unsupported) {
-            return false;
-        }
+        return FileMarks.set(file, MARK, format.wireName());
     }
 
     /** The format that the file is pinned to; null: none. */
-    static @Nullable ImageFormat of(Path file) {
-        try {
-            UserDefinedFileAttributeView attributes = attributes(file);
-            if (attributes == null || !attributes.list().contains(ATTRIBUTE)) {
-                return null;
-            }
-            ByteBuffer value = ByteBuffer.allocate(MAX_BYTES);
-            attributes.read(ATTRIBUTE, value);
-            return ImageFormat.parse(
-                    ATTRIBUTE, StandardCharsets.US_ASCII.decode(value.flip()).toString());
-        } catch (IOException unreadable) {
-            return null;
-        }
-    }
-
-    private static @Nullable UserDefinedFileAttributeView attributes(Path file) {
-        return Files.getFileAttributeView(file, UserDefinedFileAttributeView.class);
+    static @Nullable ImageFormat of(Path file) throws ImageException {
+        String name = FileMarks.get(file, MARK);
+        return name == null ? null : ImageFormat.parse(MARK, name);
     }
 
     /** What a look at the file is to begin with. */
-    static ImageOptions asked(Path file) {
+    static ImageOptions asked(Path file) throws ImageException {
         ImageFormat format = of(file);
         ImageOptions defaults = ImageOptions.defaults();
         return format == null ? defaults : defaults.withFormat(format);

@@ -14,6 +14,7 @@ import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.NewEncryption;
+import io.cowslip.engine.image.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -111,7 +112,7 @@ public final class Volumes {
         try {
             Path file = root.existing(name);
             requireNotOpen(name, ImageRoot.identity(file));
-            HeaderAmender.amend(file, options, environment);
+            HeaderAmender.amend(file, options, WorkObserver.NONE, environment);
             return ImageInfo.chain(file, environment);
         } finally {
             change.unlock();
@@ -190,8 +191,18 @@ public final class Volumes {
         }
     }
 
+    private void requireNotWritten(String base, Path file) throws IOException {
+        claims.writer(ImageRoot.identity(file)).ifPresent(writer -> {
+            throw new DriveException(
+                    Reason.IN_USE,
+                    "\"" + base + "\" is open for writing by " + writer
+                            + ", and what it writes would change under a clone; close it, or make it read-only");
+        });
+    }
+
     /**
      * The options of a new volume over another: the name that leads there from the new one's folder, and its format.
+     * The base is not opened for writing any more while it has clones.
      *
      * @param base relative to the image root
      * @throws ImageException INVALID_OPTION where the base may be raw and nobody says so
@@ -207,6 +218,8 @@ public final class Volumes {
                         "the content of \"" + base + "\" says no format; where it is raw, backing-format must say so");
             }
         }
+        requireNotWritten(base, file);
+        CloneBases.mark(file);
         Path folder = root.entry(name).getParent();
         return options.withBacking(
                 Objects.requireNonNull(folder).relativize(root.entry(base)).toString(), format);

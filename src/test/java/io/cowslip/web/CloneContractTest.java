@@ -72,6 +72,36 @@ class CloneContractTest extends RunningService {
         }
     }
 
+    @Test
+    void aBaseIsNotWrittenWhileItHasClones() {
+        file("clones/kept.qcow2");
+        file("clones/of-kept.qcow2");
+        createAndOpen("base", "clones/kept.qcow2", "1M");
+        problem(json("{\"clone-of\": \"clones/kept.qcow2\"}").put("/volumes/clones/of-kept.qcow2"), 409, "in-use")
+                .body("detail", containsString("drive \"base\""));
+        given().delete("/drives/base").then().statusCode(204);
+        clone("clones/of-kept.qcow2", "clones/kept.qcow2");
+        String writable = "{\"id\": \"base\", \"file\": \"clones/kept.qcow2\"}";
+        problem(json(writable).post("/drives"), 409, "in-use")
+                .body("detail", containsString("\"clones/of-kept.qcow2\" backs on \"clones/kept.qcow2\""));
+        json("{\"id\": \"base\", \"file\": \"clones/kept.qcow2\", \"read-only\": true}")
+                .post("/drives")
+                .then()
+                .statusCode(201);
+        problem(
+                given().contentType("application/merge-patch+json")
+                        .body("{\"read-only\": false}")
+                        .patch("/drives/base"),
+                409,
+                "in-use");
+        given().delete("/drives/base").then().statusCode(204);
+        open("of", "clones/of-kept.qcow2");
+        write("of", 0, filled(512, 1));
+        given().delete("/drives/of").then().statusCode(204);
+        given().delete("/volumes/clones/of-kept.qcow2").then().statusCode(204);
+        json(writable).post("/drives").then().statusCode(201);
+    }
+
     private static void clone(String name, String base) {
         json("{\"clone-of\": \"" + base + "\"}").put("/volumes/" + name).then().statusCode(201);
     }

@@ -215,6 +215,73 @@ class ForeignFormatContractTest extends RunningService {
                 type);
     }
 
+    @ParameterizedTest
+    @EnumSource(names = {"VDI", "VPC", "VPC_FIXED_EXACT", "VMDK", "VMDK_STREAM", "VHDX_SMALL_BLOCKS"})
+    void isUploadedAndConverted(ForeignKind kind) throws IOException {
+        ForeignKind.Made made = make(kind);
+        byte[] image = Files.readAllBytes(made.file());
+        String query = "?format=" + kind.format();
+        Path volume = file("foreign/uploaded." + kind.format());
+        octets(image)
+                .put("/files/foreign/uploaded." + kind.format() + query)
+                .then()
+                .statusCode(201)
+                .body("[0].format", equalTo(kind.format()))
+                .body("[0].virtual-size", equalTo(made.disk().length));
+        assertThat(volume).hasBinaryContent(image);
+        Path target = file("foreign/uploaded.qcow2");
+        String job = octets(image)
+                .put("/files/foreign/uploaded.qcow2" + query + "&target.format=qcow2")
+                .then()
+                .statusCode(202)
+                .extract()
+                .header("Location");
+        JsonPath ended = ended(job);
+        assertThat(ended.getString("state")).as(ended.prettify()).isEqualTo("completed");
+        assertThat(QemuTools.compare(made.file(), kind.format(), target, "qcow2")
+                        .exitCode())
+                .isZero();
+        String other = kind.format().equals("vdi") ? "vhdx" : "vdi";
+        file("foreign/mistaken");
+        problem(
+                octets(Arrays.copyOf(image, 4096)).put("/files/foreign/mistaken?format=" + other),
+                422,
+                "invalid-image");
+    }
+
+    @Test
+    void anUploadNamesOtherFilesOnlyWhereThatIsAllowed() throws IOException {
+        Files.write(file("foreign/flat.raw"), filled(MIB, 7));
+        byte[] text = Files.readAllBytes(descriptor("foreign/source.vmdk", "RW 2048 FLAT \"flat.raw\" 0"));
+        file("foreign/naming.vmdk");
+        problem(octets(text).put("/files/foreign/naming.vmdk?format=vmdk"), 422, "invalid-image")
+                .body("detail", containsString("allow-data-file=y"));
+        octets(text)
+                .put("/files/foreign/naming.vmdk?format=vmdk&allow-data-file=y")
+                .then()
+                .statusCode(201)
+                .body("[0].format-specific.data.extents[0].filename", equalTo("foreign/flat.raw"))
+                .body("[0].format-specific.data.cid", equalTo(0x12345678));
+    }
+
+    /** What a raw disk looks like is its guest's doing, and keeps nobody from uploading or copying it. */
+    @Test
+    void aRawDiskMayLookLikeADamagedImage() throws IOException {
+        byte[] disk = filled(MIB, 0);
+        byte[] looks = "KDMV".getBytes(StandardCharsets.US_ASCII);
+        System.arraycopy(looks, 0, disk, 0, looks.length);
+        file("foreign/looks.raw");
+        octets(disk).put("/files/foreign/looks.raw?format=raw").then().statusCode(201);
+        Path copy = file("foreign/copy.raw");
+        JsonPath job = ended(start("""
+                {"type": "convert", "file": "foreign/looks.raw", "options": {"format": "raw"},
+                 "target": {"file": "foreign/copy.raw", "format": "raw"}}"""));
+        assertThat(job.getString("result.format")).as(job.prettify()).isEqualTo("raw");
+        assertThat(copy).hasBinaryContent(disk);
+        Files.write(file("foreign/unsaid.raw"), disk);
+        problem(given().get("/volumes/foreign/unsaid.raw"), 422, "unsupported-feature");
+    }
+
     @Test
     void parentsAreNamedAsWhatIsNotRead() throws IOException {
         Path base = ForeignKind.VMDK.create(file("foreign/base.vmdk"), MIB);
