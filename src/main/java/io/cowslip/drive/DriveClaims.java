@@ -160,6 +160,11 @@ final class DriveClaims {
                 .findFirst();
     }
 
+    /** Refuses files that somebody has now in a way that stands against these claims. */
+    synchronized void requireFree(List<Claim> wanted) {
+        claims.forEach((holder, held) -> requireFree(holder, held, wanted));
+    }
+
     private void requireFree(FileHolder holder, List<Claim> wanted) {
         claims.forEach((other, held) -> {
             if (!other.equals(holder)) {

@@ -121,12 +121,17 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
      * @param writer the open image beside which a snapshot of it is read, or null
      */
     DiskImage open(Chain chain, ImageOptions asked, @Nullable DiskImage writer) throws IOException {
-        ImageOptions filled = secrets.fill(defaults.fill(asked, chain.layers()));
+        ImageOptions filled = complete(chain, asked);
         try {
             return writer == null ? DiskImage.open(chain.top(), filled, environment) : writer.openSnapshot(filled);
         } finally {
             filled.wipeSecrets();
         }
+    }
+
+    /** Options made complete for a chain, with the passphrases that they name files for, for the caller to wipe. */
+    ImageOptions complete(Chain chain, ImageOptions asked) throws IOException {
+        return secrets.fill(defaults.fill(asked, chain.layers()));
     }
 
     /** Options for an image that is open, made complete with the defaults. */

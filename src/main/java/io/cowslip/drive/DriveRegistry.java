@@ -174,6 +174,11 @@ public final class DriveRegistry {
         return kept.unopened();
     }
 
+    /** Whether a drive of this id is open, or could not be opened again. */
+    public boolean knows(DriveId id) {
+        return drives.containsKey(id) || kept.entry(id) != null;
+    }
+
     /** Forgets a drive that could not be opened again; false where it is open, or there is none. */
     public boolean forgetUnopened(DriveId id) {
         if (!kept.isUnopened(id)) {
