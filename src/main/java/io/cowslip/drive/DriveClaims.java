@@ -46,8 +46,8 @@ final class DriveClaims {
             return own ? new Claim(file, name, other, true, beside) : this;
         }
 
-        private boolean isBeside(FileHolder drive) {
-            return drive.equals(beside);
+        private boolean isBeside(@Nullable FileHolder drive) {
+            return beside != null && beside.equals(drive);
         }
     }
 
@@ -162,10 +162,10 @@ final class DriveClaims {
 
     /** Refuses files that somebody has now in a way that stands against these claims. */
     synchronized void requireFree(List<Claim> wanted) {
-        claims.forEach((holder, held) -> requireFree(holder, held, wanted));
+        requireFree(null, wanted);
     }
 
-    private void requireFree(FileHolder holder, List<Claim> wanted) {
+    private void requireFree(@Nullable FileHolder holder, List<Claim> wanted) {
         claims.forEach((other, held) -> {
             if (!other.equals(holder)) {
                 wanted.forEach(mine -> held.stream()
@@ -175,7 +175,7 @@ final class DriveClaims {
         });
     }
 
-    private void requireBearable(FileHolder holder, Claim mine, FileHolder other, Claim theirs) {
+    private void requireBearable(@Nullable FileHolder holder, Claim mine, FileHolder other, Claim theirs) {
         if (mine.isBeside(other)) {
             if (leaving.contains(other)) {
                 throw new DriveException(Reason.CLOSING, other + " is closing");
