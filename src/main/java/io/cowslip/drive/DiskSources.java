@@ -8,10 +8,12 @@ import io.cowslip.engine.image.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.locks.Lock;
 
 /**
  * Opens disks for jobs to read, and sees to it that they read one moment: a volume and the chain below it are claimed for
- * the job, and a drive must not have been written when the job is done with it.
+ * the job, and a drive must not have been written when the job is done with it. A volume may also be opened to be
+ * changed, which nobody else has open then.
  */
 final class DiskSources {
     private final DriveOpener opener;
@@ -24,7 +26,7 @@ final class DiskSources {
         this.registry = registry;
     }
 
-    /** A disk to read, by the thread that opened it and those that it waits for. */
+    /** A disk to read, or to change where it was opened so, by the thread that opened it and those that it waits for. */
     interface Opened extends AutoCloseable {
         DiskImage image();
 
@@ -52,6 +54,51 @@ final class DiskSources {
             case OfVolume volume -> openVolume(job, volume.file(), readOnly(volume));
             case OfDrive drive -> new LeasedDrive(registry.lease(drive.drive()));
         };
+    }
+
+    /** Refuses a volume that could not be opened to be changed as things stand, naming who has it. */
+    void requireFree(String file, ImageOptions options) throws IOException {
+        ImageOptions writable = options.withReadOnly(false);
+        claims.requireFree(opener.claims(opener.chain(file, writable), writable, null));
+    }
+
+    /** Opens a volume for this job to change, and wipes the passphrases of its options. */
+    Opened openToChange(FileHolder job, String file, ImageOptions options) throws IOException {
+        return openVolume(job, file, options.withReadOnly(false));
+    }
+
+    /** What is done to a volume that is claimed and not open. */
+    @FunctionalInterface
+    interface Change<T> {
+        /** @param options made complete, with their passphrases */
+        T make(Path file, ImageOptions options) throws IOException;
+    }
+
+    /** Changes a volume that is claimed for this job meanwhile, and wipes the passphrases of its options. */
+    <T> T whileClaimed(FileHolder job, String file, ImageOptions options, Change<T> change) throws IOException {
+        ImageOptions writable = options.withReadOnly(false);
+        List<DriveClaims.Claim> taken = List.of();
+        try {
+            DriveOpener.Chain chain;
+            Lock stay = claims.filesStay();
+            stay.lock();
+            try {
+                chain = opener.chain(file, writable);
+                taken = opener.claims(chain, writable, null);
+                claims.add(job, taken);
+            } finally {
+                stay.unlock();
+            }
+            ImageOptions filled = opener.complete(chain, writable);
+            try {
+                return change.make(chain.top(), filled);
+            } finally {
+                filled.wipeSecrets();
+            }
+        } finally {
+            claims.remove(job, taken);
+            options.wipeSecrets();
+        }
     }
 
     private static ImageOptions readOnly(OfVolume source) {

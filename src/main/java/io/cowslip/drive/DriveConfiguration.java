@@ -188,6 +188,21 @@ class DriveConfiguration {
     }
 
     @Bean
+    VolumeChanges volumeChanges(ImageRoot root, ImageEnvironment environment, DriveClaims claims, DiskSources sources) {
+        return new VolumeChanges(root, environment, claims, sources);
+    }
+
+    @Bean
+    Overlays overlays(DriveOpener opener, DriveClaims claims) {
+        return new Overlays(opener, claims);
+    }
+
+    @Bean
+    DiskFacts diskFacts(DiskSources sources) {
+        return new DiskFacts(sources);
+    }
+
+    @Bean
     DemoImage demoImage(ImageRoot root, ImageEnvironment environment) {
         return new DemoImage(root, environment);
     }

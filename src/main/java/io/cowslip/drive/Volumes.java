@@ -14,6 +14,7 @@ import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.NewEncryption;
+import io.cowslip.engine.image.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -111,7 +112,7 @@ public final class Volumes {
         try {
             Path file = root.existing(name);
             requireNotOpen(name, ImageRoot.identity(file));
-            HeaderAmender.amend(file, options, environment);
+            HeaderAmender.amend(file, options, WorkObserver.NONE, environment);
             return ImageInfo.chain(file, environment);
         } finally {
             change.unlock();

@@ -2,8 +2,11 @@ package io.cowslip.job;
 
 import io.cowslip.drive.Comparisons;
 import io.cowslip.drive.Conversions;
+import io.cowslip.drive.DiskFacts;
 import io.cowslip.drive.ImageChecks;
 import io.cowslip.drive.Imports;
+import io.cowslip.drive.Overlays;
+import io.cowslip.drive.VolumeChanges;
 import java.security.SecureRandom;
 import java.time.InstantSource;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
@@ -21,10 +24,13 @@ class JobConfiguration {
             Conversions conversions,
             Imports imports,
             Comparisons comparisons,
+            VolumeChanges changes,
+            DiskFacts facts,
+            Overlays overlays,
             JobProperties properties,
             JobRecords records) {
         JobService jobs = new JobService(
-                new RequestedWork(checks, conversions, imports, comparisons),
+                new RequestedWork(checks, conversions, imports, comparisons, changes, facts, overlays),
                 properties,
                 records,
                 InstantSource.system(),

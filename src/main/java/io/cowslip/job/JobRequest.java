@@ -1,10 +1,16 @@
 package io.cowslip.job;
 
+import io.cowslip.drive.CommitOptions;
 import io.cowslip.drive.Conversion;
 import io.cowslip.drive.DiskSource;
 import io.cowslip.drive.DriveId;
+import io.cowslip.drive.DriveResize;
 import io.cowslip.drive.Imports.Import;
+import io.cowslip.drive.Measurement;
+import io.cowslip.drive.RebaseOptions;
+import io.cowslip.engine.image.AmendOptions;
 import io.cowslip.engine.image.ImageCheck;
+import io.cowslip.engine.image.ImageOptions;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,6 +65,66 @@ public sealed interface JobRequest {
         @Override
         public String type() {
             return "compare";
+        }
+    }
+
+    /** Gives the disk of a volume that nobody has open another size. */
+    record Resize(String file, ImageOptions options, DriveResize resize) implements JobRequest {
+        @Override
+        public String type() {
+            return "resize";
+        }
+    }
+
+    /** Changes the header of a volume that nobody has open, and what that asks for. */
+    record Amend(String file, AmendOptions options) implements JobRequest {
+        @Override
+        public String type() {
+            return "amend";
+        }
+    }
+
+    /** Measures what space a new volume will take. */
+    record Measure(Measurement measurement) implements JobRequest {
+        @Override
+        public String type() {
+            return "measure";
+        }
+    }
+
+    /**
+     * Maps a disk and the chain below it.
+     *
+     * @param limit the most extents to tell of
+     */
+    record MapDisk(DiskSource source, long start, long lengthBytes, int limit) implements JobRequest {
+        @Override
+        public String type() {
+            return "map";
+        }
+    }
+
+    /** Puts a volume that nobody has open upon another backing file, or none. */
+    record Rebase(String file, ImageOptions options, RebaseOptions rebase) implements JobRequest {
+        @Override
+        public String type() {
+            return "rebase";
+        }
+    }
+
+    /** Writes what a volume has of its disk into a volume below it; nobody has either open. */
+    record Commit(String file, ImageOptions options, CommitOptions commit) implements JobRequest {
+        @Override
+        public String type() {
+            return "commit";
+        }
+    }
+
+    /** Makes a volume that nobody has open take less of the host, in place. */
+    record Compact(String file, ImageOptions options) implements JobRequest {
+        @Override
+        public String type() {
+            return "compact";
         }
     }
 

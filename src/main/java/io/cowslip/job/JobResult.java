@@ -1,8 +1,11 @@
 package io.cowslip.job;
 
 import io.cowslip.engine.image.CheckReport;
+import io.cowslip.engine.image.DiskCompaction;
 import io.cowslip.engine.image.DiskComparison;
+import io.cowslip.engine.image.DiskMap;
 import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.ImageMeasure;
 import java.util.List;
 
 /** What came of a job that completed. */
@@ -24,6 +27,22 @@ public sealed interface JobResult {
 
     /** Of a comparison. */
     record Compared(DiskComparison.Outcome outcome) implements JobResult {}
+
+    /**
+     * Of what changed a volume.
+     *
+     * @param chain the volume's facts as they are now, and those of the chain below it
+     */
+    record Changed(List<ImageInfo> chain) implements JobResult {}
+
+    /** Of a compaction. */
+    record Compacted(DiskCompaction.Outcome outcome) implements JobResult {}
+
+    /** Of a measurement. */
+    record Measured(ImageMeasure measure) implements JobResult {}
+
+    /** Of a map. */
+    record Mapped(DiskMap map) implements JobResult {}
 
     /**
      * Of a conversion or an import.

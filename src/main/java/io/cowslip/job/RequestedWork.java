@@ -2,9 +2,14 @@ package io.cowslip.job;
 
 import io.cowslip.drive.Comparisons;
 import io.cowslip.drive.Conversions;
+import io.cowslip.drive.DiskFacts;
+import io.cowslip.drive.DiskSource;
 import io.cowslip.drive.ImageChecks;
 import io.cowslip.drive.Imports;
+import io.cowslip.drive.Overlays;
+import io.cowslip.drive.VolumeChanges;
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 
 /** Does what jobs ask for, by their type. */
 final class RequestedWork implements JobWork {
@@ -12,12 +17,25 @@ final class RequestedWork implements JobWork {
     private final Conversions conversions;
     private final Imports imports;
     private final Comparisons comparisons;
+    private final VolumeChanges changes;
+    private final DiskFacts facts;
+    private final Overlays overlays;
 
-    RequestedWork(ImageChecks checks, Conversions conversions, Imports imports, Comparisons comparisons) {
+    RequestedWork(
+            ImageChecks checks,
+            Conversions conversions,
+            Imports imports,
+            Comparisons comparisons,
+            VolumeChanges changes,
+            DiskFacts facts,
+            Overlays overlays) {
         this.checks = checks;
         this.conversions = conversions;
         this.imports = imports;
         this.comparisons = comparisons;
+        this.changes = changes;
+        this.facts = facts;
+        this.overlays = overlays;
     }
 
     @Override
@@ -30,6 +48,20 @@ final class RequestedWork implements JobWork {
             case JobRequest.ImportUpload wanted -> imports.requirePossible(wanted.work());
             case JobRequest.ImportVolume wanted -> conversions.requirePossible(wanted.conversion());
             case JobRequest.Compare compare -> comparisons.requirePossible(compare.one(), compare.other());
+            case JobRequest.Resize resize -> changes.requireFree(resize.file(), resize.options());
+            case JobRequest.Amend amend -> changes.requireFree(amend.file());
+            case JobRequest.Measure measure ->
+                requirePossible(measure.measurement().source());
+            case JobRequest.MapDisk map -> requirePossible(map.source());
+            case JobRequest.Rebase rebase -> overlays.requirePossible(rebase.file(), rebase.options(), rebase.rebase());
+            case JobRequest.Commit commit -> overlays.requirePossible(commit.file(), commit.options(), commit.commit());
+            case JobRequest.Compact compact -> changes.requireFree(compact.file(), compact.options());
+        }
+    }
+
+    private void requirePossible(@Nullable DiskSource source) throws IOException {
+        if (source != null) {
+            facts.requirePossible(source);
         }
     }
 
@@ -49,6 +81,25 @@ final class RequestedWork implements JobWork {
             case JobRequest.Compare compare ->
                 new JobResult.Compared(
                         comparisons.compare(id.value(), compare.one(), compare.other(), progress::advanced));
+            case JobRequest.Resize resize ->
+                new JobResult.Changed(changes.resize(
+                        id.value(), resize.file(), resize.options(), resize.resize(), progress::advanced));
+            case JobRequest.Amend amend ->
+                new JobResult.Changed(changes.amend(id.value(), amend.file(), amend.options(), progress::advanced));
+            case JobRequest.Measure measure ->
+                new JobResult.Measured(facts.measure(id.value(), measure.measurement(), progress::advanced));
+            case JobRequest.MapDisk map ->
+                new JobResult.Mapped(facts.map(
+                        id.value(), map.source(), map.start(), map.lengthBytes(), map.limit(), progress::advanced));
+            case JobRequest.Rebase rebase ->
+                new JobResult.Changed(overlays.rebase(
+                        id.value(), rebase.file(), rebase.options(), rebase.rebase(), progress::advanced));
+            case JobRequest.Commit commit ->
+                new JobResult.Changed(overlays.commit(
+                        id.value(), commit.file(), commit.options(), commit.commit(), progress::advanced));
+            case JobRequest.Compact compact ->
+                new JobResult.Compacted(
+                        changes.compact(id.value(), compact.file(), compact.options(), progress::advanced));
         };
     }
 

@@ -25,7 +25,7 @@ class TicketConfiguration {
     }
 
     @Bean
-    TicketLifecycle ticketLifecycle(TicketStore store) {
-        return new TicketLifecycle(store);
+    TicketLifecycle ticketLifecycle(TicketStore store, DriveRegistry registry) {
+        return new TicketLifecycle(store, registry);
     }
 }

@@ -1,5 +1,6 @@
 package io.cowslip.ticket;
 
+import io.cowslip.drive.DriveRegistry;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -21,15 +22,17 @@ final class TicketLifecycle implements SmartLifecycle {
     private static final long INTERVAL_SECONDS = 15;
 
     private final TicketStore store;
+    private final DriveRegistry registry;
     private @Nullable ScheduledExecutorService timer;
 
-    TicketLifecycle(TicketStore store) {
+    TicketLifecycle(TicketStore store, DriveRegistry registry) {
         this.store = store;
+        this.registry = registry;
     }
 
     @Override
     public synchronized void start() {
-        store.load();
+        store.load(registry::knows);
         timer = Executors.newSingleThreadScheduledExecutor(
                 Thread.ofPlatform().name("tickets").daemon().factory());
         timer.scheduleWithFixedDelay(

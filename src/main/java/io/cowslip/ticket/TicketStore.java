@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -37,10 +38,17 @@ final class TicketStore implements DriveObserver {
         return clock.instant();
     }
 
-    /** Takes up what the catalogue has kept. */
-    void load() {
+    /**
+     * Takes up what the catalogue has kept. Tickets of drives that are gone, such as ephemeral ones, are gone too: they must
+     * not open what gets the same id later.
+     */
+    void load(Predicate<DriveId> known) {
         for (Ticket ticket : catalog.load()) {
-            tickets.put(ticket.tokenDigest(), new LiveTicket(ticket));
+            if (known.test(ticket.drive())) {
+                tickets.put(ticket.tokenDigest(), new LiveTicket(ticket));
+            } else {
+                catalog.remove(ticket.id());
+            }
         }
     }
 

@@ -21,6 +21,7 @@ record DiskNamed(
 
         @Schema(description = ABOUT_OPTIONS) @Nullable LayerOptions options) {
 
+    static final String ABOUT_CHANGE_OPTIONS = "How the volume is opened: its format where that is raw, its passphrase";
     static final String ABOUT_OPTIONS =
             "How the volume is opened: its format where its content does not say it, a snapshot of it, its passphrase";
 

@@ -41,9 +41,15 @@ record JobBody(
 
         @Schema(
                 description =
-                        "Of a job that completed: of a check or a comparison what it found, of a conversion or an import the"
-                                + " new volume's facts",
-                oneOf = {CheckBody.class, ComparisonBody.class, VolumeFacts.class})
+                        "Of a job that completed: what it found, or the facts of the volume that it made or changed",
+                oneOf = {
+                    CheckBody.class,
+                    CompactionBody.class,
+                    ComparisonBody.class,
+                    MapBody.class,
+                    MeasureBody.class,
+                    VolumeFacts.class
+                })
         @Nullable
         Object result,
 
@@ -113,6 +119,13 @@ record JobBody(
                 case JobRequest.CheckDrive check ->
                     new Asked(null, check.drive().value(), null, null);
                 case JobRequest.Compare compare -> of(compare.one(), null);
+                case JobRequest.Resize resize -> ofFile(resize.file());
+                case JobRequest.Amend amend -> ofFile(amend.file());
+                case JobRequest.Measure measure -> of(measure.measurement().source(), null);
+                case JobRequest.MapDisk map -> of(map.source(), null);
+                case JobRequest.Rebase rebase -> ofFile(rebase.file());
+                case JobRequest.Commit commit -> ofFile(commit.file());
+                case JobRequest.Compact compact -> ofFile(compact.file());
                 case JobRequest.ImportUpload wanted ->
                     new Asked(wanted.work().upload(), null, null, wanted.work().volume());
                 case JobRequest.ImportVolume wanted ->
@@ -126,8 +139,13 @@ record JobBody(
             };
         }
 
-        private static Asked of(DiskSource source, @Nullable String target) {
+        private static Asked ofFile(String file) {
+            return new Asked(file, null, null, null);
+        }
+
+        private static Asked of(@Nullable DiskSource source, @Nullable String target) {
             return switch (source) {
+                case null -> new Asked(null, null, null, target);
                 case DiskSource.OfVolume volume -> new Asked(volume.file(), null, null, target);
                 case DiskSource.OfDrive drive -> new Asked(null, drive.drive().value(), null, target);
             };
@@ -140,6 +158,10 @@ record JobBody(
             case JobResult.Stored stored -> new ShownJson(stored.text());
             case JobResult.Checked checked -> CheckBody.of(checked.file(), checked.report());
             case JobResult.Compared compared -> ComparisonBody.of(compared.outcome());
+            case JobResult.Changed changed -> VolumeFacts.of(changed.chain().getFirst(), volumes);
+            case JobResult.Compacted compacted -> CompactionBody.of(compacted.outcome());
+            case JobResult.Measured measured -> MeasureBody.of(measured.measure());
+            case JobResult.Mapped mapped -> MapBody.of(mapped.map(), volumes);
             case JobResult.Converted converted ->
                 VolumeFacts.of(converted.chain().getFirst(), volumes);
         };

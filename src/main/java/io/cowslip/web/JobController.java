@@ -72,10 +72,17 @@ class JobController {
                             schema =
                                     @Schema(
                                             oneOf = {
+                                                NewAmendment.class,
                                                 NewCheck.class,
+                                                NewCommit.class,
+                                                NewCompaction.class,
                                                 NewComparison.class,
                                                 NewConversion.class,
-                                                NewImport.class
+                                                NewImport.class,
+                                                NewMap.class,
+                                                NewMeasurement.class,
+                                                NewRebase.class,
+                                                NewResize.class
                                             }),
                             examples = {
                                 @ExampleObject(name = "check-volume", value = """
@@ -86,6 +93,26 @@ class JobController {
                                         {"type": "check", "file": "spare.qcow2", "repair": "all"}"""),
                                 @ExampleObject(name = "compare", value = """
                                         {"type": "compare", "file": "vm1/base.qcow2", "other": {"drive": "root"}}"""),
+                                @ExampleObject(name = "amend", value = """
+                                        {"type": "amend", "file": "spare.qcow2", "refcount-bits": 32}"""),
+                                @ExampleObject(name = "map", value = """
+                                        {"type": "map", "drive": "root", "start": 0, "limit": 1000}"""),
+                                @ExampleObject(name = "measure", value = """
+                                        {"type": "measure", "file": "vm1/base.qcow2",
+                                         "target": {"format": "qcow2", "cluster-size": "128K"}}"""),
+                                @ExampleObject(name = "measure-empty", value = """
+                                        {"type": "measure", "size": "8G", "target": {"preallocation": "metadata"}}"""),
+                                @ExampleObject(name = "commit", value = """
+                                        {"type": "commit", "file": "vm1/clone.qcow2"}"""),
+                                @ExampleObject(name = "compact", value = """
+                                        {"type": "compact", "file": "spare.qcow2"}"""),
+                                @ExampleObject(name = "flatten", value = """
+                                        {"type": "rebase", "file": "vm1/clone.qcow2", "backing-file": null}"""),
+                                @ExampleObject(name = "rebase", value = """
+                                        {"type": "rebase", "file": "vm1/clone.qcow2",
+                                         "backing-file": "base.qcow2", "backing-format": "qcow2"}"""),
+                                @ExampleObject(name = "resize", value = """
+                                        {"type": "resize", "file": "spare.qcow2", "virtual-size": "2G"}"""),
                                 @ExampleObject(name = "convert", value = """
                                         {"type": "convert", "file": "vm1/base.qcow2",
                                          "target": {"file": "export/base.raw", "format": "raw"}}"""),

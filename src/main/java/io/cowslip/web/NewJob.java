@@ -8,12 +8,30 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /** A job to be started, as JSON has it. Each type has its form. */
-sealed interface NewJob permits NewCheck, NewComparison, NewConversion, NewImport {
-    Map<String, Class<? extends NewJob>> FORMS = new TreeMap<>(Map.of(
-            NewCheck.TYPE, NewCheck.class,
-            NewComparison.TYPE, NewComparison.class,
-            NewConversion.TYPE, NewConversion.class,
-            NewImport.TYPE, NewImport.class));
+sealed interface NewJob
+        permits NewAmendment,
+                NewCheck,
+                NewCommit,
+                NewCompaction,
+                NewComparison,
+                NewConversion,
+                NewImport,
+                NewMap,
+                NewMeasurement,
+                NewRebase,
+                NewResize {
+    Map<String, Class<? extends NewJob>> FORMS = new TreeMap<>(Map.ofEntries(
+            Map.entry(NewAmendment.TYPE, NewAmendment.class),
+            Map.entry(NewCheck.TYPE, NewCheck.class),
+            Map.entry(NewCommit.TYPE, NewCommit.class),
+            Map.entry(NewCompaction.TYPE, NewCompaction.class),
+            Map.entry(NewComparison.TYPE, NewComparison.class),
+            Map.entry(NewConversion.TYPE, NewConversion.class),
+            Map.entry(NewImport.TYPE, NewImport.class),
+            Map.entry(NewMap.TYPE, NewMap.class),
+            Map.entry(NewMeasurement.TYPE, NewMeasurement.class),
+            Map.entry(NewRebase.TYPE, NewRebase.class),
+            Map.entry(NewResize.TYPE, NewResize.class)));
 
     /** The form of this {@code type}. */
     static Class<? extends NewJob> form(JsonNode type) {
@@ -23,6 +41,14 @@ sealed interface NewJob permits NewCheck, NewComparison, NewConversion, NewImpor
                     "type", "type is " + type + "; it may be one of \"" + String.join("\", \"", FORMS.keySet()) + "\"");
         }
         return form;
+    }
+
+    /** The volume that a job is to change, which its request must name. */
+    static String required(@Nullable String file) {
+        if (file == null) {
+            throw Refusal.ofOption("file", "file is missing; it names the volume");
+        }
+        return file;
     }
 
     /** The job's name; null: one is made up. */

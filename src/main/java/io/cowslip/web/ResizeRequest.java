@@ -11,8 +11,8 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Another size for a drive's disk, with the names of {@code qemu-img resize}: what a change of a drive may say besides
- * options.
+ * Another size for a disk, with the names of {@code qemu-img resize}: what a change of a drive may say besides options,
+ * and a job about a volume.
  *
  * @param virtualSize a multiple of 512
  * @param shrink whether the disk may lose what lies behind a smaller size
@@ -23,6 +23,9 @@ record ResizeRequest(
         @Nullable ByteSize virtualSize,
         @Schema(description = ABOUT_SHRINK) @Nullable Boolean shrink,
         @Schema(description = ABOUT_PREALLOCATION) @Nullable String preallocation) {
+
+    /** Without any of its keys. */
+    static final ResizeRequest NOTHING = new ResizeRequest(null, null, null);
 
     private static final String VIRTUAL_SIZE = "virtual-size";
     private static final String SHRINK = "shrink";
@@ -46,7 +49,7 @@ record ResizeRequest(
         return own.isEmpty() ? null : json.treeToValue(own, ResizeRequest.class).resize();
     }
 
-    private DriveResize resize() {
+    DriveResize resize() {
         if (virtualSize == null) {
             throw Refusal.ofOption(
                     VIRTUAL_SIZE, "virtual-size is missing; it is the size that the disk is to have, and never null");

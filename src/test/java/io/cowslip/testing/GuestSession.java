@@ -192,6 +192,19 @@ public final class GuestSession implements AutoCloseable {
         image = DiskImage.open(disk.file(), options, environment);
     }
 
+    /** What is done to an image that nobody has open, and does not change what its disk holds. */
+    @FunctionalInterface
+    public interface Maintenance {
+        void run(Path file, ImageEnvironment environment) throws IOException;
+    }
+
+    /** Has something done while the image is closed, and opens it again. */
+    public void whileClosed(Maintenance work) throws IOException {
+        close();
+        work.run(disk.file(), environment);
+        image = DiskImage.open(disk.file(), options, environment);
+    }
+
     /** Opens the image after a close; one that failed may have lost what was not flushed. */
     public void reopenAfterClose(boolean succeeded) throws IOException {
         image = DiskImage.open(disk.file(), options, environment);

@@ -206,7 +206,7 @@ class TicketStoreTest {
         use(token);
         store.saveAll();
         store = new TicketStore(catalog, () -> now, 3);
-        store.load();
+        store.load(drive -> true);
         pass(299);
         assertThat(use(forgotten)).isFalse();
         assertThat(use(token)).isTrue();
@@ -227,6 +227,16 @@ class TicketStoreTest {
         assertThat(use(token)).isFalse();
         catalog.broken = false;
         store.keepUp();
+        assertThat(catalog.kept).isEmpty();
+    }
+
+    /** Such as an ephemeral one: what is opened under its id later is not what the ticket was for. */
+    @Test
+    void aTicketOfADriveThatIsGoneIsGone() {
+        TicketToken token = issue(new DriveId("gone"), 300, null);
+        store = new TicketStore(catalog, () -> now, 3);
+        store.load(drive -> !drive.value().equals("gone"));
+        assertThat(store.find(token)).isNull();
         assertThat(catalog.kept).isEmpty();
     }
 

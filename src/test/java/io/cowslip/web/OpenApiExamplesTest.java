@@ -165,10 +165,15 @@ class OpenApiExamplesTest extends RunningService {
         }
     }
 
-    /** A volume to repair, and the job that the examples name, which has ended or not. */
+    /** A volume to repair, one over it, and the job that the examples name, which has ended or not. */
     private static void prepareJobs() {
         file("spare.qcow2");
         json("{\"virtual-size\": \"1M\"}").put("/volumes/spare.qcow2").then().statusCode(201);
+        file("vm1/clone.qcow2");
+        json("{\"backing-file\": \"../spare.qcow2\", \"backing-format\": \"qcow2\"}")
+                .put("/volumes/vm1/clone.qcow2")
+                .then()
+                .statusCode(201);
         json("{\"type\": \"check\", \"id\": \"nightly\", \"drive\": \"root\"}").post("/jobs");
     }
 

@@ -206,6 +206,27 @@ public final class Refcounts {
                 && cache().lastCounted(blockIndex, last) < 0;
     }
 
+    /** A block lies at {@code hostOffset} from now on, where the file has all that it counts. */
+    public void moveBlock(int blockIndex, long hostOffset) {
+        table.set(blockIndex, hostOffset);
+    }
+
+    /** Moves the table to clusters that are counted; in the file with the next write barrier, which lets go of the old. */
+    public void moveTable(long hostOffset) {
+        ResidentTable old = table;
+        table = old.movedTo(hostOffset, old.entryCount());
+        overlap.followChanges(table, MetadataKind.REFCOUNT_BLOCK);
+        replaceTable(old);
+    }
+
+    private void replaceTable(ResidentTable old) {
+        tableMoved = true;
+        replaced.add(old);
+        overlap.add(MetadataKind.REFCOUNT_TABLE, table.hostOffset(), table.lengthBytes());
+        quarantine.add(
+                old.hostOffset() >>> geometry.clusterBits(), old.lengthBytes() >>> geometry.clusterBits(), false);
+    }
+
     /** Whether the block at {@code hostOffset} has the count of its own cluster. */
     public boolean countsItself(int blockIndex, long hostOffset) {
         return blockIndex(hostOffset >>> geometry.clusterBits()) == blockIndex;
@@ -312,11 +333,7 @@ public final class Refcounts {
                 cache().forgetFrom(oldEntries, newBlocks);
             }
         }
-        tableMoved = true;
-        replaced.add(old);
-        overlap.add(MetadataKind.REFCOUNT_TABLE, table.hostOffset(), table.lengthBytes());
-        quarantine.add(
-                old.hostOffset() >>> geometry.clusterBits(), old.lengthBytes() >>> geometry.clusterBits(), false);
+        replaceTable(old);
     }
 
     private void forgetBlocksFrom(int firstEntry) {

@@ -83,6 +83,13 @@ public final class L2Entry {
         return COMPRESSED | additional << compressedOffsetBits(clusterBits) | hostOffset;
     }
 
+    /** Whether an entry can say how many sectors compressed data of {@code lengthBytes} at {@code hostOffset} touches. */
+    public static boolean isCompressedLength(long hostOffset, int lengthBytes, int clusterBits) {
+        long additional =
+                (hostOffset + lengthBytes - 1) / COMPRESSED_SECTOR_BYTES - hostOffset / COMPRESSED_SECTOR_BYTES;
+        return additional < 1L << COMPRESSED_DESCRIPTOR_BITS - compressedOffsetBits(clusterBits);
+    }
+
     /** End of what compressed clusters can lie in: their entries have less bits for the offset than others. */
     public static long compressedHostLimit(int clusterBits) {
         return 1L << compressedOffsetBits(clusterBits);

@@ -62,7 +62,8 @@ final class BackingChain {
     /** Opens the chain under {@code file}; on failure nothing stays open. */
     static ImageLayer open(Path file, ImageOptions options, ImageEnvironment environment, InFlightRequests requests)
             throws IOException {
-        return new BackingChain(environment, requests, null).openAll(file, options);
+        BackingChain chain = new BackingChain(environment, requests, null);
+        return chain.openAll(() -> chain.openFiles(file, options, null), null);
     }
 
     /**
@@ -78,7 +79,39 @@ final class BackingChain {
             ImageEnvironment environment,
             InFlightRequests requests)
             throws IOException {
-        return new BackingChain(environment, requests, guarded).openAll(file, options);
+        BackingChain chain = new BackingChain(environment, requests, guarded);
+        return chain.openAll(() -> chain.openFiles(file, options, null), null);
+    }
+
+    /** Opens {@code file} upon another chain than its header names, that of {@code backing}; null: upon nothing. */
+    static ImageLayer openOver(
+            Path file,
+            @Nullable Path backing,
+            ImageOptions options,
+            ImageEnvironment environment,
+            InFlightRequests requests)
+            throws IOException {
+        BackingChain chain = new BackingChain(environment, requests, null);
+        return chain.openAll(
+                () -> {
+                    chain.openFile(file, options, !options.readOnly());
+                    if (backing != null) {
+                        chain.openFiles(backing, options.below(), null);
+                    }
+                },
+                null);
+    }
+
+    /**
+     * Opens {@code file} and the layers between it and {@code base}, which is open and stays so when this fails.
+     *
+     * @throws ImageException INVALID_OPTION naming {@code base} when that is not below the file
+     */
+    static ImageLayer openAbove(
+            Path file, ImageLayer base, ImageOptions options, ImageEnvironment environment, InFlightRequests requests)
+            throws IOException {
+        BackingChain chain = new BackingChain(environment, requests, null);
+        return chain.openAll(() -> chain.openFiles(file, options, base), base);
     }
 
     /** Opens only the top file of {@code old} anew, for reading or writing, upon the layers that are open below it. */
@@ -113,21 +146,28 @@ final class BackingChain {
         return encrypted == null ? null : encrypted.copyOfCipher();
     }
 
-    private ImageLayer openAll(Path file, ImageOptions options) throws IOException {
-        ImageLayer layer = null;
+    @FunctionalInterface
+    private interface Opening {
+        void open() throws IOException;
+    }
+
+    /** @param bottom upon which the files opened make layers, or null */
+    private ImageLayer openAll(Opening opening, @Nullable ImageLayer bottom) throws IOException {
+        ImageLayer layer = bottom;
         try {
-            openFiles(file, options);
+            opening.open();
             for (OpenedFile next : opened.reversed()) {
                 layer = newLayer(next, layer, cipher(next));
             }
             return java.util.Objects.requireNonNull(layer);
         } catch (IOException | RuntimeException | Error failure) {
-            closeQuietly(layer, failure);
+            closeQuietly(layer, bottom, failure);
             throw failure;
         }
     }
 
-    private void openFiles(Path file, ImageOptions topOptions) throws IOException {
+    /** @param base where to stop; null: at the chain's end */
+    private void openFiles(Path file, ImageOptions topOptions, @Nullable ImageLayer base) throws IOException {
         Path path = file;
         ImageOptions options = topOptions;
         while (true) {
@@ -137,10 +177,27 @@ final class BackingChain {
             String backingName = header == null ? null : header.backingName();
             if (header == null || backingName == null) {
                 refuseOptionsForNothing(options);
+                requireNoBase(base);
                 return;
             }
             options = backingOptions(header, options);
             path = environment.references().resolve(path, backingName);
+            if (base != null && isFileOf(base, path)) {
+                return;
+            }
+        }
+    }
+
+    private static void requireNoBase(@Nullable ImageLayer base) throws ImageException {
+        if (base != null) {
+            throw ImageException.invalidOption(
+                    "base", base.file().path(), "base names a file that is not below the image");
+        }
+    }
+
+    private boolean isFileOf(ImageLayer layer, Path path) throws IOException {
+        try (HostFile file = environment.files().open(path, HostFiles.Mode.READ)) {
+            return file.identity().equals(layer.file().identity());
         }
     }
 
@@ -301,7 +358,7 @@ final class BackingChain {
     }
 
     /** What the next layer is opened with: the caller's wish, and the format that the header above names. */
-    private static ImageOptions backingOptions(ImageHeader above, ImageOptions aboveOptions) throws ImageException {
+    static ImageOptions backingOptions(ImageHeader above, ImageOptions aboveOptions) throws ImageException {
         ImageOptions wish = aboveOptions.below();
         String named = above.backingFormat();
         if (wish.format() != null) {
@@ -390,9 +447,9 @@ final class BackingChain {
     }
 
     /** Closes the layers made so far, and the files that no layer has taken over yet. */
-    private void closeQuietly(@Nullable ImageLayer made, Throwable failure) {
+    private void closeQuietly(@Nullable ImageLayer made, @Nullable ImageLayer bottom, Throwable failure) {
         Set<HostFile> owned = new HashSet<>();
-        for (ImageLayer layer = made; layer != null; layer = layer.backing()) {
+        for (ImageLayer layer = made; layer != null && layer != bottom; layer = layer.backing()) {
             owned.add(layer.file());
             close(layer::close, failure);
         }

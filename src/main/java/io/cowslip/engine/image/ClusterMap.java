@@ -111,7 +111,8 @@ final class ClusterMap {
                     length);
         }
         if (L2Entry.isZero(entry)) {
-            return new Extent.Zero(length);
+            return new Extent.Zero(
+                    hasPlace(entry) ? L2Entry.hostOffset(entry) + inCluster : Extent.Zero.NO_PLACE, length);
         }
         if (!hasPlace(entry)) {
             return new Extent.Hole(length);
@@ -126,6 +127,11 @@ final class ClusterMap {
 
     boolean hasTable(long cluster) {
         return L1Entry.tableOffset(l1.entry(l1Index(cluster))) != 0;
+    }
+
+    /** Whether the L2 table of {@code cluster} is there and nothing else leads to it. */
+    boolean hasOwnTable(long cluster) {
+        return L1Entry.isCopied(l1.entry(l1Index(cluster)));
     }
 
     int l1Index(long cluster) {

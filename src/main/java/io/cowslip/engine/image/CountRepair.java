@@ -18,15 +18,17 @@ final class CountRepair {
     private final ImageHeader header;
     private final ImageGeometry geometry;
     private final CheckRun found;
+    private final WorkThreads threads;
     private final ReferenceCounts references;
     private final int countsPerBlock;
     private final int maxCount;
 
-    CountRepair(RepairFile target, ImageHeader header, CheckRun found) {
+    CountRepair(RepairFile target, ImageHeader header, CheckRun found, WorkThreads threads) {
         this.target = target;
         this.header = header;
         this.geometry = header.geometry();
         this.found = found;
+        this.threads = threads;
         this.references = found.references();
         this.countsPerBlock = 1 << geometry.refcountsPerBlockBits();
         this.maxCount = CheckRun.maxCount(geometry);
@@ -107,7 +109,7 @@ final class CountRepair {
         int refcountOrder = orderNeeded();
         ImageGeometry wide = new ImageGeometry(
                 geometry.clusterBits(), geometry.virtualSizeBytes(), refcountOrder, geometry.extendedL2());
-        NewRefcounts.Place place = new NewRefcounts(target, wide, found).write();
+        NewRefcounts.Place place = new NewRefcounts(target, wide, found, threads).write();
         target.putRefcountTable(place.tableOffset(), place.tableClusters(), refcountOrder);
     }
 

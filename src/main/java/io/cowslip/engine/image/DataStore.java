@@ -179,6 +179,15 @@ final class DataStore {
         return external && encrypted == null ? Math.min(clusterEnd, diskEnd) : clusterEnd;
     }
 
+    /** {@link ImageLayer#mapAt} of a run in the file. */
+    MappedExtent mapAt(long hostOffset, long guestOffset, long lengthBytes) throws IOException {
+        if (encrypted != null) {
+            return MappedExtent.packed(guestOffset, lengthBytes);
+        }
+        GuestExtent extent = extentAt(hostOffset, guestOffset, lengthBytes);
+        return new MappedExtent(guestOffset, extent.length(), 0, true, extent.zero(), true, hostOffset, file.path());
+    }
+
     /**
      * How the file holds bytes of the guest: an external data file may have holes, which read as zeros without a look.
      */

@@ -4,7 +4,6 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Makes one disk read like another: on all cores, whole clusters of the target at a time, so that each is allocated, or
@@ -20,6 +19,7 @@ public final class DiskCopy {
     private final WorkThreads threads;
     private final long unitBytes;
     private final boolean readsAsZeros;
+    private final UnitWriter writer;
 
     private DiskCopy(DiskImage source, DiskImage target, WorkObserver observer) throws IOException {
         LayerStats top = target.layers().getFirst();
@@ -28,6 +28,7 @@ public final class DiskCopy {
         this.threads = new WorkThreads(observer);
         this.unitBytes = top.clusterSizeBytes() == 0 ? RAW_UNIT_BYTES : top.clusterSizeBytes();
         this.readsAsZeros = target.layers().size() == 1;
+        this.writer = new UnitWriter(target, unitBytes, readsAsZeros ? UnitWriter.Zeros.LEFT : UnitWriter.Zeros.ZEROED);
     }
 
     /**
@@ -93,7 +94,7 @@ public final class DiskCopy {
         try (IoBuffers.Loan loan = IoBuffers.borrow(end - start)) {
             MemorySegment wanted = loan.segment(end - start);
             source.read(start, wanted);
-            put(start, wanted, null);
+            writer.put(start, wanted, null);
         }
     }
 
@@ -116,46 +117,7 @@ public final class DiskCopy {
             }
             wanted.asSlice(sourceBytes).fill((byte) 0);
             target.read(start, present);
-            put(start, wanted, present);
+            writer.put(start, wanted, present);
         }
-    }
-
-    private enum Step {
-        LEAVE,
-        ZERO,
-        WRITE
-    }
-
-    /** Makes the target read {@code wanted} where it reads {@code present}, or zeros where that is null. */
-    private void put(long start, MemorySegment wanted, @Nullable MemorySegment present) throws IOException {
-        long position = 0;
-        while (position < wanted.byteSize()) {
-            long end = unitEnd(start, position, wanted.byteSize());
-            Step step = step(wanted, present, position, end);
-            while (end < wanted.byteSize()
-                    && step(wanted, present, end, unitEnd(start, end, wanted.byteSize())) == step) {
-                end = unitEnd(start, end, wanted.byteSize());
-            }
-            switch (step) {
-                case LEAVE -> {}
-                case ZERO -> target.zero(start + position, end - position);
-                case WRITE -> target.write(start + position, wanted.asSlice(position, end - position));
-            }
-            position = end;
-        }
-    }
-
-    private long unitEnd(long start, long position, long lengthBytes) {
-        return Math.min(lengthBytes, (start + position & -unitBytes) + unitBytes - start);
-    }
-
-    private static Step step(MemorySegment wanted, @Nullable MemorySegment present, long from, long to) {
-        if (present != null && MemorySegment.mismatch(wanted, from, to, present, from, to) < 0) {
-            return Step.LEAVE;
-        }
-        if (!ZeroDetection.isZero(wanted, from, to)) {
-            return Step.WRITE;
-        }
-        return present == null ? Step.LEAVE : Step.ZERO;
     }
 }

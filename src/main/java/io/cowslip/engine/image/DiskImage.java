@@ -105,6 +105,25 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
+    /**
+     * Opens {@code file} upon another chain than its header names: that of {@code backing}, with the options of the layer
+     * below; null: upon nothing.
+     *
+     * @throws ImageException as {@link #open}
+     */
+    static DiskImage openOver(Path file, @Nullable Path backing, ImageOptions options, ImageEnvironment environment)
+            throws IOException {
+        WriteOptions.check(options);
+        InFlightRequests requests = new InFlightRequests();
+        ImageLayer top = BackingChain.openOver(file, backing, options, environment, requests);
+        return new DiskImage(file, environment, requests, top, options.withoutSecrets(), null);
+    }
+
+    /** Opens {@code file} and the layers between it and this image, for its owner to close before this. */
+    ImageLayer openAbove(Path file, ImageOptions options) throws IOException {
+        return BackingChain.openAbove(file, top, options, environment, requests);
+    }
+
     public long virtualSizeBytes() {
         return diskSize.bytes();
     }
@@ -227,6 +246,20 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
+    /**
+     * Which file of the chain says how the disk reads from {@code guestOffset} on: a uniform run, at most {@code
+     * maxLengthBytes} long and at least a byte. The next run may be like it.
+     */
+    public MappedExtent mapAt(long guestOffset, long maxLengthBytes) throws IOException {
+        int request = reads.enter();
+        try {
+            requireOnDisk(guestOffset, 1);
+            return top.mapAt(guestOffset, Math.min(maxLengthBytes, virtualSizeBytes() - guestOffset));
+        } finally {
+            reads.leave(request);
+        }
+    }
+
     /** The persistent dirty bitmaps. */
     public DirtyBitmaps bitmaps() {
         return new DirtyBitmaps(this);
@@ -324,19 +357,42 @@ public final class DiskImage implements AutoCloseable {
      * @param sizeBytes a multiple of 512
      * @param shrink whether the disk may lose what lies behind a smaller size
      * @param preallocation what of the part gained has its place in the file from the start
+     * @param observer told of the bytes of the part gained that have their places
      * @throws ImageException INVALID_OPTION naming the option; READ_ONLY; UNSUPPORTED_FEATURE for an image whose snapshots
      *     do not say how large their disks are; INCONSISTENT_BITMAP; NO_SPACE
      */
-    public synchronized void resize(long sizeBytes, boolean shrink, Preallocation preallocation) throws IOException {
+    public synchronized void resize(long sizeBytes, boolean shrink, Preallocation preallocation, WorkObserver observer)
+            throws IOException {
         requireWritable();
         ImageResize.check(sizeBytes, diskSize.bytes(), shrink, preallocation);
         changeCount.incrementAndGet();
         try {
             new ImageResize(top.resizing(), options.caches(), diskSize, changes, reads, requests)
-                    .to(sizeBytes, preallocation);
+                    .to(sizeBytes, preallocation, observer);
         } finally {
             changeCount.incrementAndGet();
         }
+    }
+
+    /** The same, watched by nobody. */
+    public void resize(long sizeBytes, boolean shrink, Preallocation preallocation) throws IOException {
+        resize(sizeBytes, shrink, preallocation, WorkObserver.NONE);
+    }
+
+    /**
+     * Makes the image take less of the host; see {@link DiskCompaction}. While nothing else uses it.
+     *
+     * @param observer told of the bytes of the disk and of the file that are dealt with
+     */
+    synchronized void compact(WorkObserver observer) throws IOException {
+        requireWritable();
+        WorkThreads work = new WorkThreads(observer);
+        new ZeroedClusters(top, work).letGo();
+        top.flush();
+        if (top instanceof Qcow2Layer layer) {
+            layer.moveDown(work);
+        }
+        work.report();
     }
 
     /** Changes copy from the layers below outside of the requests that they consist of, so both are waited for. */

@@ -15,8 +15,13 @@ sealed interface DiskResizing permits Qcow2Resizing, RawResizing {
     /** Gets caches ready for a disk of another size, with what the caches have of the disk as far as it stays. */
     CacheChange prepareCaches(CacheOptions options, long newBytes) throws IOException;
 
-    /** Gets everything behind the disk's end ready up to a greater one, with {@code caches} in force; beside requests. */
-    void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange caches) throws IOException;
+    /**
+     * Gets everything behind the disk's end ready up to a greater one, with {@code caches} in force; beside requests.
+     *
+     * @param work told of the bytes that have their places
+     */
+    void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange caches, WorkThreads work)
+            throws IOException;
 
     /** Makes the greater size true, durably. The disk does not change meanwhile. */
     void endGrowth(long oldBytes, long newBytes) throws IOException;

@@ -16,8 +16,18 @@ sealed interface Extent {
      */
     record Data(long hostOffset, long lengthBytes, boolean copied) implements Extent {}
 
-    /** Zeros, whatever the layers below hold, and whether or not host clusters are reserved for the run. */
-    record Zero(long lengthBytes) implements Extent {}
+    /**
+     * Zeros, whatever the layers below hold.
+     *
+     * @param hostOffset of the host clusters that are reserved for the run, or {@link #NO_PLACE}
+     */
+    record Zero(long hostOffset, long lengthBytes) implements Extent {
+        static final long NO_PLACE = -1;
+
+        boolean hasPlace() {
+            return hostOffset != NO_PLACE;
+        }
+    }
 
     /** Nothing here: the layer below answers. */
     record Hole(long lengthBytes) implements Extent {}

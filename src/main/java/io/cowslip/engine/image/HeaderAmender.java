@@ -27,47 +27,85 @@ public final class HeaderAmender {
 
     private final Path path;
     private final AmendOptions options;
+    private final WorkObserver observer;
     private final ImageEnvironment environment;
 
-    private HeaderAmender(Path path, AmendOptions options, ImageEnvironment environment) {
+    private HeaderAmender(Path path, AmendOptions options, WorkObserver observer, ImageEnvironment environment) {
         this.path = path;
         this.options = options;
+        this.observer = observer;
         this.environment = environment;
     }
 
     /**
      * Amends {@code file}, durable when this returns.
      *
+     * @param observer told of the metadata that is gone over; who stops it leaves the image as it was, with leaks at most
      * @throws ImageException INVALID_OPTION naming the option; UNSUPPORTED_FEATURE where the image must not be written;
      *     BUSY when somebody has it open; NO_SPACE when the new header takes more than a sector,
      *     or the host has none; INVALID_FORMAT where tables are to change and contradict themselves
      */
-    public static void amend(Path file, AmendOptions options, ImageEnvironment environment) throws IOException {
-        new HeaderAmender(file, options, environment).amend();
+    public static void amend(Path file, AmendOptions options, WorkObserver observer, ImageEnvironment environment)
+            throws IOException {
+        new HeaderAmender(file, options, observer, environment).amend();
+    }
+
+    /**
+     * Refuses what {@link #amend} would refuse for what stands in the header.
+     *
+     * @throws ImageException as {@link #amend}
+     */
+    static void requirePossible(Path file, AmendOptions options, ImageEnvironment environment) throws IOException {
+        HeaderAmender amender = new HeaderAmender(file, options, WorkObserver.NONE, environment);
+        try (HostFile opened = amender.open()) {
+            amender.amended(opened, amender.header(opened));
+        }
     }
 
     private void amend() throws IOException {
-        try (HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE)) {
-            file.lock(ImageLock.WRITER);
-            ImageHeader header = HeaderReader.readIfQcow2(file);
-            if (header == null) {
-                throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "only a qcow2 image has what can be amended");
-            }
-            header.requireSupported(true);
-            if (header.features().dirty()) {
-                throw ImageException.of(
-                        Kind.UNSUPPORTED_FEATURE,
-                        path,
-                        "the image was not closed cleanly; open it for writing once, which repairs it, and then amend it");
-            }
-            if (options.backingFile() != null && !options.backingFile().isEmpty()) {
-                requireBackingPossible(file.identity(), options.backingFile());
-            }
-            ImageHeader amended = fitting(refcountBits(backing(lazyRefcounts(version(file, header)))));
+        try (HostFile file = open()) {
+            ImageHeader header = header(file);
+            ImageHeader amended = amended(file, header);
             if (!amended.equals(header)) {
                 write(file, withTables(new RepairFile(file), header, amended));
             }
         }
+    }
+
+    private HostFile open() throws IOException {
+        HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE);
+        boolean locked = false;
+        try {
+            file.lock(ImageLock.WRITER);
+            locked = true;
+            return file;
+        } finally {
+            if (!locked) {
+                file.close();
+            }
+        }
+    }
+
+    private ImageHeader header(HostFile file) throws IOException {
+        ImageHeader header = HeaderReader.readIfQcow2(file);
+        if (header == null) {
+            throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "only a qcow2 image has what can be amended");
+        }
+        header.requireSupported(true);
+        if (header.features().dirty()) {
+            throw ImageException.of(
+                    Kind.UNSUPPORTED_FEATURE,
+                    path,
+                    "the image was not closed cleanly; open it for writing once, which repairs it, and then amend it");
+        }
+        return header;
+    }
+
+    private ImageHeader amended(HostFile file, ImageHeader header) throws IOException {
+        if (options.backingFile() != null && !options.backingFile().isEmpty()) {
+            requireBackingPossible(file.identity(), options.backingFile());
+        }
+        return fitting(refcountBits(backing(lazyRefcounts(version(file, header)))));
     }
 
     /** Makes the tables what the amended header says; returns that header, leading to them. */
@@ -79,7 +117,7 @@ public final class HeaderAmender {
         CheckRun found = check(target.file(), header);
         requireCountsFit(found, amended.geometry());
         boolean hidesBacking = header.backingName() != null || amended.backingName() != null;
-        if (lowered && new ZeroClusters(target, header, hidesBacking).expand(found)) {
+        if (lowered && new ZeroClusters(target, header, hidesBacking, observer).expand(found)) {
             ImageHeader expanded = HeaderReader.read(target.file());
             return withRefcounts(target, expanded, check(target.file(), expanded), amended);
         }
@@ -87,19 +125,20 @@ public final class HeaderAmender {
     }
 
     /** Leads to the refcounts there are, or to new ones where they are to have another width. */
-    private static ImageHeader withRefcounts(RepairFile target, ImageHeader header, CheckRun found, ImageHeader amended)
+    private ImageHeader withRefcounts(RepairFile target, ImageHeader header, CheckRun found, ImageHeader amended)
             throws IOException {
         if (amended.refcountOrder() == header.refcountOrder()) {
             return amended.withRefcounts(
                     header.refcountOrder(), header.refcountTableOffset(), header.refcountTableClusters());
         }
-        NewRefcounts.Place place = target.growing(() -> new NewRefcounts(target, amended.geometry(), found).write());
+        NewRefcounts.Place place = target.growing(
+                () -> new NewRefcounts(target, amended.geometry(), found, new WorkThreads(observer)).write());
         return amended.withRefcounts(amended.refcountOrder(), place.tableOffset(), place.tableClusters());
     }
 
     /** Tables are changed only where they say what they should: leaks are no fault, and gone afterwards. */
     private CheckRun check(HostFile file, ImageHeader header) throws IOException {
-        CheckRun found = CheckRun.over(file, header, WorkObserver.NONE);
+        CheckRun found = CheckRun.over(file, header, observer);
         CheckReport report = found.report();
         if (report.corruptions() > 0 || report.checkErrors() > 0) {
             throw ImageException.of(

@@ -57,6 +57,46 @@ sealed interface ImageLayer permits ForeignLayer, Qcow2Layer, RawLayer {
     /** How the chain from here down reads: a uniform run, at most {@code maxLengthBytes} long. */
     GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException;
 
+    /** Which file from here down says how the disk reads from {@code guestOffset} on: at most {@code maxLengthBytes}. */
+    default MappedExtent mapAt(long guestOffset, long maxLengthBytes) throws IOException {
+        GuestExtent extent = extentAt(guestOffset, maxLengthBytes);
+        return extent.zero()
+                ? MappedExtent.zeros(guestOffset, extent.length())
+                : MappedExtent.packed(guestOffset, extent.length());
+    }
+
+    /**
+     * Some of the layer's disk.
+     *
+     * @param own whether the layer itself says how it reads, whatever is below
+     */
+    record OwnRun(long lengthBytes, boolean own) {}
+
+    /** What the layer has of its own from {@code guestOffset} on; ends where units of allocation do. */
+    default OwnRun ownRunAt(long guestOffset, long maxLengthBytes) throws IOException {
+        return new OwnRun(maxLengthBytes, true);
+    }
+
+    /** What a layer holds for a part of its disk, of which it could let go. */
+    enum Holding {
+        /** Nothing, or what it cannot let go of without a change of what the disk or a snapshot reads. */
+        NOTHING,
+        /** Places in the file that are kept for zeros. */
+        PLACES,
+        /** Bytes, which may be zeros. */
+        BYTES
+    }
+
+    /** What the layer holds for a cluster, or for any part of a disk without clusters. */
+    default Holding holdingIn(long guestOffset, long lengthBytes) throws IOException {
+        return Holding.NOTHING;
+    }
+
+    /** What is allocated at once: a cluster, or a subcluster where there are any; 0 where there are neither. */
+    default int unitBytes() {
+        return clusterBytes();
+    }
+
     /** Writes where that takes no more than a write to the file, and says how far it came from the range's start. */
     long writeInPlace(long guestOffset, MemorySegment from) throws IOException;
 

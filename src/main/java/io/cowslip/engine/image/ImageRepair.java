@@ -110,7 +110,7 @@ final class ImageRepair {
         target.markDirty(HeaderReader.read(target.file()));
         CheckRun found = check();
         ImageHeader header = HeaderReader.read(target.file());
-        CountRepair counts = new CountRepair(target, header, found);
+        CountRepair counts = new CountRepair(target, header, found, new WorkThreads(observer));
         CopiedFlagRepair flags = new CopiedFlagRepair(target, header, found, new WorkThreads(observer));
         flags.clear();
         target.sync();

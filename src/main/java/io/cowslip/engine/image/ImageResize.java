@@ -64,23 +64,26 @@ final class ImageResize {
         }
     }
 
-    void to(long newBytes, Preallocation preallocation) throws IOException {
+    void to(long newBytes, Preallocation preallocation, WorkObserver observer) throws IOException {
         long oldBytes = published.bytes();
         if (newBytes == oldBytes) {
             return;
         }
         disk.requirePossible(newBytes, preallocation);
         if (newBytes > oldBytes) {
-            grow(oldBytes, newBytes, preallocation);
+            grow(oldBytes, newBytes, preallocation, observer);
         } else {
             shrink(newBytes);
         }
     }
 
-    private void grow(long oldBytes, long newBytes, Preallocation preallocation) throws IOException {
+    private void grow(long oldBytes, long newBytes, Preallocation preallocation, WorkObserver observer)
+            throws IOException {
         CacheChange change = disk.prepareCaches(caches, newBytes);
         try {
-            disk.beginGrowth(oldBytes, newBytes, preallocation, change);
+            WorkThreads work = new WorkThreads(observer);
+            work.expect(newBytes - oldBytes);
+            disk.beginGrowth(oldBytes, newBytes, preallocation, change, work);
             publishGrowth(newBytes);
         } catch (IOException | RuntimeException | Error failure) {
             takeBack(oldBytes, newBytes, failure);

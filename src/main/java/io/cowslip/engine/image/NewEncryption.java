@@ -110,7 +110,7 @@ public record NewEncryption(
 
     /** A header with places for eight keys, one page apart as QEMU has them, and none in them. */
     private LuksHeader emptyHeader() throws ImageException {
-        check();
+        checkCipher();
         int cipherBytes = Integer.parseInt(cipherAlg.substring(4)) / Byte.SIZE;
         int keyBytes = cipherMode.equals("xts") ? 2 * cipherBytes : cipherBytes;
         int materialSectors = keyBytes * LuksHeader.STRIPES / LuksHeader.SECTOR_BYTES;
@@ -138,6 +138,10 @@ public record NewEncryption(
     /** Refuses what cannot be made, naming the option. */
     void check() throws ImageException {
         Encryption.requirePassphrase(keySecret, "encrypt.key-secret is missing; it must be the new image's passphrase");
+        checkCipher();
+    }
+
+    private void checkCipher() throws ImageException {
         require("encrypt.cipher-alg", cipherAlg, CIPHERS);
         require("encrypt.cipher-mode", cipherMode, MODES);
         require("encrypt.ivgen-alg", ivgenAlg, VECTORS);

@@ -18,15 +18,20 @@ final class NewRefcounts {
     private final RepairFile target;
     private final ImageGeometry geometry;
     private final CheckRun found;
+    private final WorkThreads threads;
     private final ReferenceCounts references;
     private final int countsPerBlock;
     private final int maxCount;
 
-    /** @param geometry the image's, with the width that the new counts are to have */
-    NewRefcounts(RepairFile target, ImageGeometry geometry, CheckRun found) {
+    /**
+     * @param geometry the image's, with the width that the new counts are to have
+     * @param threads told of the blocks that are written
+     */
+    NewRefcounts(RepairFile target, ImageGeometry geometry, CheckRun found, WorkThreads threads) {
         this.target = target;
         this.geometry = geometry;
         this.found = found;
+        this.threads = threads;
         this.references = found.references();
         this.countsPerBlock = 1 << geometry.refcountsPerBlockBits();
         this.maxCount = CheckRun.maxCount(geometry);
@@ -115,11 +120,13 @@ final class NewRefcounts {
     }
 
     private void writeBlocks(Plan plan) throws IOException {
+        threads.expect((long) plan.blockNumbers.length << geometry.clusterBits());
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment counts = loan.segment(geometry.clusterBytes());
             for (int i = 0; i < plan.blockNumbers.length; i++) {
                 fill(counts.fill((byte) 0), plan.blockNumbers[i], plan);
                 target.write((plan.first + plan.tableClusters + i) << geometry.clusterBits(), counts);
+                threads.done(counts.byteSize());
             }
         }
     }

@@ -38,12 +38,18 @@ final class Preallocator {
         this.lock = lock;
     }
 
-    /** Gives places to the clusters that have none, of those that begin from {@code guestOffset} on up to {@code end}. */
-    void allocate(long guestOffset, long end, Preallocation mode) throws IOException {
+    /**
+     * Gives places to the clusters that have none, of those that begin from {@code guestOffset} on up to {@code end}.
+     *
+     * @param work told of the bytes that have their places
+     */
+    void allocate(long guestOffset, long end, Preallocation mode, WorkThreads work) throws IOException {
         long cluster = geometry.roundUpToCluster(guestOffset) >>> geometry.clusterBits();
         long endCluster = geometry.roundUpToCluster(end) >>> geometry.clusterBits();
         while (cluster < endCluster) {
-            cluster = step(cluster, endCluster, mode);
+            long next = step(cluster, endCluster, mode);
+            work.done(next - cluster << geometry.clusterBits());
+            cluster = next;
         }
     }
 

@@ -96,6 +96,11 @@ final class Qcow2Layer implements ImageLayer {
         return codec;
     }
 
+    /** 2 or 3. */
+    int version() {
+        return header.version();
+    }
+
     /** Where the guest's bytes are. */
     DataStore data() {
         return data;
@@ -250,6 +255,76 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
+    public MappedExtent mapAt(long guestOffset, long maxLengthBytes) throws IOException {
+        return switch (mapped(guestOffset, maxLengthBytes)) {
+            case Extent.Data run -> data.mapAt(run.hostOffset(), guestOffset, run.lengthBytes());
+            case Extent.Compressed compressed -> MappedExtent.packed(guestOffset, compressed.lengthBytes());
+            case Extent.Zero zero -> {
+                MappedExtent zeros = MappedExtent.zeros(guestOffset, zero.lengthBytes());
+                yield zero.hasPlace() && data.encrypted() == null
+                        ? zeros.at(zero.hostOffset(), data.file().path())
+                        : zeros;
+            }
+            case Extent.Hole hole -> mapBelow(guestOffset, hole.lengthBytes());
+        };
+    }
+
+    @Override
+    public OwnRun ownRunAt(long guestOffset, long maxLengthBytes) throws IOException {
+        Extent extent = mapped(guestOffset, maxLengthBytes);
+        return new OwnRun(extent.lengthBytes(), !(extent instanceof Extent.Hole));
+    }
+
+    @Override
+    public int unitBytes() {
+        return geometry.extendedL2() ? 1 << geometry.subclusterBits() : geometry.clusterBytes();
+    }
+
+    /** Of a cluster that shows something of the layers below nothing can be let go, nor of one that a snapshot has too. */
+    @Override
+    public Holding holdingIn(long guestOffset, long lengthBytes) throws IOException {
+        boolean backed = backing != null && guestOffset < backing.virtualSizeBytes();
+        if (backing != null && header.version() == 2 || !map.hasOwnTable(guestOffset >>> geometry.clusterBits())) {
+            return Holding.NOTHING;
+        }
+        boolean bytes = false;
+        boolean places = false;
+        long position = guestOffset;
+        while (position < guestOffset + lengthBytes) {
+            Extent extent = mapped(position, guestOffset + lengthBytes - position);
+            switch (extent) {
+                case Extent.Data run -> {
+                    if (!run.copied()) {
+                        return Holding.NOTHING;
+                    }
+                    bytes = true;
+                }
+                case Extent.Compressed compressed -> bytes = true;
+                case Extent.Zero zero -> places |= zero.hasPlace();
+                case Extent.Hole hole -> {
+                    if (backed) {
+                        return Holding.NOTHING;
+                    }
+                }
+            }
+            position += extent.lengthBytes();
+        }
+        if (bytes && data.isRaw() && readsAsZeros(guestOffset, lengthBytes)) {
+            // Holes of the data file, where a place in the map costs nothing.
+            return Holding.NOTHING;
+        }
+        return bytes ? Holding.BYTES : places ? Holding.PLACES : Holding.NOTHING;
+    }
+
+    private MappedExtent mapBelow(long guestOffset, long lengthBytes) throws IOException {
+        if (backing == null || guestOffset >= backing.virtualSizeBytes()) {
+            return MappedExtent.absent(guestOffset, lengthBytes);
+        }
+        return backing.mapAt(guestOffset, Math.min(lengthBytes, backing.virtualSizeBytes() - guestOffset))
+                .deeper();
+    }
+
+    @Override
     public void write(long guestOffset, MemorySegment from, InFlightRequests requests) throws IOException {
         if (compressing) {
             writable().writeCompressing(guestOffset, from);
@@ -394,6 +469,57 @@ final class Qcow2Layer implements ImageLayer {
     @Override
     public DiskResizing resizing() {
         return new Qcow2Resizing(data, diskSize, writable(), caches);
+    }
+
+    /**
+     * Lets go of all that the layer has of the disk, so that what is below shows through, durably. Snapshots and bitmaps
+     * stay. Nothing else uses the image.
+     */
+    void empty() throws IOException {
+        if (diskSize.bytes() == 0) {
+            return;
+        }
+        LayerCaches.Change change = caches.prepareEmpty();
+        try {
+            ClippedClusters freed = writable().empty(change::replaceSlices);
+            if (data.isExternal()) {
+                data.punchWherePossible(0, diskSize.bytes());
+            }
+            writable().release(freed);
+            writable().trimFile();
+        } finally {
+            change.finish();
+        }
+    }
+
+    /**
+     * Makes the file smaller by moving what lies at its end, once nothing else is to be let go of. Nothing else uses the
+     * image.
+     */
+    void moveDown(WorkThreads work) throws IOException {
+        if (diskSize.bytes() == 0) {
+            return;
+        }
+        ClusterMover mover = writable().mover();
+        // Bitmaps are written anew when they are saved: the second time into what the first time has left.
+        settleAndSave(writable());
+        writable().resumeBitmaps();
+        settleAndSave(writable());
+        if (backing == null && mover.dropEmptyTables()) {
+            writable().settle();
+            LayerCaches.Change change = caches.prepareEmpty();
+            try {
+                change.putInForce();
+            } finally {
+                change.finish();
+            }
+        }
+        writable().moveL1Down();
+        long floor = mover.moveDown(work, writable()::flush);
+        writable().settle();
+        mover.moveRefcountBlocks(floor);
+        writable().settle();
+        writable().tidyFile();
     }
 
     /** As {@link Qcow2Writing#changeSnapshots}, with other, empty slices afterwards. */

@@ -28,7 +28,8 @@ final class Qcow2Resizing implements DiskResizing {
     }
 
     @Override
-    public void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange change)
+    public void beginGrowth(
+            long oldBytes, long newBytes, Preallocation preallocation, CacheChange change, WorkThreads work)
             throws IOException {
         long endOfRemains = writing.resizer().endOfRemains(newBytes);
         data.grow(oldBytes, newBytes);
@@ -39,7 +40,7 @@ final class Qcow2Resizing implements DiskResizing {
         if (!data.isRaw() && endOfRemains > oldBytes) {
             writing.zero(oldBytes, endOfRemains - oldBytes, true);
         }
-        writing.resizer().preallocate(oldBytes, newBytes, preallocation);
+        writing.resizer().preallocate(oldBytes, newBytes, preallocation, work);
     }
 
     @Override

@@ -49,6 +49,7 @@ final class Qcow2Writing {
     private final Snapshots snapshots;
     private final Bitmaps bitmaps;
     private final Resizer resizer;
+    private final ClusterMover mover;
 
     Qcow2Writing(
             Qcow2Layer layer,
@@ -147,6 +148,8 @@ final class Qcow2Writing {
                 writableMap,
                 preallocator,
                 this::changing);
+        this.mover =
+                new ClusterMover(layer, geometry, l1, map, refcounts, allocator, writableMap, barrier, this::changing);
     }
 
     private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {
@@ -453,12 +456,48 @@ final class Qcow2Writing {
         });
     }
 
+    /**
+     * Makes the image have nothing of the disk, durably. No request is in flight.
+     *
+     * @param replaceSlices puts other slices in the place of the cached ones
+     * @return what is to be let go of
+     */
+    ClippedClusters empty(Runnable replaceSlices) throws IOException {
+        return step(() -> {
+            barrier.settle(refcounts, allocator);
+            ClippedClusters freed = resizer.empty();
+            replaceSlices.run();
+            return freed;
+        });
+    }
+
     /** Lets go of what a smaller disk has lost, one step after the other, beside requests. */
     void release(@Nullable ClippedClusters clipped) throws IOException {
         if (clipped != null) {
             clipped.release(this::changing);
             changing(() -> resizer.moveTablesDown(diskSize.bytes()));
         }
+    }
+
+    /** What moves clusters towards the file's start. */
+    ClusterMover mover() {
+        return mover;
+    }
+
+    /** Moves the L1 table to where there is room before it. No request is in flight. */
+    void moveL1Down() throws IOException {
+        changing(() -> {
+            resizer.moveTablesDown(diskSize.bytes());
+            barrier.settle(refcounts, allocator);
+        });
+    }
+
+    /** Ends the file after its last cluster in use, and gives all free space to the host. No request is in flight. */
+    void tidyFile() throws IOException {
+        changing(() -> {
+            resizer.trimFile();
+            mover.punchFree();
+        });
     }
 
     /** As {@link Resizer#trimFile}. */

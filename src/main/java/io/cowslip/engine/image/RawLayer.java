@@ -72,6 +72,19 @@ final class RawLayer implements ImageLayer {
         return new GuestExtent(guestOffset, Math.min(hole, end) - guestOffset, false, false);
     }
 
+    /** A raw file has every byte of the disk, in holes too. */
+    @Override
+    public MappedExtent mapAt(long guestOffset, long maxLengthBytes) throws IOException {
+        GuestExtent extent = extentAt(guestOffset, maxLengthBytes);
+        return new MappedExtent(
+                guestOffset, extent.length(), 0, true, extent.zero(), !extent.hole(), guestOffset, file.path());
+    }
+
+    @Override
+    public Holding holdingIn(long guestOffset, long lengthBytes) throws IOException {
+        return readsAsZeros(guestOffset, lengthBytes) ? Holding.NOTHING : Holding.BYTES;
+    }
+
     @Override
     public long writeInPlace(long guestOffset, MemorySegment from) throws IOException {
         unsynced.requireSound();

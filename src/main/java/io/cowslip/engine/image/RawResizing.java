@@ -7,6 +7,8 @@ import java.io.IOException;
 
 /** A raw disk is as large as its file. */
 final class RawResizing implements DiskResizing {
+    private static final long PIECE_BYTES = 64L << 20;
+
     private final HostFile file;
     private final DiskSize diskSize;
     private final UnsyncedData unsynced;
@@ -33,10 +35,15 @@ final class RawResizing implements DiskResizing {
     }
 
     @Override
-    public void beginGrowth(long oldBytes, long newBytes, Preallocation preallocation, CacheChange caches)
+    public void beginGrowth(
+            long oldBytes, long newBytes, Preallocation preallocation, CacheChange caches, WorkThreads work)
             throws IOException {
         truncate(newBytes);
-        preallocation.allocate(file, oldBytes, newBytes - oldBytes);
+        for (long position = oldBytes; position < newBytes; position += PIECE_BYTES) {
+            long length = Math.min(PIECE_BYTES, newBytes - position);
+            preallocation.allocate(file, position, length);
+            work.done(length);
+        }
     }
 
     private void truncate(long bytes) throws IOException {

@@ -178,11 +178,11 @@ final class Resizer {
     }
 
     /** Gives the part of the disk that is new its places. Takes the lock. */
-    void preallocate(long oldBytes, long newBytes, Preallocation mode) throws IOException {
+    void preallocate(long oldBytes, long newBytes, Preallocation mode, WorkThreads work) throws IOException {
         // A raw data file is told from the disk by nothing, so its map is whole from the start.
         Preallocation used = mode == Preallocation.OFF && data.isRaw() ? Preallocation.METADATA : mode;
         if (used != Preallocation.OFF) {
-            preallocator.allocate(oldBytes, newBytes, used);
+            preallocator.allocate(oldBytes, newBytes, used, work);
         }
     }
 
@@ -236,6 +236,31 @@ final class Resizer {
         }
     }
 
+    /**
+     * Puts an L1 table that leads nowhere in the place of the one in use, durably. With everything committed, while nothing
+     * else uses the image.
+     *
+     * @return what is to be let go of
+     */
+    ClippedClusters empty() throws IOException {
+        ResidentTable old = l1.table();
+        if (old.entryCount() > 0) {
+            ClusterAllocator.Run run = allocateTable(old.entryCount());
+            boolean done = false;
+            try {
+                ResidentTable table = writeTable(new long[old.entryCount()], run);
+                barrier.publishL1Table(old.entryCount(), table.hostOffset());
+                done = true;
+                use(table);
+            } finally {
+                if (!done) {
+                    allocator.giveBack(run);
+                }
+            }
+        }
+        return new ClippedClusters(file, geometry, data.isExternal(), map, allocator, old, 0, false);
+    }
+
     /** Puts a copy in the place of an L2 table that is kept in part, if it has anything behind that. */
     private boolean clipLastTable(long[] l1Entries, long endCluster, List<ClusterAllocator.Run> taken)
             throws IOException {
@@ -279,6 +304,19 @@ final class Resizer {
     void trimFile() throws IOException {
         barrier.commitWithRefcounts(refcounts);
         allocator.reclaimWherePossible();
+        // A block that goes may have been the last thing that another one counts.
+        while (letGoOfEmptyBlocks()) {
+            barrier.commitWithRefcounts(refcounts);
+        }
+        long endBytes = refcounts.endOfCounted() << geometry.clusterBits();
+        if (file.sizeBytes() > endBytes) {
+            file.truncate(endBytes);
+            barrier.tableWritten();
+        }
+    }
+
+    /** Whether that may leave other blocks empty. */
+    private boolean letGoOfEmptyBlocks() throws IOException {
         SortedMap<Integer, Long> empty = refcounts.takeOutEmptyBlocks();
         boolean durable = false;
         try {
@@ -289,16 +327,13 @@ final class Resizer {
                 refcounts.putBackBlocks(empty);
             }
         }
+        boolean released = false;
         for (Map.Entry<Integer, Long> block : empty.entrySet()) {
             if (!refcounts.countsItself(block.getKey(), block.getValue())) {
                 allocator.release(block.getValue(), geometry.clusterBytes(), true);
+                released = true;
             }
         }
-        barrier.commitWithRefcounts(refcounts);
-        long endBytes = refcounts.endOfCounted() << geometry.clusterBits();
-        if (file.sizeBytes() > endBytes) {
-            file.truncate(endBytes);
-            barrier.tableWritten();
-        }
+        return released;
     }
 }

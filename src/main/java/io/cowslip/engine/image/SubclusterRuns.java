@@ -44,7 +44,7 @@ record SubclusterRuns(ClusterMap map, ImageGeometry geometry) {
             boolean alike = SubclusterBitmap.isAllocated(following.bitmap(), 0) == data
                     && SubclusterBitmap.isZero(following.bitmap(), 0) == zero
                     && !L2Entry.isCompressed(descriptor);
-            if (!alike || data && descriptor != entry.descriptor() + (next - cluster << geometry.clusterBits())) {
+            if (!alike || (data || zero) && descriptor != descriptorAfter(entry.descriptor(), next - cluster)) {
                 break;
             }
             int run = SubclusterBitmap.alikeFrom(following.bitmap(), 0);
@@ -56,11 +56,19 @@ record SubclusterRuns(ClusterMap map, ImageGeometry geometry) {
         return found;
     }
 
-    private static Extent extent(ExtendedL2Entry entry, int subcluster, long inCluster, long length) {
+    /** What the entry so many clusters on says where the places go on too: without one, it is the same. */
+    private long descriptorAfter(long descriptor, long clusters) {
+        return map.hasPlace(descriptor) ? descriptor + (clusters << geometry.clusterBits()) : descriptor;
+    }
+
+    private Extent extent(ExtendedL2Entry entry, int subcluster, long inCluster, long length) {
+        long descriptor = entry.descriptor();
+        long hostOffset = L2Entry.hostOffset(descriptor) + inCluster;
         if (SubclusterBitmap.isAllocated(entry.bitmap(), subcluster)) {
-            long hostOffset = L2Entry.hostOffset(entry.descriptor()) + inCluster;
-            return new Extent.Data(hostOffset, length, L2Entry.isCopied(entry.descriptor()));
+            return new Extent.Data(hostOffset, length, L2Entry.isCopied(descriptor));
         }
-        return SubclusterBitmap.isZero(entry.bitmap(), subcluster) ? new Extent.Zero(length) : new Extent.Hole(length);
+        return SubclusterBitmap.isZero(entry.bitmap(), subcluster)
+                ? new Extent.Zero(map.hasPlace(descriptor) ? hostOffset : Extent.Zero.NO_PLACE, length)
+                : new Extent.Hole(length);
     }
 }

@@ -138,6 +138,12 @@ final class WritableMap {
             return;
         }
         barrier.commit(refcounts);
+        moveCommittedTableDown(index);
+    }
+
+    /** The same for the L2 table of an L1 entry, of which nothing is newer than the file, and which nothing else leads to. */
+    void moveCommittedTableDown(int index) throws IOException {
+        long old = L1Entry.tableOffset(l1.entry(index));
         long moved = newTable(host -> copyTable(old, host));
         if (moved < old) {
             l1.set(index, L1Entry.ofCopiedTable(moved));

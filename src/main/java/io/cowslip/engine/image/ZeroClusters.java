@@ -37,6 +37,7 @@ final class ZeroClusters {
     private final ImageHeader header;
     private final ImageGeometry geometry;
     private final boolean hidesBacking;
+    private final WorkObserver observer;
     private final List<L1Place> l1Tables = new ArrayList<>();
 
     /** The first of the new clusters of each L2 table that gets some, by the table's host offset. */
@@ -46,10 +47,12 @@ final class ZeroClusters {
     private final AtomicLong placesNeeded = new AtomicLong();
 
     /** @param hidesBacking whether there is something below the image now, or will be */
-    ZeroClusters(RepairFile target, ImageHeader header, boolean hidesBacking) throws IOException {
+    ZeroClusters(RepairFile target, ImageHeader header, boolean hidesBacking, WorkObserver observer)
+            throws IOException {
         this.target = target;
         this.header = header;
         this.hidesBacking = hidesBacking;
+        this.observer = observer;
         this.geometry = header.geometry();
         l1Tables.add(new L1Place(null, header.l1TableOffset(), header.l1Entries()));
         for (SnapshotRecord snapshot :
@@ -80,7 +83,7 @@ final class ZeroClusters {
         target.sync();
         walk(current, this::rewrite);
         target.sync();
-        ImageRepair.repair(target.file(), ImageCheck.Repair.LEAKS, WorkObserver.NONE);
+        ImageRepair.repair(target.file(), ImageCheck.Repair.LEAKS, observer);
         return true;
     }
 
@@ -91,10 +94,10 @@ final class ZeroClusters {
     private Places makePlaces() throws IOException {
         long firstNew = geometry.roundUpToCluster(target.file().sizeBytes()) >>> geometry.clusterBits();
         target.file().truncate((firstNew + placesNeeded.get()) << geometry.clusterBits());
-        CheckRun longer = CheckRun.over(target.file(), header, WorkObserver.NONE);
+        CheckRun longer = CheckRun.over(target.file(), header, observer);
         AtomicLong next = new AtomicLong(firstNew);
         walk(longer, (use, table, references) -> assignPlaces(use, table, references, next));
-        return new Places(longer, new NewRefcounts(target, geometry, longer).write());
+        return new Places(longer, new NewRefcounts(target, geometry, longer, new WorkThreads(observer)).write());
     }
 
     /** What is done with an L2 table. Several at once, in several threads. */
@@ -104,7 +107,7 @@ final class ZeroClusters {
     }
 
     private void walk(CheckRun found, Step step) throws IOException {
-        MetadataFile file = new MetadataFile(target.file(), new WorkThreads(WorkObserver.NONE));
+        MetadataFile file = new MetadataFile(target.file(), new WorkThreads(observer));
         new L1Walk(geometry, file, found.rules()).walk(l1Tables, new L1Walk.Visitor() {
             @Override
             public void l1Table(L1Place table) {}

@@ -90,7 +90,7 @@ final class AmendedTablesTest {
 
         void amend(HostFiles files) throws IOException {
             AmendOptions options = new AmendOptions(version, bits, null, null, null);
-            HeaderAmender.amend(file(), options, TestImages.environment(files));
+            HeaderAmender.amend(file(), options, WorkObserver.NONE, TestImages.environment(files));
         }
 
         /** What {@code qemu-img amend} says when it is asked the same; it changes {@code copy}. */
@@ -399,7 +399,8 @@ final class AmendedTablesTest {
     }
 
     private static void amend(Path image, @Nullable Integer version, @Nullable Integer bits) throws IOException {
-        HeaderAmender.amend(image, new AmendOptions(version, bits, null, null, null), TestEnvironments.plain());
+        HeaderAmender.amend(
+                image, new AmendOptions(version, bits, null, null, null), WorkObserver.NONE, TestEnvironments.plain());
     }
 
     private static int bits(Path image) {

@@ -8,6 +8,7 @@ import io.cowslip.testing.TestImages;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.SplittableRandom;
+import java.util.function.IntFunction;
 
 /** What guests do while the power is cut: each workload leads through other parts of the write path. */
 enum PowerCutWorkload {
@@ -138,6 +139,65 @@ enum PowerCutWorkload {
             return REFCOUNT_TABLE_GROWTH.led(image);
         }
     },
+    /** Discards and zeros leave holes all over the file, which it is made shorter by. */
+    COMPACTED(DiskRecipe.plain(512, 64 << 10, 20), mix(0, 10, 4, 8, 3, 0), 90, 6) {
+        @Override
+        void run(GuestSession session, SplittableRandom random) throws IOException {
+            inRounds(
+                    session,
+                    random,
+                    round -> (file, environment) ->
+                            DiskCompaction.compact(file, ImageOptions.defaults(), WorkObserver.NONE, environment));
+        }
+    },
+    AMENDED(DiskRecipe.plain(512, 100 << 10, 20), mix(0, 10, 3, 4, 3, 0), 60, 6) {
+        @Override
+        void run(GuestSession session, SplittableRandom random) throws IOException {
+            int[] bits = {64, 8, 16};
+            inRounds(
+                    session,
+                    random,
+                    round -> (file, environment) -> HeaderAmender.amend(
+                            file,
+                            new AmendOptions(null, bits[round], null, null, null),
+                            WorkObserver.NONE,
+                            environment));
+        }
+    },
+    /** Off its backing file, and upon it again. */
+    REBASED(
+            DiskRecipe.plain(2048, 128 << 10, 10).over(new DiskRecipe.Layer(0, 150 << 10, false)),
+            mix(1, 12, 3, 3, 2, 0),
+            60,
+            4) {
+        @Override
+        void run(GuestSession session, SplittableRandom random) throws IOException {
+            ImageOptions raw = ImageOptions.defaults().withFormat(ImageFormat.RAW);
+            inRounds(
+                    session,
+                    random,
+                    round -> (file, environment) -> DiskRebase.rebase(
+                            file,
+                            ImageOptions.defaults(),
+                            round == 1 ? new DiskRebase.Backing("layer0.raw", raw) : null,
+                            WorkObserver.NONE,
+                            environment));
+        }
+    },
+    COMMITTED(
+            DiskRecipe.plain(1024, 150 << 10, 10).over(new DiskRecipe.Layer(4096, 100 << 10, false)),
+            mix(1, 12, 3, 3, 2, 0),
+            60,
+            4) {
+        @Override
+        void run(GuestSession session, SplittableRandom random) throws IOException {
+            inRounds(
+                    session,
+                    random,
+                    round -> (file, environment) -> DiskCommit.commit(
+                            file, ImageOptions.defaults(), 1, round == 1, WorkObserver.NONE, environment));
+        }
+    },
     /** Fills the file up to where the refcount table of one cluster ends, and over it. */
     REFCOUNT_TABLE_GROWTH(DiskRecipe.plain(512, 3 << 20, 0).withRefcountBits(64), mix(0, 20, 0, 1, 2, 0), 40, 20) {
         @Override
@@ -189,6 +249,15 @@ enum PowerCutWorkload {
 
     void run(GuestSession session, SplittableRandom random) throws IOException {
         new GuestOperations(session, random, longestClusters * recipe.clusterBytes()).run(requests, mix);
+    }
+
+    /** Three times over: a third of the requests, and then something done while the image is closed. */
+    void inRounds(GuestSession session, SplittableRandom random, IntFunction<GuestSession.Maintenance> work)
+            throws IOException {
+        for (int round = 0; round < 3; round++) {
+            new GuestOperations(session, random, longestClusters * recipe.clusterBytes()).run(requests / 3, mix);
+            session.whileClosed(work.apply(round));
+        }
     }
 
     /** What comes before the power may be cut. */
