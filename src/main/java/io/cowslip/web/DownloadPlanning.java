@@ -39,8 +39,7 @@ final class DownloadPlanning implements ExportPlanning, AutoCloseable {
                     .with(HttpHeaders.RETRY_AFTER, RETRY_SECONDS);
         }
         if (ConnectionAdapter.isClosedByClient(request)) {
-            throw Refusal.of(
-                    ProblemType.INVALID_REQUEST, "the client closed the connection before the download began");
+            throw Refusal.of(ProblemType.INVALID_REQUEST, "the client closed the connection before the download began");
         }
     }
 

@@ -135,8 +135,8 @@ final class ImageDownloads {
             HttpServletResponse response)
             throws IOException {
         try (DownloadLimits.Permit permit = limits.toCompress();
-                ExportedImage planned = ExportedImage.plan(
-                        download.image(), compression, download::requireUnchanged, planning)) {
+                ExportedImage planned =
+                        ExportedImage.plan(download.image(), compression, download::requireUnchanged, planning)) {
             send(planned, download, version, false, request, response);
         }
     }

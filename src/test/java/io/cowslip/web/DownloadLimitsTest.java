@@ -22,7 +22,7 @@ import org.springframework.test.context.TestPropertySource;
         properties = {
             "cowslip.web.compressed-downloads=1",
             "cowslip.web.download-plans=1",
-            "cowslip.web.download-memory=1MB",
+            "cowslip.web.download-memory=128KB",
             "server.tomcat.connection-timeout=2s"
         })
 class DownloadLimitsTest extends RunningService {
@@ -35,13 +35,12 @@ class DownloadLimitsTest extends RunningService {
 
     @Test
     void aPlanThatWouldTakeTooMuchMemoryIsRefused() throws IOException {
-        RepeatedTable.make(file("d/vast.qcow2"), 4096 * GIB);
+        RepeatedTable.make(file("d/vast.qcow2"), 512 * GIB);
         makeSmall();
         problem(given().get("/files/d/vast.qcow2?format=qcow2"), 503, "limit-reached")
                 .body("detail", containsString("cowslip.web.download-memory"))
                 .header("Retry-After", nullValue());
         given().head("/files/d/vast.qcow2?format=qcow2").then().statusCode(503);
-        problem(given().get("/files/d/vast.qcow2?format=qcow2&compress=zlib"), 503, "limit-reached");
         for (int round = 0; round < 3; round++) {
             given().get("/files/d/small.qcow2?format=qcow2").then().statusCode(200);
         }
@@ -49,7 +48,7 @@ class DownloadLimitsTest extends RunningService {
 
     @Test
     void aClientThatHasGoneHoldsNothing() throws IOException {
-        RepeatedTable.make(file("d/long.qcow2"), 2048 * GIB);
+        RepeatedTable.make(file("d/long.qcow2"), 256 * GIB);
         makeSmall();
         String small = "/files/d/small.qcow2?format=qcow2&compress=zstd";
         try (RawConnection connection = new RawConnection(port())) {

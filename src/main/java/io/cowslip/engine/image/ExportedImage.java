@@ -71,10 +71,7 @@ public final class ExportedImage implements AutoCloseable {
      * @throws ImageException UNSUPPORTED_FEATURE when the disk is larger than such a file may have
      */
     public static ExportedImage plan(
-            DiskImage disk,
-            @Nullable CompressionType compression,
-            Runnable requireUnchanged,
-            ExportPlanning planning)
+            DiskImage disk, @Nullable CompressionType compression, Runnable requireUnchanged, ExportPlanning planning)
             throws IOException {
         ImageGeometry geometry = new ImageGeometry(CLUSTER_BITS, disk.virtualSizeBytes(), REFCOUNT_ORDER, false);
         requireRepresentable(geometry);

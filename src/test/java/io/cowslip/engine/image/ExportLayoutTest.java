@@ -21,8 +21,9 @@ class ExportLayoutTest {
     void aFileWithMoreThanARefcountTableCountsIsRefused() {
         // 8 MiB of refcount table count 2 PiB, and the file has its tables besides.
         assertThatThrownBy(() -> layout(2 * PIB >>> 16).requireCountable())
-                .isInstanceOfSatisfying(ImageException.class, refused -> assertThat(refused.kind())
-                        .isEqualTo(ImageException.Kind.UNSUPPORTED_FEATURE))
+                .isInstanceOfSatisfying(
+                        ImageException.class,
+                        refused -> assertThat(refused.kind()).isEqualTo(ImageException.Kind.UNSUPPORTED_FEATURE))
                 .hasMessageContaining("at most 8388608");
         assertThatCode(() -> layout(PIB >>> 16).requireCountable()).doesNotThrowAnyException();
     }

@@ -139,12 +139,16 @@ class ExportedImageTest {
         ByteArrayOutputStream sent = new ByteArrayOutputStream();
         try (DiskImage disk = DiskImage.open(source, ImageOptions.defaults(), TestEnvironments.plain())) {
             long before = disk.changeCount();
-            ExportedImage image = ExportedImage.plan(disk, null, () -> {
-                checks.incrementAndGet();
-                if (disk.changeCount() != before) {
-                    throw new CancellationException("written");
-                }
-            }, UNBOUNDED);
+            ExportedImage image = ExportedImage.plan(
+                    disk,
+                    null,
+                    () -> {
+                        checks.incrementAndGet();
+                        if (disk.changeCount() != before) {
+                            throw new CancellationException("written");
+                        }
+                    },
+                    UNBOUNDED);
             assertThatThrownBy(() -> image.send(0, image.sizeBytes(), piece -> {
                         sent.writeBytes(piece.toArray(ValueLayout.JAVA_BYTE));
                         if (sent.size() >= 4 * MIB && disk.changeCount() == before) {
