@@ -153,7 +153,7 @@ enum PowerCutWorkload {
     AMENDED(DiskRecipe.plain(512, 100 << 10, 20), mix(0, 10, 3, 4, 3, 0), 60, 6) {
         @Override
         void run(GuestSession session, SplittableRandom random) throws IOException {
-            int[] bits = {64, 1, 16};
+            int[] bits = {64, 8, 16};
             inRounds(
                     session,
                     random,
