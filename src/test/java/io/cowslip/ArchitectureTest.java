@@ -42,6 +42,18 @@ final class ArchitectureTest {
     static final ArchRule FORMAT_IS_PURE = mayUse(ENGINE + ".format", ENGINE);
 
     @ArchTest
+    static final ArchRule FOREIGN_FORMATS_ARE_PURE = mayUse(ENGINE + ".foreign.format", ENGINE, ENGINE + ".format");
+
+    @ArchTest
+    static final ArchRule FOREIGN_DISKS_STAND_ON_THEIR_FORMATS = mayUse(
+            ENGINE + ".foreign",
+            ENGINE,
+            ENGINE + ".foreign.format",
+            ENGINE + ".codec",
+            ENGINE + ".format",
+            ENGINE + ".host");
+
+    @ArchTest
     static final ArchRule CODEC_KNOWS_THE_FORMAT_AT_MOST = mayUse(ENGINE + ".codec", ENGINE, ENGINE + ".format");
 
     @ArchTest
@@ -59,6 +71,7 @@ final class ArchitectureTest {
             ENGINE + ".alloc",
             ENGINE + ".cache",
             ENGINE + ".codec",
+            ENGINE + ".foreign",
             ENGINE + ".format",
             ENGINE + ".host");
 
@@ -71,15 +84,19 @@ final class ArchitectureTest {
     static final ArchRule JOBS_STAND_ON_DRIVES = mayUse(ROOT + "job", ROOT + "drive", ENGINE, ENGINE + ".image");
 
     @ArchTest
-    static final ArchRule WEB_STANDS_ON_DRIVES_AND_JOBS =
-            mayUse(ROOT + "web", ROOT + "drive", ROOT + "job", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+    static final ArchRule TICKETS_STAND_ON_DRIVES = mayUse(ROOT + "ticket", ROOT + "drive", ENGINE, ENGINE + ".image");
 
     @ArchTest
-    static final ArchRule OBSERVE_SEES_DRIVES_AND_STATS =
-            mayUse(ROOT + "observe", ROOT + "drive", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+    static final ArchRule WEB_STANDS_ON_DRIVES_TICKETS_AND_JOBS = mayUse(
+            ROOT + "web", ROOT + "drive", ROOT + "ticket", ROOT + "job", ENGINE, ENGINE + ".image", ENGINE + ".cache");
 
     @ArchTest
-    static final ArchRule THE_CATALOGUE_SERVES_DRIVES_AND_JOBS = mayUse(ROOT + "catalog", ROOT + "drive", ROOT + "job");
+    static final ArchRule OBSERVE_SEES_DRIVES_TICKETS_AND_STATS =
+            mayUse(ROOT + "observe", ROOT + "drive", ROOT + "ticket", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+
+    @ArchTest
+    static final ArchRule THE_CATALOGUE_SERVES_DRIVES_JOBS_AND_TICKETS =
+            mayUse(ROOT + "catalog", ROOT + "drive", ROOT + "job", ROOT + "ticket");
 
     @ArchTest
     static final ArchRule DATABASES_ARE_THE_CATALOGUES = noClasses()

@@ -2,6 +2,8 @@ package io.cowslip;
 
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.hamcrest.Matchers.anyOf;
 import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.equalTo;
@@ -15,11 +17,15 @@ import io.restassured.builder.RequestSpecBuilder;
 import io.restassured.config.EncoderConfig;
 import io.restassured.config.RestAssuredConfig;
 import io.restassured.http.ContentType;
+import io.restassured.path.json.JsonPath;
+import io.restassured.response.ValidatableResponse;
 import io.restassured.specification.RequestSpecification;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -29,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(300)
 class RestartTest {
     private static final String PASSPHRASE = "correct horse";
+    private static final int SOURCE_BYTES = 128 << 20;
 
     @TempDir
     private Path folder;
@@ -44,7 +51,7 @@ class RestartTest {
                 "--cowslip.data=data",
                 "--cowslip.secrets-folder=secrets",
                 "--cowslip.demo-image=false",
-                "--server.address=127.0.0.1");
+                "--cowslip.jobs.running=1");
         RestAssured.requestSpecification = new RequestSpecBuilder()
                 .setBaseUri("http://127.0.0.1")
                 .setPort(service.port())
@@ -70,7 +77,9 @@ class RestartTest {
             aSecondServiceRefusesTheDataFolder();
             service.kill();
         }
-        assertThat(containsPassphrase()).as("a passphrase in the catalogue").isFalse();
+        assertThat(catalogueHolds(PASSPHRASE))
+                .as("a passphrase in the catalogue")
+                .isFalse();
         Files.delete(image("gone"));
         try (var held = QemuTools.hold("qcow2", image("held"));
                 ServiceProcess service = start()) {
@@ -92,6 +101,126 @@ class RestartTest {
             problem("GET", "/drives/gone", 404, "no-such-drive");
             assertThat(service.stop()).isEqualTo(128 + 15);
         }
+    }
+
+    /** Links go on, those of a drive that was closed do not, and the catalogue has no secret to tell. */
+    @Test
+    void ticketsOpenTheSameAfterAKill() throws IOException {
+        String url;
+        String cancelled;
+        String closed;
+        try (ServiceProcess service = start()) {
+            create("kept", "");
+            open("kept", "\"read-only\": false");
+            create("other", "");
+            open("other", "\"read-only\": false");
+            write("kept", "still here");
+            url = ticket("kept", "{\"ops\": [\"read\"], \"timeout\": 600}");
+            cancelled = ticket("kept", "{\"ops\": [\"read\"]}");
+            given().delete("/drives/kept/tickets/" + cancelled.substring("/images/".length()))
+                    .then()
+                    .statusCode(204);
+            closed = ticket("other", "{\"ops\": [\"read\"]}");
+            given().delete("/drives/other").then().statusCode(204);
+            open("other", "\"read-only\": false");
+            service.kill();
+        }
+        assertThat(catalogueHolds(url.substring("/images/".length()))).isFalse();
+        try (ServiceProcess service = start()) {
+            given().header("Range", "bytes=0-9").get(url).then().statusCode(206).body(equalTo("still here"));
+            given().get("/drives/kept/tickets").then().body("timeout", contains(600));
+            given().get(cancelled).then().statusCode(403);
+            given().get("/drives/other").then().statusCode(200);
+            given().get(closed).then().statusCode(403);
+            service.stop();
+        }
+    }
+
+    private static String ticket(String drive, String body) {
+        return json(body)
+                .post("/drives/" + drive + "/tickets")
+                .then()
+                .statusCode(201)
+                .extract()
+                .path("transfer-url");
+    }
+
+    @Test
+    @NeedsQemu
+    void jobsTellWhatBecameOfThemAfterAKill() throws IOException {
+        byte[] source = new byte[SOURCE_BYTES];
+        new Random(1).nextBytes(source);
+        String done;
+        String failed;
+        try (ServiceProcess service = start()) {
+            Files.write(folder.resolve("images/source.raw"), source);
+            create("checked", "");
+            submit("{\"type\": \"check\", \"id\": \"done\", \"file\": \"checked.qcow2\"}");
+            done = ended("done");
+            submit("{\"type\": \"check\", \"id\": \"failed\", \"file\": \"source.raw\"}");
+            failed = ended("failed");
+            submit(conversion("long", ""));
+            submit(conversion("waiting", ""));
+            submit(conversion("secret", ", \"encrypt\": {\"key-secret\": \"" + PASSPHRASE + "\"}"));
+            await().until(() -> given().get("/jobs/long").jsonPath().getLong("progress.done") > 0);
+            service.kill();
+        }
+        assertThat(catalogueHolds(PASSPHRASE))
+                .as("a passphrase in the catalogue")
+                .isFalse();
+        try (ServiceProcess service = start()) {
+            given().get("/jobs")
+                    .then()
+                    .body("id", contains("done", "failed", "long", "waiting", "secret"))
+                    .body("state", contains("completed", "failed", "interrupted", "interrupted", "interrupted"));
+            assertThat(given().get("/jobs/done").asString()).isEqualTo(done);
+            assertThat(given().get("/jobs/failed").asString()).isEqualTo(failed);
+            given().get("/jobs/long")
+                    .then()
+                    .body("type", equalTo("convert"))
+                    .body("file", equalTo("source.raw"))
+                    .body("problem.type", equalTo("/problems/interrupted"));
+            assertThat(given().get("/jobs/waiting/events").asString()).contains("event:interrupted");
+            try (var files = Files.list(folder.resolve("images"))) {
+                assertThat(files.map(file -> file.getFileName().toString()))
+                        .containsExactlyInAnyOrder("source.raw", "checked.qcow2");
+            }
+            assertThat(Files.readAllBytes(folder.resolve("images/source.raw"))).isEqualTo(source);
+            submit(conversion("long", "")).body("state", equalTo("interrupted"));
+            problem("POST", "/jobs/secret/restart", 409, "cannot-restart");
+            given().post("/jobs/long/restart")
+                    .then()
+                    .statusCode(202)
+                    .header("Location", equalTo("/jobs/long"))
+                    .body("state", anyOf(equalTo("queued"), equalTo("running")));
+            ended("long");
+            given().get("/jobs/long").then().body("state", equalTo("completed"));
+            assertThat(QemuTools.compare(folder.resolve("images/source.raw"), "raw", image("long"), "qcow2")
+                            .exitCode())
+                    .isZero();
+        }
+    }
+
+    private static ValidatableResponse submit(String body) {
+        String id = JsonPath.from(body).getString("id");
+        return json(body)
+                .header("Idempotency-Key", "key of " + id)
+                .post("/jobs")
+                .then()
+                .statusCode(202)
+                .header("Location", equalTo("/jobs/" + id));
+    }
+
+    private static String conversion(String id, String more) {
+        return "{\"type\": \"convert\", \"id\": \"" + id
+                + "\", \"file\": \"source.raw\", \"options\": {\"format\": \"raw\"}," + " \"target\": {\"file\": \""
+                + id + ".qcow2\", \"compress\": " + more.isEmpty() + more + "}}";
+    }
+
+    private static String ended(String id) {
+        await().atMost(Duration.ofMinutes(1))
+                .until(() -> given().get("/jobs/" + id).jsonPath().get("ended") != null);
+        return given().get("/jobs/" + id).asString();
     }
 
     @Test
@@ -161,10 +290,10 @@ class RestartTest {
         }
     }
 
-    private boolean containsPassphrase() throws IOException {
+    private boolean catalogueHolds(String secret) throws IOException {
         try (var files = Files.list(folder.resolve("data"))) {
             for (Path file : files.toList()) {
-                if (new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1).contains(PASSPHRASE)) {
+                if (new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1).contains(secret)) {
                     return true;
                 }
             }

@@ -29,9 +29,18 @@ final class CatalogChanges {
      * @param refusal makes the failure of whoever asked for it, where it cannot be made
      */
     void make(Runnable change, Function<String, RuntimeException> refusal) {
+        make(change, embedded, refusal);
+    }
+
+    /** Makes one change that a crash may take back. */
+    void makeSoon(Runnable change, Function<String, RuntimeException> refusal) {
+        make(change, false, refusal);
+    }
+
+    private void make(Runnable change, boolean sync, Function<String, RuntimeException> refusal) {
         try {
             transactions.executeWithoutResult(status -> change.run());
-            if (embedded) {
+            if (sync) {
                 // H2 answers a commit before it has written it, and leaves the syncing to the host.
                 jdbc.execute("checkpoint sync");
             }

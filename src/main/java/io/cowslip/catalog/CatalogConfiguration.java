@@ -11,6 +11,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.data.jdbc.core.JdbcAggregateOperations;
 import org.springframework.jdbc.core.JdbcOperations;
+import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.transaction.support.TransactionOperations;
 
 /** Wires the catalogue. */
@@ -51,5 +52,15 @@ class CatalogConfiguration {
     @Bean
     JdbcDriveCatalog jdbcDriveCatalog(JdbcAggregateOperations rows, CatalogChanges changes) {
         return new JdbcDriveCatalog(rows, changes);
+    }
+
+    @Bean
+    JdbcJobCatalog jdbcJobCatalog(JdbcAggregateOperations rows, JdbcClient jdbc, CatalogChanges changes) {
+        return new JdbcJobCatalog(rows, jdbc, changes);
+    }
+
+    @Bean
+    JdbcTicketCatalog jdbcTicketCatalog(JdbcAggregateOperations rows, CatalogChanges changes) {
+        return new JdbcTicketCatalog(rows, changes);
     }
 }

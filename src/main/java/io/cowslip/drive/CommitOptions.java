@@ -9,7 +9,4 @@ import org.jspecify.annotations.Nullable;
  * @param keep whether the volume keeps what it has; null: only where layers lie between it and the base
  * @param allowDependents whether other volumes may stand on the base, which read differently then
  */
-public record CommitOptions(
-        @Nullable String base,
-        @Nullable Boolean keep,
-        boolean allowDependents) {}
+public record CommitOptions(@Nullable String base, @Nullable Boolean keep, boolean allowDependents) {}

@@ -60,7 +60,10 @@ public final class Conversions {
         try (PendingVolume pending = PendingVolume.of(opener.root(), target.file(), random.nextLong())) {
             fill(pending, options(target, source).withEncrypt(encryption), target.compress(), source, observer);
             Path file = pending.publish(claims.filesChange(), opener.environment());
-            return ImageInfo.chain(file, opener.environment());
+            // A raw disk may look like an image of any format.
+            ImageOptions asked =
+                    ImageOptions.defaults().withFormat(target.options().format());
+            return ImageInfo.chain(file, asked, opener.environment());
         } finally {
             if (encryption != null) {
                 encryption.keySecret().close();

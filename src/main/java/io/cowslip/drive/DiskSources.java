@@ -43,7 +43,7 @@ final class DiskSources {
     /** Refuses what could not be opened as things stand. */
     void requirePossible(DiskSource source) throws IOException {
         switch (source) {
-            case OfVolume volume -> opener.chain(volume.file(), readOnly(volume));
+            case OfVolume volume -> opener.chain(volume.file(), opener.pinned(volume.file(), readOnly(volume)));
             case OfDrive drive -> registry.drive(drive.drive());
         }
     }
@@ -106,7 +106,8 @@ final class DiskSources {
     }
 
     private Opened openVolume(FileHolder job, String file, ImageOptions options) throws IOException {
-        ImageOpening.Opened opened = registry.opening().open(job, file, options, files -> claims.add(job, files));
+        ImageOpening.Opened opened =
+                registry.opening().open(job, file, opener.pinned(file, options), files -> claims.add(job, files));
         return new ClaimedVolume(opened.image(), opened.files(), claims, job, opened.claims());
     }
 

@@ -139,7 +139,7 @@ class DriveConfiguration {
     }
 
     private static DriveObserver observer(ObjectProvider<DriveObserver> observers) {
-        return observers.getIfAvailable(() -> DriveObserver.NONE);
+        return DriveObserver.all(observers.orderedStream().toList());
     }
 
     @Bean
@@ -188,8 +188,7 @@ class DriveConfiguration {
     }
 
     @Bean
-    VolumeChanges volumeChanges(
-            ImageRoot root, ImageEnvironment environment, DriveClaims claims, DiskSources sources) {
+    VolumeChanges volumeChanges(ImageRoot root, ImageEnvironment environment, DriveClaims claims, DiskSources sources) {
         return new VolumeChanges(root, environment, claims, sources);
     }
 

@@ -16,7 +16,7 @@ record DriveDefaults(ImageOptions unasked) {
     /**
      * What a default is fitted to.
      *
-     * @param clusterSizeBytes 0 for raw
+     * @param clusterSizeBytes only of qcow2
      */
     record Layer(ImageFormat format, int clusterSizeBytes) {}
 
@@ -33,7 +33,7 @@ record DriveDefaults(ImageOptions unasked) {
         Layer layer = chain.getFirst();
         List<Layer> below = chain.subList(1, chain.size());
         ImageOptions backing = below.isEmpty() ? asked.backing() : fill(belowOf(asked), below);
-        // QEMU knows no cache options for raw.
+        // QEMU knows no cache options for other formats.
         CacheOptions caches =
                 layer.format() == ImageFormat.QCOW2 ? fill(asked.caches(), layer.clusterSizeBytes()) : asked.caches();
         return asked.withCaches(caches).withBacking(backing);

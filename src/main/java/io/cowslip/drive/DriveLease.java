@@ -13,6 +13,19 @@ public interface DriveLease extends AutoCloseable {
     /** The image, valid until this lease is closed. */
     DiskImage image();
 
+    /** To be called between the pieces of what takes long: throws once the right was taken back. */
+    default void requireUsable() {}
+
+    /** How many bytes of whatever the disk was or is, from its start, may be used; the disk may have fewer. */
+    default long limitBytes() {
+        return Long.MAX_VALUE;
+    }
+
+    /** How many bytes of the disk as it is, from its start, may be used. */
+    default long sizeBytes() {
+        return Math.min(limitBytes(), image().virtualSizeBytes());
+    }
+
     /** Strong validator of the guest's bytes, without quotes: changes with every change, never repeats. */
     String dataVersion();
 

@@ -10,6 +10,15 @@ public interface DriveObserver {
     /** Nobody who wants to know. */
     DriveObserver NONE = new DriveObserver() {};
 
+    /** One that tells all of these. */
+    static DriveObserver all(List<DriveObserver> observers) {
+        return switch (observers.size()) {
+            case 0 -> NONE;
+            case 1 -> observers.getFirst();
+            default -> new DriveObservers(List.copyOf(observers));
+        };
+    }
+
     /** What requests do to a drive's bytes. */
     enum Operation {
         READ,
@@ -25,6 +34,12 @@ public interface DriveObserver {
      * @param layers its chain as it is when asked; empty once the drive is on its way out
      */
     default void opened(DriveId id, Supplier<List<LayerStats>> layers) {}
+
+    /**
+     * Somebody had a drive closed, which it is about to be: what was promised of it under its id holds no longer. Not
+     * called where drives close because the service ends.
+     */
+    default void dismissed(DriveId id) {}
 
     /** A drive is closed; nothing more is heard of this opening. */
     default void closed(DriveId id) {}

@@ -10,26 +10,22 @@ import io.cowslip.engine.image.LayerStats;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Opens images below the root, in two steps: the chain is known, and can be claimed, before anything is opened. */
 record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults defaults, SecretFolder secrets) {
-    private static final DriveDefaults.Layer RAW = new DriveDefaults.Layer(ImageFormat.RAW, 0);
-
     /**
      * A chain as its headers describe it, from the top down.
      *
-     * @param dataFiles the external data file of each layer, or null
+     * @param dataFiles the files besides its own that have the data of each layer
      */
-    record Chain(List<Path> files, List<@Nullable Path> dataFiles, List<DriveDefaults.Layer> layers) {
+    record Chain(List<Path> files, List<List<Path>> dataFiles, List<DriveDefaults.Layer> layers) {
 
         /** Every file that the disk's bytes may be in. */
         List<Path> allFiles() {
             List<Path> all = new ArrayList<>(files);
-            dataFiles.stream().filter(Objects::nonNull).forEach(all::add);
+            dataFiles.forEach(all::addAll);
             return all;
         }
 
@@ -40,38 +36,62 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
 
     /** The chain that an opening with these options takes. Nothing is opened for longer than a look at the header. */
     Chain chain(String name, ImageOptions asked) throws IOException {
-        Path top = root.existing(name);
-        if (asked.format() == ImageFormat.RAW) {
-            return new Chain(List.of(top), Collections.singletonList(null), List.of(RAW));
-        }
         List<Path> files = new ArrayList<>();
-        List<@Nullable Path> dataFiles = new ArrayList<>();
+        List<List<Path>> dataFiles = new ArrayList<>();
         List<DriveDefaults.Layer> layers = new ArrayList<>();
         ImageOptions wish = asked;
-        for (ImageInfo info : ImageInfo.chain(top, environment)) {
-            boolean raw = wish != null && wish.format() == ImageFormat.RAW;
+        for (ImageInfo info : ImageInfo.chain(root.existing(name), asked, environment)) {
+            PinnedFormats.require(info.file(), info.format());
             files.add(info.file());
-            dataFiles.add(raw ? null : dataFile(info, wish));
-            layers.add(raw ? RAW : layer(info));
-            if (raw) {
-                // Whatever its content looks like, nothing is below what is opened as raw.
-                break;
-            }
+            dataFiles.add(dataFiles(info, wish));
+            layers.add(layer(info));
             wish = wish == null ? null : wish.backing();
         }
         return new Chain(files, dataFiles, layers);
     }
 
+    /** Refuses to have a volume written while it has clones. */
+    void requireNoClones(String name) throws IOException {
+        CloneBases.requireNoClones(
+                name,
+                root.existing(name),
+                new VolumeDependents(new VolumeListing(root), volume -> pinnedChain(root.existing(volume))));
+    }
+
+    private List<ImageInfo> pinnedChain(Path file) throws IOException {
+        return ImageInfo.chain(file, PinnedFormats.asked(file), environment);
+    }
+
+    /**
+     * These options for the volume of this name, with the format that it is pinned to. Wipes passphrases on refusal, as of
+     * a volume that is to be written and has clones.
+     */
+    ImageOptions pinned(String name, ImageOptions asked) throws IOException {
+        boolean possible = false;
+        try {
+            ImageOptions pinned = PinnedFormats.fill(root.existing(name), asked);
+            if (!pinned.readOnly()) {
+                requireNoClones(name);
+            }
+            possible = true;
+            return pinned;
+        } finally {
+            if (!possible) {
+                asked.wipeSecrets();
+            }
+        }
+    }
+
     /** The option goes before the header. What cannot be, the engine refuses in its own words. */
-    private @Nullable Path dataFile(ImageInfo info, @Nullable ImageOptions wish) throws IOException {
-        return wish == null || wish.dataFile() == null
-                ? info.dataFile()
-                : environment.references().resolve(info.file(), wish.dataFile());
+    private List<Path> dataFiles(ImageInfo info, @Nullable ImageOptions wish) throws IOException {
+        return wish == null || wish.dataFile() == null || info.format() != ImageFormat.QCOW2
+                ? info.dataFiles()
+                : List.of(environment.references().resolve(info.file(), wish.dataFile()));
     }
 
     private static DriveDefaults.Layer layer(ImageInfo info) {
         ImageInfo.Qcow2Facts facts = info.qcow2();
-        return facts == null ? RAW : new DriveDefaults.Layer(ImageFormat.QCOW2, facts.clusterSizeBytes());
+        return new DriveDefaults.Layer(info.format(), facts == null ? 0 : facts.clusterSizeBytes());
     }
 
     /**
@@ -84,8 +104,7 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         for (int index = 0; index < chain.files().size(); index++) {
             boolean own = index == 0;
             claims.add(claim(chain.files().get(index), own, asked, own && beside));
-            Path dataFile = chain.dataFiles().get(index);
-            if (dataFile != null) {
+            for (Path dataFile : chain.dataFiles().get(index)) {
                 claims.add(claim(dataFile, own, asked, false));
             }
         }

@@ -139,7 +139,8 @@ public record DriveProperties(
      * components only.
      *
      * @param file The image, relative to the image root.
-     * @param format What the image is: qcow2 where not given, never guessed.
+     * @param format What the image is: what its content says where not given, which is never raw. Only qcow2 and raw are
+     *     written.
      * @param l2CacheSize Largest size of the L2 cache.
      * @param l2CacheEntrySize Size of one L2 cache entry: a power of two from 512 to the cluster size.
      * @param refcountCacheSize Size of the refcount cache.

@@ -69,14 +69,14 @@ public final class DriveRegistry {
     public DriveView open(@Nullable DriveId id, String file, ImageOptions options, DriveKeeping keeping)
             throws IOException {
         DriveId taken = id == null ? new DriveId("d" + tag().substring(0, 10)) : id;
-        ImageOpening.Opened opened = opening.open(FileHolder.of(taken), file, options, files -> {
+        ImageOptions pinned = opener.pinned(file, options);
+        ImageOpening.Opened opened = opening.open(FileHolder.of(taken), file, pinned, files -> {
             requireRunning();
             claims.take(taken, files);
         });
         return admit(
-                new Drive(
-                        taken, opened.name(), opened.image(), options.withoutSecrets(), opener.root(), tag(), keeping),
-                options);
+                new Drive(taken, opened.name(), opened.image(), pinned.withoutSecrets(), opener.root(), tag(), keeping),
+                pinned);
     }
 
     /** Opens images for others, beside the drives. */
@@ -147,11 +147,17 @@ public final class DriveRegistry {
         return kept.unopened();
     }
 
+    /** Whether a drive of this id is open, or could not be opened again. */
+    public boolean knows(DriveId id) {
+        return drives.containsKey(id) || kept.entry(id) != null;
+    }
+
     /** Forgets a drive that could not be opened again; false where it is open, or there is none. */
     public boolean forgetUnopened(DriveId id) {
         boolean unopened = kept.unopened().stream().anyMatch(drive -> drive.id().equals(id));
         if (unopened) {
             kept.forget(id);
+            observer.dismissed(id);
         }
         return unopened;
     }
@@ -272,6 +278,9 @@ public final class DriveRegistry {
     private void reconfigure(Drive drive, DiskImage image, ImageOptions asked) throws IOException {
         boolean wasWriting = !image.readOnly();
         boolean writes = wasWriting || !asked.readOnly();
+        if (writes && !wasWriting) {
+            opener.requireNoClones(drive.file());
+        }
         claims.changeWriting(drive.id(), writes);
         try {
             image.reconfigure(opener.fill(asked, image.layers()));
@@ -295,7 +304,11 @@ public final class DriveRegistry {
             throw closing(id);
         }
         drive.awaitLeases();
-        release(drive);
+        try {
+            observer.dismissed(id);
+        } finally {
+            release(drive);
+        }
     }
 
     /** Closes a drained drive. Whatever fails, the id and the files are free again: the image is closed all the same. */

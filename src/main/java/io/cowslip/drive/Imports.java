@@ -99,9 +99,8 @@ public final class Imports {
 
     private List<ImageInfo> convert(UploadSession session, UploadRules rules, Target target, WorkObserver observer)
             throws IOException {
-        ImageOptions options =
-                ImageOptions.defaults().withFormat(rules.pinnedFormat()).withReadOnly(true);
-        try (DiskImage source = DiskImage.open(session.examined(), options, opener.environment())) {
+        ImageOptions options = rules.asked().withReadOnly(true);
+        try (DiskImage source = DiskImage.open(session.examinedFile(), options, opener.environment())) {
             return conversions.copy(source, target, observer);
         }
     }

@@ -71,8 +71,7 @@ public final class Overlays {
         }
     }
 
-    private void rebase(
-            Path path, ImageOptions options, DiskRebase.@Nullable Backing backing, WorkObserver observer)
+    private void rebase(Path path, ImageOptions options, DiskRebase.@Nullable Backing backing, WorkObserver observer)
             throws IOException {
         ImageOptions filled = opener.secrets().fill(options);
         DiskRebase.Backing below = backing == null
@@ -140,8 +139,7 @@ public final class Overlays {
                 requireNoDependents(plan, commit);
                 ImageOptions filled = opener.complete(plan.chain, options);
                 try {
-                    DiskCommit.commit(
-                            plan.chain.top(), filled, plan.depth, plan.keep, observer, opener.environment());
+                    DiskCommit.commit(plan.chain.top(), filled, plan.depth, plan.keep, observer, opener.environment());
                 } finally {
                     filled.wipeSecrets();
                 }
@@ -178,8 +176,7 @@ public final class Overlays {
         for (int layer = 0; layer < chain.files().size(); layer++) {
             boolean writes = layer == depth || layer == 0 && !keep;
             wanted.add(claim(chain.files().get(layer), writes));
-            Path dataFile = chain.dataFiles().get(layer);
-            if (dataFile != null) {
+            for (Path dataFile : chain.dataFiles().get(layer)) {
                 wanted.add(claim(dataFile, writes));
             }
         }
@@ -205,7 +202,8 @@ public final class Overlays {
             }
         }
         throw ImageException.invalidOption(
-                "base", "base is \"" + base + "\", which is not below \"" + file + "\"; it may be one of "
+                "base",
+                "base is \"" + base + "\", which is not below \"" + file + "\"; it may be one of "
                         + chain.files().subList(1, chain.files().size()).stream()
                                 .map(layer -> "\"" + opener.root().relativeName(layer) + "\"")
                                 .toList());
@@ -238,8 +236,7 @@ public final class Overlays {
 
     private boolean standsOn(String volume, FileIdentity base, Set<FileIdentity> committed) {
         try {
-            List<ImageInfo> chain =
-                    ImageInfo.chain(opener.root().existing(volume), opener.environment());
+            List<ImageInfo> chain = ImageInfo.chain(opener.root().existing(volume), opener.environment());
             if (committed.contains(ImageRoot.identity(chain.getFirst().file()))) {
                 return false;
             }

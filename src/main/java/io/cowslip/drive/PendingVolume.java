@@ -5,7 +5,9 @@ import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.ImageCreator;
 import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -38,6 +40,7 @@ final class PendingVolume implements AutoCloseable {
     private final String name;
     private final Path file;
     private @Nullable Path dataFile;
+    private @Nullable ImageFormat format;
     private boolean published;
 
     private PendingVolume(ImageRoot root, String name, Path file) {
@@ -61,9 +64,15 @@ final class PendingVolume implements AutoCloseable {
         return new PendingVolume(root, name, place.resolveSibling(hidden));
     }
 
-    /** A file that was uploaded, which is whole and durable, and not taken away with this. */
-    static PendingVolume uploaded(ImageRoot root, String name, Path file) {
-        return new PendingVolume(root, name, file);
+    /**
+     * A file that was uploaded, which is whole and durable, and not taken away with this.
+     *
+     * @param format what it was said to be; null: its content says
+     */
+    static PendingVolume uploaded(ImageRoot root, String name, Path file, @Nullable ImageFormat format) {
+        PendingVolume pending = new PendingVolume(root, name, file);
+        pending.format = format;
+        return pending;
     }
 
     /** Refuses a name that is taken, or none for a volume. */
@@ -94,6 +103,7 @@ final class PendingVolume implements AutoCloseable {
      * @param change {@link DriveClaims#filesChange()}, not held by the caller
      */
     void create(CreateOptions options, Lock change, ImageEnvironment environment) throws IOException {
+        format = options.format();
         try (ImageCreator creator = begin(options, change, environment)) {
             creator.finish();
             if (options.dataFile() != null) {
@@ -125,7 +135,7 @@ final class PendingVolume implements AutoCloseable {
         change.lock();
         try {
             requireNew(root, name);
-            ImageInfo.chain(file, environment);
+            ImageInfo.chain(file, asked(), environment);
             Path place = file.resolveSibling(root.newEntry(name).getFileName());
             Files.move(file, place, StandardCopyOption.ATOMIC_MOVE);
             published = true;
@@ -134,6 +144,12 @@ final class PendingVolume implements AutoCloseable {
         } finally {
             change.unlock();
         }
+    }
+
+    /** A raw disk that was copied here may look like an image of any format. */
+    private ImageOptions asked() {
+        ImageOptions defaults = ImageOptions.defaults();
+        return format == null ? defaults : defaults.withFormat(format);
     }
 
     /** Takes everything away again, unless the volume has its name. */

@@ -61,6 +61,11 @@ final class UploadContent implements AutoCloseable {
         }
     }
 
+    /** The file itself. A hole at the end of what has come in so far is not in it before {@link #finish}. */
+    HostFile file() {
+        return file;
+    }
+
     void append(MemorySegment bytes) throws IOException {
         long position = 0;
         while (position < bytes.byteSize()) {

@@ -1,6 +1,7 @@
 package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageProbe;
@@ -83,18 +84,17 @@ public final class UploadSession implements AutoCloseable {
     public void append(MemorySegment bytes) throws IOException {
         long end = upload.offset() + bytes.byteSize();
         refusedIsGone(() -> uploads.requireAllowed(end));
-        if (upload.offset() == 0 && bytes.byteSize() >= ImageProbe.MAGIC_BYTES) {
-            refusedIsGone(() -> rules.checkMagic(bytes));
-        }
         content.append(bytes);
         UploadDigests digests = upload.digests();
         if (digests != null) {
             digests.update(bytes);
         }
         upload.advance(end);
-        Long length = upload.length();
-        if (!examined && length != null && end >= ImageProbe.LENGTH_BYTES) {
-            examine(length);
+        if (!examined && end >= ImageProbe.LENGTH_BYTES) {
+            examined = true;
+            Long length = upload.length();
+            long fileSize = length == null ? Long.MAX_VALUE : length;
+            refusedIsGone(() -> rules.check(ImageProbe.ofBeginning(content.file(), rules.format(), fileSize)));
         }
     }
 
@@ -129,8 +129,7 @@ public final class UploadSession implements AutoCloseable {
      *     chain below is refused for
      */
     public List<ImageInfo> publish() throws IOException {
-        examine(upload.offset());
-        content.finish();
+        examine();
         List<ImageInfo> chain = uploads.publish(upload, rules);
         gone = true;
         content.close();
@@ -156,9 +155,8 @@ public final class UploadSession implements AutoCloseable {
      *
      * @return where it is, until this session is closed
      */
-    Path examined() throws IOException {
-        examine(upload.offset());
-        content.finish();
+    Path examinedFile() throws IOException {
+        examine();
         content.close();
         return upload.place().content();
     }
@@ -168,24 +166,25 @@ public final class UploadSession implements AutoCloseable {
         return gone;
     }
 
-    private void examine(long fileSizeBytes) throws IOException {
-        examined = true;
-        try (IoBuffers.Loan loan = IoBuffers.borrow(ImageProbe.LENGTH_BYTES)) {
-            long length = Math.min(ImageProbe.LENGTH_BYTES, upload.offset());
-            MemorySegment start = content.read(0, loan.segment(length));
-            refusedIsGone(() -> rules.check(start, fileSizeBytes));
-        }
+    private void examine() throws IOException {
+        content.finish();
+        refusedIsGone(() -> rules.check(ImageProbe.ofWhole(content.file(), rules.format())));
     }
 
     @FunctionalInterface
     private interface Check {
-        void make() throws ImageException;
+        void make() throws IOException;
     }
 
     private void refusedIsGone(Check check) throws IOException {
         try {
             check.make();
-        } catch (ImageException | DriveException refused) {
+        } catch (ImageException refused) {
+            if (refused.kind() != Kind.IO) {
+                discard();
+            }
+            throw refused;
+        } catch (DriveException refused) {
             discard();
             throw refused;
         }

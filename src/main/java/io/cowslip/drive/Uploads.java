@@ -187,7 +187,7 @@ public final class Uploads {
     /** Refuses a file that is longer than any may be, or for which the host has no space. A raw one may be all holes. */
     void requireAllowed(long sizeBytes, long presentBytes, UploadRules rules, UploadPlace place) throws IOException {
         requireAllowed(sizeBytes);
-        if (rules.pinnedFormat() == ImageFormat.RAW) {
+        if (rules.isRaw()) {
             return;
         }
         long usable = Files.getFileStore(place.content()).getUsableSpace();
@@ -200,11 +200,26 @@ public final class Uploads {
 
     /** Gives an upload's file the volume's name. Its upload is over then. */
     List<ImageInfo> publish(Upload upload, UploadRules rules) throws IOException {
-        PendingVolume pending =
-                PendingVolume.uploaded(root, upload.name(), upload.place().content());
+        Path content = upload.place().content();
+        if (rules.format() != null) {
+            pin(content, rules.format());
+        }
+        PendingVolume pending = PendingVolume.uploaded(root, upload.name(), content, rules.format());
         Path file = pending.publish(claims.filesChange(), environment);
         remove(upload);
-        return ImageInfo.chain(file, environment);
+        return ImageInfo.chain(file, rules.asked(), environment);
+    }
+
+    /** Where a raw file cannot be marked as one, it must not look like anything else at least. */
+    private void pin(Path content, ImageFormat format) throws IOException {
+        if (!PinnedFormats.pin(content, format)
+                && format == ImageFormat.RAW
+                && ImageInfo.chain(content, environment).getFirst().format() != ImageFormat.RAW) {
+            throw ImageException.of(
+                    Kind.INVALID_FORMAT,
+                    "format is raw, the file's content says another, and the file system of the image root keeps no extended"
+                            + " attributes to note what it is; upload it with target.format=qcow2");
+        }
     }
 
     /** Ends a session: the upload waits for the next, unless it was cancelled meanwhile. */

@@ -1,6 +1,7 @@
 package io.cowslip.drive;
 
 import io.cowslip.drive.DriveException.Reason;
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
@@ -9,16 +10,20 @@ import io.cowslip.engine.image.AmendOptions;
 import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.HeaderAmender;
 import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.NewEncryption;
 import io.cowslip.engine.image.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.locks.Lock;
-import java.util.function.Function;
 import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,10 +36,13 @@ import org.slf4j.LoggerFactory;
 public final class Volumes {
     private static final Logger log = LoggerFactory.getLogger(Volumes.class);
 
+    private static final int NAMED_DEPENDENTS = 10;
+
     private final ImageRoot root;
     private final ImageEnvironment environment;
     private final DriveClaims claims;
     private final VolumeListing listing;
+    private final VolumeDependents dependents;
     private final SecretFolder secrets;
     private final RandomGenerator random;
 
@@ -51,6 +59,7 @@ public final class Volumes {
         this.environment = environment;
         this.claims = claims;
         this.listing = new VolumeListing(root);
+        this.dependents = new VolumeDependents(listing, this::facts);
     }
 
     /**
@@ -68,7 +77,8 @@ public final class Volumes {
 
     /** The facts of one volume and of the chain below it, from the top down. */
     public List<ImageInfo> facts(String name) throws IOException {
-        return ImageInfo.chain(root.existing(name), environment);
+        Path file = root.existing(name);
+        return ImageInfo.chain(file, PinnedFormats.asked(file), environment);
     }
 
     /** A host file as callers may see it: relative to the root. */
@@ -90,7 +100,8 @@ public final class Volumes {
     public List<ImageInfo> create(String name, CreateOptions options) throws IOException {
         try (PendingVolume pending = PendingVolume.of(root, name, random.nextLong())) {
             pending.create(options, claims.filesChange(), environment);
-            return ImageInfo.chain(pending.publish(claims.filesChange(), environment), environment);
+            Path file = pending.publish(claims.filesChange(), environment);
+            return ImageInfo.chain(file, ImageOptions.defaults().withFormat(options.format()), environment);
         }
     }
 
@@ -108,7 +119,7 @@ public final class Volumes {
         }
     }
 
-    /** Deletes a volume that no drive and no other program has open and no other volume needs. */
+    /** Deletes a volume that no drive and no other program has open and no other volume needs; else those are named. */
     public void delete(String name) throws IOException {
         Lock change = claims.filesChange();
         change.lock();
@@ -140,38 +151,77 @@ public final class Volumes {
     }
 
     private void requireNotBacking(String name, FileIdentity identity) throws IOException {
-        for (String other : listing.all()) {
-            if (backsOn(other, identity)) {
-                throw new DriveException(Reason.IN_USE, "\"" + other + "\" backs on \"" + name + "\"");
-            }
-            if (hasDataIn(other, identity)) {
-                throw new DriveException(Reason.IN_USE, "\"" + other + "\" has its data in \"" + name + "\"");
-            }
+        List<VolumeDependents.Dependent> found = dependents.of(identity);
+        if (found.isEmpty()) {
+            return;
+        }
+        String named = found.stream()
+                .limit(NAMED_DEPENDENTS)
+                .map(dependent -> "\"" + dependent.volume() + "\" " + dependent.need() + " \"" + name + "\"")
+                .collect(Collectors.joining("; "));
+        int more = found.size() - NAMED_DEPENDENTS;
+        throw new DriveException(Reason.IN_USE, more <= 0 ? named : named + "; and " + more + " more need it");
+    }
+
+    /** The volumes that need this one. Every volume of the root is looked at for that. */
+    public List<String> dependents(String name) throws IOException {
+        return dependents.of(ImageRoot.identity(root.existing(name))).stream()
+                .map(VolumeDependents.Dependent::volume)
+                .toList();
+    }
+
+    /** What each volume of a chain takes, from the top down. */
+    public List<DiskUsage> usage(List<ImageInfo> chain) throws IOException {
+        List<DiskUsage> usage = new ArrayList<>();
+        long below = 0;
+        for (ImageInfo layer : chain.reversed()) {
+            long own = layer.actualSizeBytes() + allocatedBytes(layer.dataFile());
+            below += own;
+            usage.addFirst(new DiskUsage(layer.virtualSizeBytes(), below, own));
+        }
+        return usage;
+    }
+
+    private long allocatedBytes(@Nullable Path dataFile) throws IOException {
+        if (dataFile == null) {
+            return 0;
+        }
+        try (HostFile file = environment.files().open(dataFile, HostFiles.Mode.READ)) {
+            return file.allocatedBytes();
         }
     }
 
-    /** Whether the file is in the chain below the image, as far as that chain can be followed. */
-    private boolean backsOn(String volume, FileIdentity identity) {
-        return refersTo(volume, identity, ImageInfo::backingFile);
+    private void requireNotWritten(String base, Path file) throws IOException {
+        claims.writer(ImageRoot.identity(file)).ifPresent(writer -> {
+            throw new DriveException(
+                    Reason.IN_USE,
+                    "\"" + base + "\" is open for writing by " + writer
+                            + ", and what it writes would change under a clone; close it, or make it read-only");
+        });
     }
 
-    /** Whether an image of the chain has its data in the file. */
-    private boolean hasDataIn(String volume, FileIdentity identity) {
-        return refersTo(volume, identity, ImageInfo::dataFile);
-    }
-
-    private boolean refersTo(String volume, FileIdentity identity, Function<ImageInfo, @Nullable Path> reference) {
-        try {
-            for (ImageInfo layer : facts(volume)) {
-                Path file = reference.apply(layer);
-                if (file != null && ImageRoot.identity(file).equals(identity)) {
-                    return true;
-                }
+    /**
+     * The options of a new volume over another: the name that leads there from the new one's folder, and its format.
+     * The base is not opened for writing any more while it has clones.
+     *
+     * @param base relative to the image root
+     * @throws ImageException INVALID_OPTION where the base may be raw and nobody says so
+     */
+    public CreateOptions overBase(String name, String base, CreateOptions options) throws IOException {
+        Path file = root.existing(base);
+        ImageFormat format = options.backingFormat();
+        if (format == null) {
+            format = facts(base).getFirst().format();
+            if (format == ImageFormat.RAW && PinnedFormats.of(file) != ImageFormat.RAW) {
+                throw ImageException.invalidOption(
+                        "backing-format",
+                        "the content of \"" + base + "\" says no format; where it is raw, backing-format must say so");
             }
-        } catch (IOException e) {
-            // Broken as it stands: it needs no volume that it could be told to need.
-            log.debug("No chain to follow from {}", volume, e);
         }
-        return false;
+        requireNotWritten(base, file);
+        CloneBases.mark(file);
+        Path folder = root.entry(name).getParent();
+        return options.withBacking(
+                Objects.requireNonNull(folder).relativize(root.entry(base)).toString(), format);
     }
 }

@@ -14,7 +14,7 @@ public final class ImageException extends IOException {
     public enum Kind {
         /** The host refused a read, write or sync. */
         IO,
-        /** The file is not what its format says it must be, as found when it was opened. */
+        /** The file is not what its format says it must be, as found when it was opened, or read in a foreign format. */
         INVALID_FORMAT,
         /** The image is sound, but uses something that this engine does not do. */
         UNSUPPORTED_FEATURE,
@@ -79,6 +79,13 @@ public final class ImageException extends IOException {
     public ImageException causedBy(Throwable cause) {
         initCause(cause);
         return this;
+    }
+
+    /** The same failure, said of {@code file} unless it names a file already. */
+    public ImageException in(Path file) {
+        return path != null
+                ? this
+                : new ImageException(kind, String.valueOf(getMessage()), file, option).causedBy(this);
     }
 
     public Kind kind() {

@@ -1,17 +1,23 @@
 package io.cowslip.job;
 
+import io.cowslip.job.JobException.Reason;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.time.temporal.ChronoUnit;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
-/** One job from its request to its end. Any thread; one runs it. */
+/**
+ * One job from its request to its end. Any thread; one runs it. Its monitor is held by who changes its state and notes
+ * that in the catalogue; nobody waits for it who only looks.
+ */
 final class Job {
     private final JobId id;
     private final JobRequest request;
+    private final StoredRequest stored;
     private final @Nullable IdempotencyKey key;
     private final InstantSource clock;
     private final Instant created;
@@ -28,16 +34,53 @@ final class Job {
     /** When the figures last began anew: a job may go over its matter several times. */
     private @Nullable Instant measuredFrom;
 
+    private long rateAtEnd;
     private @Nullable JobResult result;
     private @Nullable Exception failure;
-    private volatile boolean cancelRequested;
 
-    Job(JobId id, JobRequest request, @Nullable IdempotencyKey key, InstantSource clock) {
+    /** How the job ends once its work notices; null: it goes on. */
+    private volatile @Nullable JobState stop;
+
+    Job(JobId id, JobRequest request, StoredRequest stored, @Nullable IdempotencyKey key, InstantSource clock) {
+        this(id, request, stored, key, clock, now(clock));
+    }
+
+    private Job(
+            JobId id,
+            JobRequest request,
+            StoredRequest stored,
+            @Nullable IdempotencyKey key,
+            InstantSource clock,
+            Instant created) {
         this.id = id;
         this.request = request;
+        this.stored = stored;
         this.key = key;
         this.clock = clock;
-        this.created = clock.instant();
+        this.created = created;
+    }
+
+    /** A job of before the service's start. One that had not ended was interrupted, nobody knows when. */
+    static Job ofEntry(JobCatalog.Entry entry, JobRequest request, InstantSource clock) {
+        Job job = new Job(entry.id(), request, entry.request(), entry.key(), clock, entry.created());
+        job.doneBytes = entry.doneBytes();
+        job.totalBytes = entry.totalBytes();
+        job.started = entry.started();
+        job.rateAtEnd = entry.bytesPerSecond();
+        job.ended = entry.ended();
+        job.result = entry.result() == null ? null : new JobResult.Stored(entry.result());
+        job.failure = entry.problem() == null ? null : new StoredProblem(entry.problem());
+        job.state = entry.state();
+        if (!job.state.isEnded()) {
+            job.state = JobState.INTERRUPTED;
+            job.failure = interruption();
+        }
+        return job;
+    }
+
+    private static JobException interruption() {
+        return new JobException(
+                Reason.INTERRUPTED, "the service ended before the job did, or before it was noted how the job ended");
     }
 
     JobId id() {
@@ -48,20 +91,24 @@ final class Job {
         return request;
     }
 
+    StoredRequest stored() {
+        return stored;
+    }
+
     /** The key that the request came with, if any. */
     @Nullable
     IdempotencyKey key() {
         return key;
     }
 
-    /** Begins to run; false when the job was cancelled before. */
+    /** Begins to run; false when the job has ended before. */
     boolean begin() {
         lock.lock();
         try {
             if (state != JobState.QUEUED) {
                 return false;
             }
-            started = clock.instant();
+            started = now(clock);
             measuredFrom = started;
             state = JobState.RUNNING;
             change();
@@ -73,13 +120,13 @@ final class Job {
 
     /** Progress, from any of the threads that do the work. */
     void advanced(long done, long total) {
-        if (cancelRequested) {
-            throw new CancellationException("job " + id + " was cancelled");
+        if (stop != null) {
+            throw new CancellationException("job " + id + " was told to stop");
         }
         lock.lock();
         try {
             if (done < doneBytes && total != totalBytes) {
-                measuredFrom = clock.instant();
+                measuredFrom = now(clock);
             }
             doneBytes = done;
             totalBytes = total;
@@ -89,54 +136,56 @@ final class Job {
         }
     }
 
-    void complete(JobResult outcome) {
+    /** Tells the work to stop, and how the job ends then: cancelled, or interrupted. The first word counts. */
+    void requestStop(JobState how) {
+        if (stop == null) {
+            stop = how;
+        }
+    }
+
+    /** What the job will be when it has completed; nobody sees it before {@link #end}. */
+    JobView completed(JobResult outcome) {
+        return ending(JobState.COMPLETED, outcome, null);
+    }
+
+    /** What the job will be when it has failed. */
+    JobView failed(Exception cause) {
+        return ending(JobState.FAILED, null, cause);
+    }
+
+    /** What the job will be when it has stopped, as it was told to. */
+    JobView stopped() {
+        return stop == JobState.INTERRUPTED
+                ? ending(JobState.INTERRUPTED, null, interruption())
+                : ending(JobState.CANCELLED, null, null);
+    }
+
+    private JobView ending(JobState how, @Nullable JobResult outcome, @Nullable Exception cause) {
         lock.lock();
         try {
-            result = outcome;
-            doneBytes = totalBytes;
-            end(JobState.COMPLETED);
+            Instant end = now(clock);
+            // What is left once all is done need not have been told.
+            long done = how == JobState.COMPLETED ? totalBytes : doneBytes;
+            return view(how, done, bytesPerSecond(done, end), end, outcome, cause);
         } finally {
             lock.unlock();
         }
     }
 
-    void fail(Exception cause) {
+    /** Ends the job like that. */
+    void end(JobView ending) {
         lock.lock();
         try {
-            failure = cause;
-            end(JobState.FAILED);
+            state = ending.state();
+            doneBytes = ending.doneBytes();
+            rateAtEnd = ending.bytesPerSecond();
+            ended = ending.ended();
+            result = ending.result();
+            failure = ending.failure();
+            change();
         } finally {
             lock.unlock();
         }
-    }
-
-    /** Ends a job whose work has stopped because it was told to. */
-    void stopped() {
-        lock.lock();
-        try {
-            end(JobState.CANCELLED);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** Asks the job to stop: at once where it still waits, otherwise as soon as its work notices. */
-    void cancel() {
-        cancelRequested = true;
-        lock.lock();
-        try {
-            if (state == JobState.QUEUED) {
-                end(JobState.CANCELLED);
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void end(JobState how) {
-        state = how;
-        ended = clock.instant();
-        change();
     }
 
     private void change() {
@@ -147,31 +196,34 @@ final class Job {
     JobView view() {
         lock.lock();
         try {
-            return new JobView(
-                    id,
-                    request,
-                    state,
-                    version,
-                    doneBytes,
-                    totalBytes,
-                    bytesPerSecond(),
-                    created,
-                    started,
-                    ended,
-                    result,
-                    failure);
+            long rate = state.isEnded() ? rateAtEnd : bytesPerSecond(doneBytes, now(clock));
+            return view(state, doneBytes, rate, ended, result, failure);
         } finally {
             lock.unlock();
         }
     }
 
-    private long bytesPerSecond() {
+    private JobView view(
+            JobState how,
+            long done,
+            long rate,
+            @Nullable Instant end,
+            @Nullable JobResult outcome,
+            @Nullable Exception cause) {
+        return new JobView(id, request, how, version, done, totalBytes, rate, created, started, end, outcome, cause);
+    }
+
+    private long bytesPerSecond(long done, Instant until) {
         if (measuredFrom == null) {
             return 0;
         }
-        Instant until = ended == null ? clock.instant() : ended;
         long millis = Math.max(1, until.toEpochMilli() - measuredFrom.toEpochMilli());
-        return (long) (doneBytes * 1000.0 / millis);
+        return (long) (done * 1000.0 / millis);
+    }
+
+    /** No finer than databases keep it. */
+    private static Instant now(InstantSource clock) {
+        return clock.instant().truncatedTo(ChronoUnit.MICROS);
     }
 
     /** Waits until the job has a newer version than {@code seen}, or so long; returns what it is then. */

@@ -27,12 +27,21 @@ class JobConfiguration {
             VolumeChanges changes,
             DiskFacts facts,
             Overlays overlays,
-            JobProperties properties) {
-        return new JobService(
+            JobProperties properties,
+            JobRecords records) {
+        JobService jobs = new JobService(
                 new RequestedWork(checks, conversions, imports, comparisons, changes, facts, overlays),
                 properties,
+                records,
                 InstantSource.system(),
                 new SecureRandom());
+        jobs.load();
+        return jobs;
+    }
+
+    @Bean
+    JobRecords jobRecords(JobCatalog catalog, JobTexts texts) {
+        return new JobRecords(catalog, texts);
     }
 
     @Bean

@@ -11,6 +11,10 @@ public final class JobException extends RuntimeException {
         ID_TAKEN,
         /** The idempotency key came with another request before. */
         KEY_REUSED,
+        /** The job has not ended, or its request is not there in full. */
+        CANNOT_RESTART,
+        /** The service ended before the job did. */
+        INTERRUPTED,
         /** As many jobs wait as may. */
         LIMIT_REACHED,
         /** The service is on its way out. */

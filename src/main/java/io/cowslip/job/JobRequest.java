@@ -1,11 +1,11 @@
 package io.cowslip.job;
 
+import io.cowslip.drive.CommitOptions;
 import io.cowslip.drive.Conversion;
 import io.cowslip.drive.DiskSource;
-import io.cowslip.drive.CommitOptions;
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.DriveResize;
+import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.Measurement;
 import io.cowslip.drive.RebaseOptions;
 import io.cowslip.engine.image.AmendOptions;
@@ -24,6 +24,9 @@ public sealed interface JobRequest {
 
     /** The name of the type, as callers write it. */
     String type();
+
+    /** Of before the service's last start, and cannot be read any more: only to be shown. */
+    record Unreadable(String type) implements JobRequest {}
 
     /** Checks a volume that no drive writes, and repairs it if asked to. */
     record CheckVolume(String file, ImageCheck.@Nullable Repair repair) implements JobRequest {

@@ -1,8 +1,8 @@
 package io.cowslip.job;
 
 import io.cowslip.engine.image.CheckReport;
-import io.cowslip.engine.image.DiskComparison;
 import io.cowslip.engine.image.DiskCompaction;
+import io.cowslip.engine.image.DiskComparison;
 import io.cowslip.engine.image.DiskMap;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageMeasure;
@@ -17,6 +17,13 @@ public sealed interface JobResult {
      * @param file the image, relative to the image root
      */
     record Checked(String file, CheckReport report) implements JobResult {}
+
+    /**
+     * Of a job that completed before the service's last start.
+     *
+     * @param text as {@link JobTexts#result} has it
+     */
+    record Stored(String text) implements JobResult {}
 
     /** Of a comparison. */
     record Compared(DiskComparison.Outcome outcome) implements JobResult {}

@@ -6,9 +6,11 @@ public enum JobState {
     RUNNING,
     COMPLETED,
     FAILED,
-    CANCELLED;
+    CANCELLED,
+    /** The service ended meanwhile. */
+    INTERRUPTED;
 
     public boolean isEnded() {
-        return this == COMPLETED || this == FAILED || this == CANCELLED;
+        return this != QUEUED && this != RUNNING;
     }
 }

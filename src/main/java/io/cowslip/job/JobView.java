@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param totalBytes how much that will be, as far as known by now; 0 before anything is
  * @param bytesPerSecond how fast it goes; 0 before anything is known
  * @param result of a job that completed
- * @param failure of a job that failed
+ * @param failure of a job that failed or was interrupted
  */
 public record JobView(
         JobId id,

@@ -41,6 +41,7 @@ final class RequestedWork implements JobWork {
     @Override
     public void requirePossible(JobRequest request) throws IOException {
         switch (request) {
+            case JobRequest.Unreadable unread -> throw unreadable();
             case JobRequest.CheckVolume check -> checks.requireFree(check.file(), check.repair());
             case JobRequest.CheckDrive check -> checks.requireOpen(check.drive());
             case JobRequest.Convert convert -> conversions.requirePossible(convert.conversion());
@@ -49,12 +50,11 @@ final class RequestedWork implements JobWork {
             case JobRequest.Compare compare -> comparisons.requirePossible(compare.one(), compare.other());
             case JobRequest.Resize resize -> changes.requireFree(resize.file(), resize.options());
             case JobRequest.Amend amend -> changes.requireFree(amend.file());
-            case JobRequest.Measure measure -> requirePossible(measure.measurement().source());
+            case JobRequest.Measure measure ->
+                requirePossible(measure.measurement().source());
             case JobRequest.MapDisk map -> requirePossible(map.source());
-            case JobRequest.Rebase rebase ->
-                overlays.requirePossible(rebase.file(), rebase.options(), rebase.rebase());
-            case JobRequest.Commit commit ->
-                overlays.requirePossible(commit.file(), commit.options(), commit.commit());
+            case JobRequest.Rebase rebase -> overlays.requirePossible(rebase.file(), rebase.options(), rebase.rebase());
+            case JobRequest.Commit commit -> overlays.requirePossible(commit.file(), commit.options(), commit.commit());
             case JobRequest.Compact compact -> changes.requireFree(compact.file(), compact.options());
         }
     }
@@ -68,6 +68,7 @@ final class RequestedWork implements JobWork {
     @Override
     public JobResult run(JobId id, JobRequest request, Progress progress) throws IOException {
         return switch (request) {
+            case JobRequest.Unreadable unread -> throw unreadable();
             case JobRequest.CheckVolume check ->
                 checked(checks.checkVolume(id.value(), check.file(), check.repair(), progress::advanced));
             case JobRequest.CheckDrive check -> checked(checks.checkDrive(check.drive(), progress::advanced));
@@ -100,6 +101,10 @@ final class RequestedWork implements JobWork {
                 new JobResult.Compacted(
                         changes.compact(id.value(), compact.file(), compact.options(), progress::advanced));
         };
+    }
+
+    private static JobException unreadable() {
+        return new JobException(JobException.Reason.CANNOT_RESTART, "the job's request cannot be read any more");
     }
 
     private static JobResult checked(ImageChecks.Checked checked) {

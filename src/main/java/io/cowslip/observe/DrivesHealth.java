@@ -58,7 +58,7 @@ final class DrivesHealth extends AbstractHealthIndicator {
         if (drive.layers().stream().anyMatch(LayerStats::corrupt)) {
             return true;
         }
-        if (drive.layers().getFirst().format() == ImageFormat.RAW) {
+        if (drive.layers().getFirst().format() != ImageFormat.QCOW2) {
             // Its content is the guest's, and may look like anything.
             return false;
         }

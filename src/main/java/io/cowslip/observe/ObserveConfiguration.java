@@ -4,6 +4,7 @@ import io.cowslip.drive.CacheCleaner;
 import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.ImageRoot;
 import io.cowslip.drive.Volumes;
+import io.cowslip.ticket.Tickets;
 import io.micrometer.core.instrument.MeterRegistry;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -15,6 +16,11 @@ class ObserveConfiguration {
     @Bean
     DriveMeters driveMeters(MeterRegistry registry) {
         return new DriveMeters(registry);
+    }
+
+    @Bean
+    TicketMeters ticketMeters(Tickets tickets) {
+        return new TicketMeters(tickets);
     }
 
     @Bean

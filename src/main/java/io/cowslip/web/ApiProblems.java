@@ -6,6 +6,7 @@ import io.cowslip.drive.Volumes;
 import io.cowslip.engine.ImageException;
 import io.cowslip.job.JobException;
 import io.cowslip.job.JobId;
+import io.cowslip.ticket.TicketException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -57,7 +58,8 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             if (failure instanceof Refusal) {
                 return null;
             }
-            throw failure;
+            // Who cancelled the ticket wants the connection broken: nothing has failed.
+            throw failure instanceof TicketException ? new ClientAbortException(failure) : failure;
         }
         Refusal problem = problem(failure, volumes::relativeName);
         note(problem.type(), failure, request);
@@ -71,6 +73,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case Refusal refusal -> refusal;
             case ImageException image -> Refusal.of(type(image.kind()), image.option(), detail(image, relativeName));
             case DriveException drive -> Refusal.of(type(drive.reason()), String.valueOf(drive.getMessage()));
+            case TicketException ticket -> Refusal.of(type(ticket.reason()), String.valueOf(ticket.getMessage()));
             case JobException job -> Refusal.of(type(job.reason()), String.valueOf(job.getMessage()));
             case JacksonException malformed -> JsonFaults.problem(malformed);
             case UncheckedIOException wrapped -> problem(Objects.requireNonNull(wrapped.getCause()), relativeName);
@@ -120,6 +123,18 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case NO_SUCH_JOB -> ProblemType.NO_SUCH_JOB;
             case ID_TAKEN -> ProblemType.ID_TAKEN;
             case KEY_REUSED -> ProblemType.KEY_REUSED;
+            case CANNOT_RESTART -> ProblemType.CANNOT_RESTART;
+            case INTERRUPTED -> ProblemType.INTERRUPTED;
+            case LIMIT_REACHED -> ProblemType.LIMIT_REACHED;
+            case UNAVAILABLE -> ProblemType.UNAVAILABLE;
+        };
+    }
+
+    private static ProblemType type(TicketException.Reason reason) {
+        return switch (reason) {
+            case REFUSED -> ProblemType.TICKET_REFUSED;
+            case NO_SUCH_TICKET -> ProblemType.NO_SUCH_TICKET;
+            case IN_USE -> ProblemType.TICKET_IN_USE;
             case LIMIT_REACHED -> ProblemType.LIMIT_REACHED;
             case UNAVAILABLE -> ProblemType.UNAVAILABLE;
         };
@@ -132,9 +147,9 @@ class ApiProblems extends ResponseEntityExceptionHandler {
 
     private static void note(ProblemType type, Exception failure, HttpServletRequest request) {
         if (type.status().is5xxServerError() && !isRefusal(type)) {
-            log.error("{} {} failed", request.getMethod(), request.getRequestURI(), failure);
+            log.error("{} {} failed", request.getMethod(), LoggedPath.of(request), failure);
         } else {
-            log.debug("{} {} was refused", request.getMethod(), request.getRequestURI(), failure);
+            log.debug("{} {} was refused", request.getMethod(), LoggedPath.of(request), failure);
         }
     }
 
@@ -193,7 +208,11 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             Exception failure, @Nullable Object body, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
         ProblemType type = ProblemType.of(status);
         HttpServletRequest servletRequest = ((ServletWebRequest) request).getRequest();
-        note(type, failure, servletRequest);
+        if (LoggedPath.isSecret(servletRequest)) {
+            log.debug("{} {} was refused: {}", servletRequest.getMethod(), LoggedPath.of(servletRequest), type);
+        } else {
+            note(type, failure, servletRequest);
+        }
         String said = failure instanceof ErrorResponse known ? known.getBody().getDetail() : null;
         String detail = type == ProblemType.NOT_FOUND ? nothingAt(servletRequest) : said;
         Refusal problem = Refusal.of(type, detail == null ? type.explanation() : detail);

@@ -12,17 +12,15 @@ import org.springframework.http.HttpHeaders;
  *
  * @param sizeBytes where they end, which may be before the image does
  * @param version strong validator, without quotes
- * @param unchangedCheck throws when the bytes are to be those of one moment and may be those of another
+ * @param unchangedCheck throws when the bytes are to be those of one moment and may be those of another, or are not for
+ *     the caller any more
  * @param unchanging whether a range may be asked for without naming the version: bytes of another moment may be told apart,
  *     or do not matter
  */
 record ByteView(DiskImage image, long sizeBytes, String version, Runnable unchangedCheck, boolean unchanging) {
-    private static final Runnable UNCHECKED = () -> {};
-
     /** A disk that others may write meanwhile. */
     static ByteView of(DriveLease lease) {
-        DiskImage image = lease.image();
-        return new ByteView(image, image.virtualSizeBytes(), lease.dataVersion(), UNCHECKED, true);
+        return new ByteView(lease.image(), lease.sizeBytes(), lease.dataVersion(), lease::requireUsable, true);
     }
 
     /** A disk or file as it was when the download began. */

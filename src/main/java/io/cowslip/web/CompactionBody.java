@@ -10,7 +10,8 @@ record CompactionBody(
 
         long fileSizeAfter,
 
-        @Schema(description = "Bytes that it took on the host") long actualSizeBefore,
+        @Schema(description = "Bytes that it took on the host")
+        long actualSizeBefore,
 
         long actualSizeAfter) {
 

@@ -61,7 +61,7 @@ final class DataPatches {
         if (operation == null) {
             throw Refusal.of(ProblemType.UNREADABLE_JSON, "the body is null; it takes {\"op\": \"zero\", ...}");
         }
-        writes.apply(operation.on(lease.image().virtualSizeBytes()), lease, request);
+        writes.apply(operation.on(lease.sizeBytes()), lease, request);
     }
 
     private static byte[] read(HttpServletRequest request) throws IOException {

@@ -31,11 +31,13 @@ final class DataReads {
         this.zeroCopy = zeroCopy;
     }
 
-    void answer(DriveLease lease, HttpServletRequest request, HttpServletResponse response) throws IOException {
+    /** @param maxRanges how many ranges the request may ask for */
+    void answer(DriveLease lease, int maxRanges, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
         ByteView view = ByteView.of(lease);
         DataHeaders.describe(response, lease.id(), view.version());
         if (!answeredWithoutBytes(view, request, response)) {
-            clock.time(lease.id(), Operation.READ, () -> send(view, request, response));
+            clock.time(lease.id(), Operation.READ, () -> send(view, maxRanges, request, response));
         }
     }
 
@@ -44,7 +46,7 @@ final class DataReads {
             throws IOException {
         DataHeaders.describe(response, fileName, view.version());
         if (!answeredWithoutBytes(view, request, response)) {
-            send(view, request, response);
+            send(view, RangeHeader.MAX_RANGES, request, response);
         }
     }
 
@@ -61,10 +63,11 @@ final class DataReads {
         return false;
     }
 
-    private long send(ByteView view, HttpServletRequest request, HttpServletResponse response) throws IOException {
+    private long send(ByteView view, int maxRanges, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
         long size = view.sizeBytes();
         List<ByteWindow> windows = view.rangeApplies(request)
-                ? RangeHeader.windows(singleRange(request), size).orElse(List.of())
+                ? RangeHeader.windows(singleRange(request), size, maxRanges).orElse(List.of())
                 : List.of();
         if (windows.size() > 1) {
             sendParts(view, windows, request, response);
@@ -115,7 +118,7 @@ final class DataReads {
         ServletOutputStream out = DirectOutput.of(response);
         PatientChannel connection = zeroCopy ? ConnectionAdapter.plainConnection(request) : null;
         try (Buffer buffer = buffers.take();
-                PageOutput pages = new PageOutput(view.image(), out, connection)) {
+                PageOutput pages = new PageOutput(view, out, connection)) {
             WindowOutput output = new WindowOutput(view, buffer, out, pages);
             for (ByteWindow window : windows) {
                 if (parts != null) {

@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DriveId;
+import io.cowslip.ticket.TicketToken;
 import jakarta.servlet.Filter;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
@@ -13,22 +14,33 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.web.filter.ServerHttpObservationFilter;
 
 /**
- * The short way to the data: GET, HEAD and PUT of {@value #PATTERN} go straight to the controller's methods, past the
- * dispatcher, whose search for them costs more than reading a cluster. All other requests, also for the same resource,
- * go on as ever. So does a request that failed: the dispatcher finds the controller's method, which throws the failure
- * again ({@link #rethrow}), and what becomes of failures is decided in one place.
+ * The short way to the data: GET, HEAD and PUT of a drive's data and of a ticket's image go straight to the controllers'
+ * methods, past the dispatcher, whose search for them costs more than reading a cluster. All other requests, also for the
+ * same resources, go on as ever. So does a request that failed: the dispatcher finds the controller's method, which throws
+ * the failure again ({@link #rethrow}), and what becomes of failures is decided in one place.
  */
 final class DataShortcut implements Filter {
-    private static final String PATTERN = "/drives/{id}/data";
-    private static final String PREFIX = "/drives/";
-    private static final String SUFFIX = "/data";
+    private static final String DRIVES = "/drives/";
+    private static final String DATA = "/data";
+    private static final String IMAGES = "/images/";
     private static final String FAILURE = DataShortcut.class.getName() + ".failure";
 
-    private final DriveDataController controller;
+    private final DriveDataController drives;
+    private final ImageController images;
 
-    DataShortcut(DriveDataController controller) {
-        this.controller = controller;
+    DataShortcut(DriveDataController drives, ImageController images) {
+        this.drives = drives;
+        this.images = images;
     }
+
+    /** A controller's method, for the resource that the path names. */
+    @FunctionalInterface
+    private interface Call {
+        void answer(HttpServletRequest request, HttpServletResponse response) throws IOException;
+    }
+
+    /** @param pattern of the path, as the metrics have it */
+    private record Route(String pattern, Call call) {}
 
     @Override
     public void doFilter(ServletRequest request, ServletResponse response, FilterChain chain)
@@ -41,43 +53,52 @@ final class DataShortcut implements Filter {
     }
 
     private boolean answered(HttpServletRequest request, HttpServletResponse response) {
-        Method method = method(request);
-        DriveId drive = method == null ? null : drive(request.getRequestURI());
-        if (method == null || drive == null || request.getHeader(WebConfiguration.API_VERSION) != null) {
+        Route route = request.getHeader(WebConfiguration.API_VERSION) == null ? route(request) : null;
+        if (route == null) {
             return false;
         }
         try {
-            method.call(drive, request, response);
+            route.call.answer(request, response);
         } catch (IOException | RuntimeException failure) {
             request.setAttribute(FAILURE, failure);
             return false;
         }
         ServerHttpObservationFilter.findObservationContext(request)
-                .ifPresent(observed -> observed.setPathPattern(PATTERN));
+                .ifPresent(observed -> observed.setPathPattern(route.pattern));
         return true;
     }
 
-    @FunctionalInterface
-    private interface Method {
-        void call(DriveId drive, HttpServletRequest request, HttpServletResponse response) throws IOException;
+    private @Nullable Route route(HttpServletRequest request) {
+        String path = request.getRequestURI();
+        if (path.startsWith(DRIVES) && path.endsWith(DATA) && path.length() > DRIVES.length() + DATA.length()) {
+            String name = path.substring(DRIVES.length(), path.length() - DATA.length());
+            Call call = DriveId.isPossible(name) ? onDrive(request.getMethod(), new DriveId(name)) : null;
+            return call == null ? null : new Route("/drives/{id}/data", call);
+        }
+        if (path.startsWith(IMAGES)) {
+            String token = path.substring(IMAGES.length());
+            Call call = TicketToken.isPossible(token) ? onImage(request.getMethod(), token) : null;
+            return call == null ? null : new Route("/images/{ticket}", call);
+        }
+        return null;
     }
 
-    private @Nullable Method method(HttpServletRequest request) {
-        return switch (request.getMethod()) {
-            case "GET" -> controller::read;
-            case "HEAD" -> controller::head;
-            case "PUT" -> controller::write;
+    private @Nullable Call onDrive(String method, DriveId drive) {
+        return switch (method) {
+            case "GET" -> (request, response) -> drives.read(drive, request, response);
+            case "HEAD" -> (request, response) -> drives.head(drive, request, response);
+            case "PUT" -> (request, response) -> drives.write(drive, request, response);
             default -> null;
         };
     }
 
-    /** The drive whose data the path names as plainly as can be; null for every other path. */
-    private static @Nullable DriveId drive(String path) {
-        if (!path.startsWith(PREFIX) || !path.endsWith(SUFFIX) || path.length() <= PREFIX.length() + SUFFIX.length()) {
-            return null;
-        }
-        String name = path.substring(PREFIX.length(), path.length() - SUFFIX.length());
-        return DriveId.isPossible(name) ? new DriveId(name) : null;
+    private @Nullable Call onImage(String method, String token) {
+        return switch (method) {
+            case "GET" -> (request, response) -> images.read(token, request, response);
+            case "HEAD" -> (request, response) -> images.head(token, request, response);
+            case "PUT" -> (request, response) -> images.write(token, request, response);
+            default -> null;
+        };
     }
 
     /** Throws what kept the short way from answering this request, if that is so. */

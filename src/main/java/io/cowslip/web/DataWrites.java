@@ -5,6 +5,7 @@ import io.cowslip.drive.DriveObserver.Operation;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.web.TransferBuffers.Buffer;
 import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 
 /**
@@ -28,7 +29,7 @@ final class DataWrites {
         DiskImage image = lease.image();
         refuseReadOnly(image);
         Preconditions.checkChange(request, lease.dataVersion());
-        WriteBody body = WriteBody.of(request, image.virtualSizeBytes());
+        WriteBody body = WriteBody.of(request, lease.sizeBytes());
         try (ConditionalChange change = new ConditionalChange(lease, request)) {
             clock.time(
                     lease.id(),
@@ -71,6 +72,12 @@ final class DataWrites {
             lease.image().flush();
             return 0;
         });
+    }
+
+    /** Sends the answer now: a service that is stopping counts a request as done once its handler has returned. */
+    static void acknowledge(HttpServletResponse response) throws IOException {
+        response.setContentLength(0);
+        response.flushBuffer();
     }
 
     static void refuseReadOnly(DiskImage image) {

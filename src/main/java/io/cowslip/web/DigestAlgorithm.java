@@ -8,9 +8,12 @@ import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** The algorithms of RFC 9530 that are not deprecated, and the two headers' grammar. */
 enum DigestAlgorithm {
@@ -32,6 +35,16 @@ enum DigestAlgorithm {
     /** A digest as headers have it. */
     String header(byte[] digest) {
         return wireName() + "=:" + Base64.getEncoder().encodeToString(digest) + ":";
+    }
+
+    /** Digests, by Java's names of algorithms, as headers have them; null: there are none. */
+    static @Nullable String header(Map<String, byte[]> digests) {
+        return digests.isEmpty()
+                ? null
+                : Arrays.stream(values())
+                        .filter(algorithm -> digests.containsKey(algorithm.javaName()))
+                        .map(algorithm -> algorithm.header(Objects.requireNonNull(digests.get(algorithm.javaName()))))
+                        .collect(Collectors.joining(", "));
     }
 
     MessageDigest start() {

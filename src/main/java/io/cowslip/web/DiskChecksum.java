@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.DiskImage;
+import io.cowslip.drive.DriveLease;
 import io.cowslip.engine.image.GuestExtent;
 import io.cowslip.web.TransferBuffers.Buffer;
 import java.io.IOException;
@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * they are allocated. A block inside a run of zeros costs neither a read nor a digest.
  */
 final class DiskChecksum {
-    private final DiskImage image;
+    private final DriveLease lease;
+    private final long sizeBytes;
     private final ChecksumAlgorithm algorithm;
     private final int blockBytes;
     private final TransferBuffers buffers;
@@ -22,8 +23,9 @@ final class DiskChecksum {
     private long zerosEnd;
     private long dataEnd;
 
-    DiskChecksum(DiskImage image, ChecksumAlgorithm algorithm, int blockBytes, TransferBuffers buffers) {
-        this.image = image;
+    DiskChecksum(DriveLease lease, ChecksumAlgorithm algorithm, int blockBytes, TransferBuffers buffers) {
+        this.lease = lease;
+        this.sizeBytes = lease.sizeBytes();
         this.algorithm = algorithm;
         this.blockBytes = blockBytes;
         this.buffers = buffers;
@@ -31,10 +33,10 @@ final class DiskChecksum {
 
     String hex() throws IOException {
         MessageDigest outer = algorithm.start();
-        long size = image.virtualSizeBytes();
         try (Buffer buffer = buffers.take()) {
-            for (long start = 0; start < size; start += blockBytes) {
-                outer.update(block(start, (int) Math.min(blockBytes, size - start), buffer));
+            for (long start = 0; start < sizeBytes; start += blockBytes) {
+                lease.requireUsable();
+                outer.update(block(start, (int) Math.min(blockBytes, sizeBytes - start), buffer));
             }
         }
         return HexFormat.of().formatHex(outer.digest());
@@ -59,7 +61,7 @@ final class DiskChecksum {
     private boolean readsAsZeros(long start, int length) throws IOException {
         while (start >= dataEnd && zerosEnd < start + length) {
             long from = Math.max(zerosEnd, start);
-            GuestExtent run = image.extentAt(from, image.virtualSizeBytes() - from);
+            GuestExtent run = lease.image().extentAt(from, sizeBytes - from);
             if (run.zero()) {
                 zerosEnd = from + run.length();
             } else {
@@ -74,7 +76,7 @@ final class DiskChecksum {
         MessageDigest inner = algorithm.start();
         for (int done = 0; done < length; ) {
             int step = Math.min(buffer.sizeBytes(), length - done);
-            image.read(start + done, buffer.memory(step));
+            lease.image().read(start + done, buffer.memory(step));
             inner.update(buffer.view(step));
             done += step;
         }

@@ -23,7 +23,7 @@ record DiskNamed(
 
     static final String ABOUT_CHANGE_OPTIONS = "How the volume is opened: its format where that is raw, its passphrase";
     static final String ABOUT_OPTIONS =
-            "How the volume is opened: its format where that is raw, a snapshot of it, its passphrase";
+            "How the volume is opened: its format where its content does not say it, a snapshot of it, its passphrase";
 
     /**
      * The disk, with the options of {@code defaults} where it is a volume and none are given.

@@ -34,8 +34,6 @@ import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
-import java.util.List;
-import org.springframework.http.HttpMethod;
 import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 import org.springframework.web.bind.annotation.GetMapping;
@@ -54,18 +52,18 @@ class DriveDataController {
     private static final String DRIVE = "The drive's id";
 
     private final DriveRegistry registry;
+    private final DataOptions options;
     private final DataReads reads;
     private final DataWrites writes;
     private final DataPatches patches;
-    private final WebProperties properties;
 
     DriveDataController(
-            DriveRegistry registry, DataReads reads, DataWrites writes, DataPatches patches, WebProperties properties) {
+            DriveRegistry registry, DataOptions options, DataReads reads, DataWrites writes, DataPatches patches) {
         this.registry = registry;
+        this.options = options;
         this.reads = reads;
         this.writes = writes;
         this.patches = patches;
-        this.properties = properties;
     }
 
     @Operation(operationId = "dataOptions", summary = "Tell what can be done with the data")
@@ -75,25 +73,8 @@ class DriveDataController {
     ResponseEntity<DataFeatures> options(@PathVariable @Parameter(description = DRIVE, example = "root") DriveId id) {
         try (DriveLease lease = registry.lease(id)) {
             DiskImage image = lease.image();
-            return image.readOnly() || image.isCorrupt() ? readable() : writable();
+            return options.answer(true, !image.readOnly() && !image.isCorrupt(), null);
         }
-    }
-
-    private ResponseEntity<DataFeatures> readable() {
-        return ResponseEntity.ok()
-                .allow(HttpMethod.OPTIONS, HttpMethod.HEAD, HttpMethod.GET)
-                .body(new DataFeatures(
-                        List.of("extents", "checksum"), properties.maxReaders(), properties.maxWriters()));
-    }
-
-    private ResponseEntity<DataFeatures> writable() {
-        return ResponseEntity.ok()
-                .allow(HttpMethod.OPTIONS, HttpMethod.HEAD, HttpMethod.GET, HttpMethod.PUT, HttpMethod.PATCH)
-                .header("Accept-Patch", DataPatches.ACCEPTED)
-                .body(new DataFeatures(
-                        List.of("extents", "zero", "flush", "discard", "checksum"),
-                        properties.maxReaders(),
-                        properties.maxWriters()));
     }
 
     @Operation(
@@ -143,7 +124,7 @@ class DriveDataController {
         DataShortcut.rethrow(request);
         Query.of(request);
         try (DriveLease lease = registry.lease(id)) {
-            reads.answer(lease, request, response);
+            reads.answer(lease, RangeHeader.MAX_RANGES, request, response);
         }
     }
 
@@ -225,7 +206,7 @@ class DriveDataController {
         try (DriveLease lease = registry.lease(id)) {
             writes.write(lease, request, flush);
         }
-        acknowledge(response);
+        DataWrites.acknowledge(response);
     }
 
     @Operation(
@@ -295,12 +276,6 @@ class DriveDataController {
         try (DriveLease lease = registry.lease(id)) {
             patches.apply(lease, request);
         }
-        acknowledge(response);
-    }
-
-    /** Sends the answer now: a service that is stopping counts a request as done once its handler has returned. */
-    private static void acknowledge(HttpServletResponse response) throws IOException {
-        response.setContentLength(0);
-        response.flushBuffer();
+        DataWrites.acknowledge(response);
     }
 }

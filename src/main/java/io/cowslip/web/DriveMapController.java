@@ -13,9 +13,8 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.DriveLease;
 import io.cowslip.drive.DriveRegistry;
-import io.cowslip.engine.image.DiskChanges;
-import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.GuestExtent;
+import io.cowslip.ticket.TicketChanges;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;
@@ -27,20 +26,12 @@ import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.util.Collections;
-import java.util.Iterator;
-import java.util.List;
-import org.springframework.http.CacheControl;
-import org.springframework.http.HttpHeaders;
 import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
-import org.springframework.util.MimeTypeUtils;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
-import org.springframework.web.util.UriUtils;
 
 /** What can be known of a drive's bytes without moving them: where the zeros are, and their checksum. */
 @RestController
@@ -48,17 +39,15 @@ import org.springframework.web.util.UriUtils;
 @Tag(name = "data")
 class DriveMapController {
     private static final String DRIVE = "The drive's id";
-    private static final int MAX_EXTENTS = 10_000;
-    private static final int DEFAULT_BLOCK_BYTES = 4 << 20;
-    private static final int MIN_BLOCK_BYTES = 64 << 10;
-    private static final int MAX_BLOCK_BYTES = 64 << 20;
 
     private final DriveRegistry registry;
-    private final TransferBuffers buffers;
+    private final DataExtents extents;
+    private final DataChecksums checksums;
 
-    DriveMapController(DriveRegistry registry, TransferBuffers buffers) {
+    DriveMapController(DriveRegistry registry, DataExtents extents, DataChecksums checksums) {
         this.registry = registry;
-        this.buffers = buffers;
+        this.extents = extents;
+        this.checksums = checksums;
     }
 
     @Operation(
@@ -81,7 +70,8 @@ class DriveMapController {
                 @Parameter(
                         in = ParameterIn.QUERY,
                         name = "limit",
-                        description = "Extents on a page, at most " + MAX_EXTENTS + "; by default all at once",
+                        description =
+                                "Extents on a page, at most " + DataExtents.MAX_ON_PAGE + "; by default all at once",
                         schema = @Schema(type = "integer"),
                         example = "1000"),
                 @Parameter(
@@ -142,106 +132,14 @@ class DriveMapController {
             HttpServletRequest request,
             HttpServletResponse response)
             throws IOException {
-        Query query = Query.of(request, "start", "length", "limit", "context", "bitmap", "since", "until");
-        requireOneContext(query);
-        int limit = query.number("limit", 0, 1, MAX_EXTENTS);
         try (DriveLease lease = registry.lease(id)) {
-            ExtentPages listing = listing(query, lease.image());
-            ExtentListing.Source source = limit == 0 ? listing::next : page(listing, limit, query, response);
-            response.setHeader(HttpHeaders.CACHE_CONTROL, "no-store");
-            send(source, request, response);
+            extents.answer(lease, DriveMapController::refuseUnnamed, request, response);
         }
     }
 
-    private static ExtentPages listing(Query query, DiskImage image) throws IOException {
-        String bitmap = query.text("bitmap");
-        if (bitmap != null) {
-            return DirtyListing.of(image, image.bitmaps().map(bitmap), window(query, image.virtualSizeBytes()));
-        }
-        String since = query.text("since");
-        if (since != null) {
-            DiskChanges changes = image.snapshots().changesSince(since, query.text("until"));
-            return DirtyListing.of(changes, window(query, changes.diskBytes()));
-        }
-        return new ExtentListing(image, window(query, image.virtualSizeBytes()));
-    }
-
-    /** The first extents, found before the answer begins: its Link header says where the next page does. */
-    private static ExtentListing.Source page(ExtentPages listing, int limit, Query query, HttpServletResponse response)
-            throws IOException {
-        Iterator<Record> page = listing.next(limit).iterator();
-        listing.nextStart().ifPresent(start -> {
-            String length = query.text("length") == null ? "" : "&length=" + (listing.end() - start);
-            response.setHeader(
-                    HttpHeaders.LINK,
-                    "<extents?start=" + start + length + "&limit=" + limit + context(query) + ">; rel=\"next\"");
-        });
-        return () -> page.hasNext() ? page.next() : null;
-    }
-
-    private static ByteWindow window(Query query, long size) {
-        long start = query.size("start", 0);
-        if (start > size) {
-            throw Refusal.offDisk(size, "start " + start + " is past the end of the disk of " + size + " bytes");
-        }
-        return new ByteWindow(start, Math.min(query.size("length", size), size - start));
-    }
-
-    private static void send(ExtentListing.Source source, HttpServletRequest request, HttpServletResponse response)
-            throws IOException {
-        if (prefersLines(request)) {
-            response.setContentType(MediaType.APPLICATION_NDJSON_VALUE);
-            ExtentListing.writeLines(source, DirectOutput.of(response));
-        } else {
-            response.setContentType(MediaType.APPLICATION_JSON_VALUE);
-            ExtentListing.writeArray(source, DirectOutput.of(response));
-        }
-    }
-
-    private static boolean prefersLines(HttpServletRequest request) {
-        List<MediaType> accepted = MediaType.parseMediaTypes(Collections.list(request.getHeaders(HttpHeaders.ACCEPT)));
-        MimeTypeUtils.sortBySpecificity(accepted);
-        for (MediaType type : accepted) {
-            if (type.includes(MediaType.APPLICATION_JSON)) {
-                return false;
-            }
-            if (type.includes(MediaType.APPLICATION_NDJSON)) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /** What the next page is asked for with, beside its place. */
-    private static String context(Query query) {
-        StringBuilder context = new StringBuilder();
-        for (String name : List.of("context", "bitmap", "since", "until")) {
-            String value = query.text(name);
-            if (value != null) {
-                context.append('&').append(name).append('=').append(UriUtils.encode(value, StandardCharsets.UTF_8));
-            }
-        }
-        return context.toString();
-    }
-
-    private static void requireOneContext(Query query) {
-        String context = query.text("context", "zero");
-        boolean bitmap = query.text("bitmap") != null;
-        boolean since = query.text("since") != null;
-        if (!context.equals("zero") && !context.equals("dirty")) {
-            throw Refusal.ofOption("context", "context is \"" + context + "\"; it may be \"zero\" or \"dirty\"");
-        }
-        if (bitmap && since) {
-            throw Refusal.ofOption("since", "since and bitmap are both given; context=dirty takes one of them");
-        }
-        if (context.equals("dirty") != (bitmap || since)) {
-            throw Refusal.ofOption(
-                    since ? "since" : "bitmap",
-                    "bitmap names the bitmap, or since the snapshot, for context=dirty, and neither goes with another");
-        }
-        if (query.text("until") != null && !since) {
-            throw Refusal.ofOption("until", "until goes with since, which is missing");
-        }
+    private static TicketChanges refuseUnnamed() {
+        throw Refusal.ofOption(
+                "bitmap", "bitmap is missing; it names the bitmap, or since the snapshot, for context=dirty");
     }
 
     @Operation(
@@ -270,14 +168,8 @@ class DriveMapController {
     ResponseEntity<DataChecksum> checksum(
             @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id, HttpServletRequest request)
             throws IOException {
-        Query query = Query.of(request, "algorithm", "block_size");
-        ChecksumAlgorithm algorithm = ChecksumAlgorithm.parse(query.text("algorithm", "blake2b"));
-        int block = query.number("block_size", DEFAULT_BLOCK_BYTES, MIN_BLOCK_BYTES, MAX_BLOCK_BYTES);
         try (DriveLease lease = registry.lease(id)) {
-            String hex = new DiskChecksum(lease.image(), algorithm, block, buffers).hex();
-            return ResponseEntity.ok()
-                    .cacheControl(CacheControl.noStore())
-                    .body(new DataChecksum(hex, algorithm.wireName(), block));
+            return checksums.answer(lease, request);
         }
     }
 }

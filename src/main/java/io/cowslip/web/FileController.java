@@ -83,12 +83,11 @@ class FileController {
                 @Parameter(
                         in = ParameterIn.QUERY,
                         name = "source-format",
-                        description = "With format, what the volume is; raw is never guessed",
+                        description = "With format, what the volume is, where its content does not say so",
                         schema =
                                 @Schema(
                                         type = "string",
-                                        allowableValues = {"qcow2", "raw"},
-                                        defaultValue = "qcow2")),
+                                        allowableValues = {"qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi"})),
                 @Parameter(
                         in = ParameterIn.HEADER,
                         name = "Range",

@@ -1,10 +1,10 @@
 package io.cowslip.web;
 
 import io.cowslip.job.IdempotencyKey;
+import io.cowslip.job.StoredRequest;
 import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.databind.JsonNode;
 
 /** The Idempotency-Key header field of the IETF's draft: a string in quotes, which many clients leave out. */
 final class IdempotencyHeader {
@@ -14,8 +14,8 @@ final class IdempotencyHeader {
 
     private IdempotencyHeader() {}
 
-    /** The key, for a request with this body; null where there is none. */
-    static @Nullable IdempotencyKey key(@Nullable String field, JsonNode body) {
+    /** The key, for this request; null where there is none. */
+    static @Nullable IdempotencyKey key(@Nullable String field, StoredRequest request) {
         if (field == null) {
             return null;
         }
@@ -25,7 +25,7 @@ final class IdempotencyHeader {
                     ProblemType.INVALID_REQUEST,
                     "the " + NAME + " has " + value.length() + " characters; it may have 1 to " + MAX_CHARACTERS);
         }
-        return new IdempotencyKey(value, fingerprint(body));
+        return new IdempotencyKey(value, fingerprint(request.text()));
     }
 
     private static String unquoted(String field) {
@@ -33,10 +33,9 @@ final class IdempotencyHeader {
         return quoted ? field.substring(1, field.length() - 1) : field;
     }
 
-    /** Bodies may hold passphrases: of what is kept nothing can be read. */
-    private static String fingerprint(JsonNode body) {
+    /** Passphrases have no part in it: it outlives the service, and whoever reads it could try which one fits. */
+    private static String fingerprint(String request) {
         return HexFormat.of()
-                .formatHex(
-                        DigestAlgorithm.SHA_256.start().digest(body.toString().getBytes(StandardCharsets.UTF_8)));
+                .formatHex(DigestAlgorithm.SHA_256.start().digest(request.getBytes(StandardCharsets.UTF_8)));
     }
 }

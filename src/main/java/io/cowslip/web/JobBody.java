@@ -5,6 +5,7 @@ import io.cowslip.drive.Volumes;
 import io.cowslip.job.JobRequest;
 import io.cowslip.job.JobResult;
 import io.cowslip.job.JobView;
+import io.cowslip.job.StoredProblem;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param id its name, as in its path
  * @param type what it does
- * @param state {@code queued}, {@code running}, {@code completed}, {@code failed} or {@code cancelled}
+ * @param state {@code queued}, {@code running}, {@code completed}, {@code failed}, {@code cancelled} or {@code interrupted}
  * @param file the volume that it was asked to work on
  * @param drive the drive that it was asked to work on
  * @param repair what it was asked to repair
@@ -26,7 +27,7 @@ record JobBody(
         String id,
         String type,
 
-        @Schema(allowableValues = {"queued", "running", "completed", "failed", "cancelled"})
+        @Schema(allowableValues = {"queued", "running", "completed", "failed", "cancelled", "interrupted"})
         String state,
 
         @Nullable String file,
@@ -52,8 +53,11 @@ record JobBody(
         @Nullable
         Object result,
 
-        @Schema(description = "Of a job that failed: a problem (RFC 9457)") @Nullable
-        Problem problem) {
+        @Schema(
+                description = "Of a job that failed or was interrupted: a problem (RFC 9457)",
+                implementation = JobBody.Problem.class)
+        @Nullable
+        Object problem) {
 
     /** How far a job is. */
     @Schema(name = "JobProgress", description = "How far a job is. It may go over its matter several times")
@@ -109,6 +113,7 @@ record JobBody(
 
         static Asked of(JobRequest request) {
             return switch (request) {
+                case JobRequest.Unreadable unread -> new Asked(null, null, null, null);
                 case JobRequest.CheckVolume check ->
                     new Asked(check.file(), null, check.repair() == null ? null : wireName(check.repair()), null);
                 case JobRequest.CheckDrive check ->
@@ -147,13 +152,13 @@ record JobBody(
         }
     }
 
-    private static @Nullable Object result(@Nullable JobResult result, Volumes volumes) {
+    static @Nullable Object result(@Nullable JobResult result, Volumes volumes) {
         return switch (result) {
             case null -> null;
+            case JobResult.Stored stored -> new ShownJson(stored.text());
             case JobResult.Checked checked -> CheckBody.of(checked.file(), checked.report());
             case JobResult.Compared compared -> ComparisonBody.of(compared.outcome());
-            case JobResult.Changed changed ->
-                VolumeFacts.of(changed.chain().getFirst(), volumes);
+            case JobResult.Changed changed -> VolumeFacts.of(changed.chain().getFirst(), volumes);
             case JobResult.Compacted compacted -> CompactionBody.of(compacted.outcome());
             case JobResult.Measured measured -> MeasureBody.of(measured.measure());
             case JobResult.Mapped mapped -> MapBody.of(mapped.map(), volumes);
@@ -162,9 +167,12 @@ record JobBody(
         };
     }
 
-    private static @Nullable Problem problem(@Nullable Exception failure, Volumes volumes) {
+    static @Nullable Object problem(@Nullable Exception failure, Volumes volumes) {
         if (failure == null) {
             return null;
+        }
+        if (failure instanceof StoredProblem stored) {
+            return new ShownJson(stored.text());
         }
         Refusal problem = ApiProblems.problem(failure, volumes::relativeName);
         return new Problem(

@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
+import static io.cowslip.web.ProblemType.CANNOT_RESTART;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
 import static io.cowslip.web.ProblemType.ID_TAKEN;
 import static io.cowslip.web.ProblemType.INVALID_IMAGE;
@@ -16,11 +17,11 @@ import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
-import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.Volumes;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
+import io.cowslip.job.StoredRequest;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.media.Content;
@@ -43,7 +44,6 @@ import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
-import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Jobs: what takes long. */
@@ -54,14 +54,12 @@ class JobController {
     private static final String EXAMPLE_ID = "nightly";
 
     private final JobService jobs;
-    private final DriveRegistry registry;
     private final JobEvents events;
     private final Volumes volumes;
-    private final JsonMapper json;
+    private final JobJson json;
 
-    JobController(JobService jobs, DriveRegistry registry, Volumes volumes, JsonMapper json) {
+    JobController(JobService jobs, Volumes volumes, JobJson json) {
         this.jobs = jobs;
-        this.registry = registry;
         this.events = new JobEvents(jobs, volumes);
         this.volumes = volumes;
         this.json = json;
@@ -154,12 +152,11 @@ class JobController {
                     @Nullable
                     String idempotencyKey)
             throws IOException {
-        NewJob wanted = json.treeToValue(request, NewJob.form(request.path("type")));
+        NewJob wanted = json.read(request);
+        StoredRequest stored = JobJson.stored(request);
         JobView job = jobs.submit(
-                id(wanted.id()), wanted.request(registry.defaults()), IdempotencyHeader.key(idempotencyKey, request));
-        return ResponseEntity.accepted()
-                .location(URI.create("/jobs/" + job.id()))
-                .body(shown(job));
+                id(wanted.id()), json.wanted(wanted), stored, IdempotencyHeader.key(idempotencyKey, stored));
+        return accepted(job);
     }
 
     private static @Nullable JobId id(@Nullable String text) {
@@ -175,7 +172,9 @@ class JobController {
     @Operation(
             operationId = "listJobs",
             summary = "List jobs in the order in which they came",
-            description = "Of those that have ended, the last 100 (cowslip.jobs.retained) are remembered.")
+            description =
+                    "Of those that have ended, the last 100 (cowslip.jobs.retained) are remembered, after a restart"
+                            + " as well.")
     @ApiResponse(responseCode = "200", description = "All jobs that are known")
     @Fails({})
     @GetMapping(produces = MediaType.APPLICATION_JSON_VALUE)
@@ -194,8 +193,8 @@ class JobController {
     @Operation(
             operationId = "followJob",
             summary = "Follow a job by server-sent events",
-            description = "Events named progress, four times per second at most, then one named completed, failed or"
-                    + " cancelled, which ends the stream. The data of each is the job as GET shows it.")
+            description = "Events named progress, four times per second at most, then one named completed, failed,"
+                    + " cancelled or interrupted, which ends the stream. The data of each is the job as GET shows it.")
     @ApiResponse(
             responseCode = "200",
             description = "The stream",
@@ -204,6 +203,36 @@ class JobController {
     @GetMapping(path = "/{id}/events", produces = MediaType.TEXT_EVENT_STREAM_VALUE)
     SseEmitter events(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) {
         return events.of(id);
+    }
+
+    @Operation(
+            operationId = "restartJob",
+            summary = "Start a job again that has ended",
+            description = "It is the same job, under the same id and Idempotency-Key, from its beginning and with the"
+                    + " request that it came with. A job that the service's end interrupted goes on in no other way. What"
+                    + " had a passphrase in its request is sent again instead, since passphrases are not kept.")
+    @ApiResponse(responseCode = "202", description = "The job, and its place in Location")
+    @Fails({
+        INVALID_OPTION,
+        FORBIDDEN_PATH,
+        NOT_FOUND,
+        NO_SUCH_DRIVE,
+        NO_SUCH_JOB,
+        ALREADY_EXISTS,
+        INVALID_IMAGE,
+        CANNOT_RESTART,
+        IN_USE,
+        LIMIT_REACHED
+    })
+    @PostMapping(path = "/{id}/restart", produces = MediaType.APPLICATION_JSON_VALUE)
+    ResponseEntity<JobBody> restart(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) throws IOException {
+        return accepted(jobs.restart(id));
+    }
+
+    private ResponseEntity<JobBody> accepted(JobView job) {
+        return ResponseEntity.accepted()
+                .location(URI.create("/jobs/" + job.id()))
+                .body(shown(job));
     }
 
     @Operation(

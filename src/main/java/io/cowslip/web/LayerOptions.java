@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The open options of one layer as JSON has them, with QEMU's names. What is not given is at its default.
  *
- * @param format qcow2 or raw
+ * @param format what the file is, where its content does not say so
  * @param readOnly whether writes are refused
  * @param l2CacheSize {@code l2-cache-size}
  * @param l2CacheEntrySize {@code l2-cache-entry-size}
@@ -34,7 +34,8 @@ import org.jspecify.annotations.Nullable;
  */
 @Schema(name = "DriveOptions", description = "Open options of one layer, with QEMU's names, meaning and limits")
 record LayerOptions(
-        @Nullable String format,
+        @Schema(description = ABOUT_FORMAT) @Nullable String format,
+
         @Nullable Boolean readOnly,
         @Nullable ByteSize l2CacheSize,
         @Nullable ByteSize l2CacheEntrySize,
@@ -67,6 +68,11 @@ record LayerOptions(
         @Nullable LayerOptions backing) {
 
     static final String CACHE_DIRECT = "cache.direct";
+
+    static final String ABOUT_FORMAT =
+            "What the file is: qcow2, raw, vmdk, vhdx, vpc or vdi. What its content says unless given, which is never raw. Only qcow2 and"
+                    + " raw are written; others are opened with read-only true. A fixed VHD image (vpc) and a VMDK descriptor that"
+                    + " names other files must be named as such";
 
     static final String ABOUT_L2_CACHE_PACKED =
             "Whether the L2 cache holds each slice in the smallest form that says the same, so that its size maps more of"

@@ -30,7 +30,8 @@ record MapBody(
             @Schema(description = "Whether it reads as zeros without a look at any data")
             boolean zero,
 
-            @Schema(description = "Whether there are bytes in the file") boolean data,
+            @Schema(description = "Whether there are bytes in the file")
+            boolean data,
 
             @Schema(description = "Where in the file; absent where they do not lie there as they are") @Nullable
             Long offset,

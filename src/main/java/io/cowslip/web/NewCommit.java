@@ -36,14 +36,17 @@ record NewCommit(
         @Schema(description = "How the volume is opened, with backing for the layers below it") @Nullable
         LayerOptions options,
 
-        @Schema(description = "The volume to write to, relative to the image root; the backing file unless given. Layers"
-                + " between mean nothing any more then")
+        @Schema(
+                description =
+                        "The volume to write to, relative to the image root; the backing file unless given. Layers"
+                                + " between mean nothing any more then")
         @Nullable
         String base,
 
         @Schema(
-                description = "Whether the volume keeps what it has. False unless given, and always true where layers lie"
-                        + " between it and the base")
+                description =
+                        "Whether the volume keeps what it has. False unless given, and always true where layers lie"
+                                + " between it and the base")
         @Nullable
         Boolean keep,
 

@@ -36,7 +36,6 @@ record NewCompaction(
 
     @Override
     public JobRequest request(ImageOptions defaults) {
-        return new JobRequest.Compact(
-                NewJob.required(file), options == null ? defaults : options.over(defaults));
+        return new JobRequest.Compact(NewJob.required(file), options == null ? defaults : options.over(defaults));
     }
 }

@@ -31,10 +31,7 @@ record NewConversion(
         @Nullable String file,
         @Nullable String drive,
 
-        @Schema(
-                description =
-                        "How the volume is opened: its format where that is raw, a snapshot of it, its passphrase")
-        @Nullable
+        @Schema(description = DiskNamed.ABOUT_OPTIONS) @Nullable
         LayerOptions options,
 
         @Schema(requiredMode = Schema.RequiredMode.REQUIRED) @Nullable
@@ -65,6 +62,10 @@ record NewConversion(
                 throw Refusal.ofOption("target.file", "target.file is missing; it names the volume to make");
             }
             VolumeRequest wanted = volume == null ? VolumeRequest.DEFAULTS : volume;
+            if (wanted.cloneOf() != null) {
+                throw Refusal.ofOption(
+                        "target.clone-of", "a target takes backing-file with backing-format, not clone-of");
+            }
             NewVolumeEncryption encryption = wanted.encrypt();
             return new Conversion.Target(
                     file,

@@ -6,6 +6,7 @@ import io.cowslip.drive.UploadRules;
 import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.job.JobRequest;
 import io.swagger.v3.oas.annotations.media.Schema;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param format what the upload is; raw must be said
  * @param allowBackingFile whether the upload may name a backing file
  * @param allowDataFile whether the upload may name an external data file
+ * @param reprDigest what the upload must come to
  * @param file the volume to read, relative to the image root
  * @param options how the volume is opened
  * @param target the volume to make; of an upload, that itself where not given
@@ -37,12 +39,16 @@ record NewImport(
 
         @Schema(
                 description = "What the upload is",
-                allowableValues = {"qcow2", "raw"})
+                allowableValues = {"qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi"})
         @Nullable
         String format,
 
         @Nullable Boolean allowBackingFile,
         @Nullable Boolean allowDataFile,
+
+        @Schema(description = "What the upload must come to, as in the header Repr-Digest: sha-256=:base64:") @Nullable
+        String reprDigest,
+
         @Nullable String file,
 
         @Schema(description = DiskNamed.ABOUT_OPTIONS) @Nullable
@@ -52,6 +58,7 @@ record NewImport(
         implements NewJob {
 
     static final String TYPE = JobRequest.IMPORT;
+    static final String REPR_DIGEST = "repr-digest";
 
     @Override
     public JobRequest request(ImageOptions defaults) {
@@ -68,15 +75,24 @@ record NewImport(
         }
         UploadRules rules = new UploadRules(
                 UploadQuery.format(format), Boolean.TRUE.equals(allowBackingFile), Boolean.TRUE.equals(allowDataFile));
-        return new JobRequest.ImportUpload(new Import(name, rules, Map.of(), target == null ? null : target.wanted()));
+        return new JobRequest.ImportUpload(new Import(name, rules, digests(), target == null ? null : target.wanted()));
+    }
+
+    private Map<String, byte[]> digests() {
+        Map<String, byte[]> digests = new LinkedHashMap<>();
+        if (reprDigest != null) {
+            DigestAlgorithm.digests(REPR_DIGEST, reprDigest)
+                    .forEach((algorithm, digest) -> digests.put(algorithm.javaName(), digest));
+        }
+        return digests;
     }
 
     private JobRequest ofVolume(ImageOptions defaults) {
-        if (format != null || allowBackingFile != null || allowDataFile != null) {
+        if (format != null || allowBackingFile != null || allowDataFile != null || reprDigest != null) {
             throw Refusal.ofOption(
                     "format",
-                    "format, allow-backing-file and allow-data-file are for an upload; how a volume is opened is said by"
-                            + " options");
+                    "format, allow-backing-file, allow-data-file and repr-digest are for an upload; how a volume is opened"
+                            + " is said by options");
         }
         if (target == null) {
             throw Refusal.ofOption("target", "target is missing; it says which volume to make");

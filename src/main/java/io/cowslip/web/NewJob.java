@@ -8,7 +8,18 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /** A job to be started, as JSON has it. Each type has its form. */
-sealed interface NewJob permits NewAmendment, NewCheck, NewCommit, NewCompaction, NewComparison, NewConversion, NewImport, NewMap, NewMeasurement, NewRebase, NewResize {
+sealed interface NewJob
+        permits NewAmendment,
+                NewCheck,
+                NewCommit,
+                NewCompaction,
+                NewComparison,
+                NewConversion,
+                NewImport,
+                NewMap,
+                NewMeasurement,
+                NewRebase,
+                NewResize {
     Map<String, Class<? extends NewJob>> FORMS = new TreeMap<>(Map.ofEntries(
             Map.entry(NewAmendment.TYPE, NewAmendment.class),
             Map.entry(NewCheck.TYPE, NewCheck.class),

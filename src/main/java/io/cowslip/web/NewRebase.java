@@ -43,20 +43,26 @@ record NewRebase(
 
         @Schema(
                 requiredMode = Schema.RequiredMode.REQUIRED,
-                types = {"string", "null"},
-                description = "Relative to the volume's folder; null: none, so that the volume has all of its disk itself")
+                implementation = String.class,
+                nullable = true,
+                description =
+                        "Relative to the volume's folder; null: none, so that the volume has all of its disk itself")
         @Nullable
         JsonNode backingFile,
 
-        @Schema(allowableValues = {"qcow2", "raw"}, description = "Required with a backing file") @Nullable
+        @Schema(
+                allowableValues = {"qcow2", "raw"},
+                description = "Required with a backing file")
+        @Nullable
         String backingFormat,
 
         @Schema(description = "How the new backing file is opened: its passphrase, the layers below it") @Nullable
         LayerOptions backing,
 
         @Schema(
-                description = "Whether only the name in the header changes, as with qemu-img rebase -u: the old backing file"
-                        + " need not be there, and what the disk reads is for the caller to know")
+                description =
+                        "Whether only the name in the header changes, as with qemu-img rebase -u: the old backing file"
+                                + " need not be there, and what the disk reads is for the caller to know")
         @Nullable
         Boolean unsafe)
         implements NewJob {
@@ -100,8 +106,7 @@ record NewRebase(
         }
         ImageOptions below = backing == null ? ImageOptions.defaults() : backing.over(ImageOptions.defaults());
         try {
-            return new DiskRebase.Backing(
-                    name, below.withFormat(ImageFormat.parse("backing-format", backingFormat)));
+            return new DiskRebase.Backing(name, below.withFormat(ImageFormat.parse("backing-format", backingFormat)));
         } catch (ImageException refused) {
             throw Refusal.of(refused);
         }

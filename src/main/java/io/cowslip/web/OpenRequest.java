@@ -26,7 +26,9 @@ record OpenRequest(
         @Nullable
         Boolean ephemeral,
 
-        @Nullable String format,
+        @Schema(description = LayerOptions.ABOUT_FORMAT) @Nullable
+        String format,
+
         @Nullable Boolean readOnly,
         @Nullable ByteSize l2CacheSize,
         @Nullable ByteSize l2CacheEntrySize,

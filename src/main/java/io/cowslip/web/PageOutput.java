@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.PageTransfer;
 import jakarta.servlet.ServletOutputStream;
 import java.io.IOException;
@@ -27,15 +26,15 @@ final class PageOutput implements AutoCloseable {
 
     private static final long RESET_NANOS = TimeUnit.SECONDS.toNanos(3);
 
-    private final DiskImage image;
+    private final ByteView view;
     private final ServletOutputStream out;
     private final @Nullable PatientChannel connection;
     private @Nullable PageTransfer transfer;
     private boolean refused;
 
     /** @param connection where the answer goes, if pages may */
-    PageOutput(DiskImage image, ServletOutputStream out, @Nullable PatientChannel connection) {
-        this.image = image;
+    PageOutput(ByteView view, ServletOutputStream out, @Nullable PatientChannel connection) {
+        this.view = view;
         this.out = out;
         this.connection = connection;
     }
@@ -72,7 +71,7 @@ final class PageOutput implements AutoCloseable {
 
     private boolean begin(PatientChannel plain) throws IOException {
         if (transfer == null && !refused) {
-            transfer = image.pageTransfer(plain.getIOChannel());
+            transfer = view.image().pageTransfer(plain.getIOChannel());
             refused = transfer == null;
         }
         return transfer != null;
@@ -93,6 +92,7 @@ final class PageOutput implements AutoCloseable {
             } else if (!plain.awaitWritable(WAIT_MILLIS)) {
                 requireProgress(plain, progress);
             }
+            view.requireUnchanged();
             finishIfAsked();
         }
         return done;

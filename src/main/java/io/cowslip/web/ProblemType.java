@@ -55,6 +55,11 @@ enum ProblemType {
             HttpStatus.FORBIDDEN,
             "The passphrase is not one of the image's",
             "No key slot of the encrypted image opens with the passphrase given."),
+    TICKET_REFUSED(
+            HttpStatus.FORBIDDEN,
+            "The ticket does not open this",
+            "The ticket is not known, has expired or was cancelled, its drive was closed, or it is not for this operation."
+                    + " Trying again does not help; POST /drives/{id}/tickets makes another one."),
     NO_SUCH_DRIVE(
             HttpStatus.NOT_FOUND,
             "No such drive",
@@ -64,6 +69,10 @@ enum ProblemType {
             HttpStatus.NOT_FOUND,
             "No such job",
             "No job is known under this id. It may be forgotten: of those that have ended only the last are kept."),
+    NO_SUCH_TICKET(
+            HttpStatus.NOT_FOUND,
+            "No such ticket",
+            "The drive has no ticket of this id. It may have expired. GET /drives/{id}/tickets lists those there are."),
     NOT_FOUND(HttpStatus.NOT_FOUND, "Not found", "There is no such resource, or no such file in the image root."),
     METHOD_NOT_ALLOWED(
             HttpStatus.METHOD_NOT_ALLOWED,
@@ -85,6 +94,11 @@ enum ProblemType {
             HttpStatus.CONFLICT,
             "Somebody else has the file",
             "Another process holds a lock on the image, or the drive is being closed. Try again once it has let go."),
+    TICKET_IN_USE(
+            HttpStatus.CONFLICT,
+            "Requests still use the ticket",
+            "The ticket is cancelled, and requests that began before are being broken off. DELETE it again to wait for"
+                    + " their end."),
     ALREADY_EXISTS(HttpStatus.CONFLICT, "The file exists", "A new volume never replaces a file. DELETE it first."),
     UPLOAD_OFFSET_MISMATCH(
             HttpStatus.CONFLICT,
@@ -95,6 +109,11 @@ enum ProblemType {
             HttpStatus.CONFLICT,
             "The bitmap is inconsistent",
             "Who had the image last did not save the bitmap, so it says nothing any more. It can only be deleted."),
+    CANNOT_RESTART(
+            HttpStatus.CONFLICT,
+            "The job cannot be started again",
+            "It has not ended yet, or its request is not known in full: a passphrase in it is not kept. Send the request"
+                    + " again."),
     PRECONDITION_FAILED(
             HttpStatus.PRECONDITION_FAILED,
             "A precondition does not hold",
@@ -121,8 +140,8 @@ enum ProblemType {
     INVALID_IMAGE(
             HttpStatus.UNPROCESSABLE_CONTENT,
             "The file is not a sound image",
-            "The file's header is not that of the format it is opened as. A raw image is opened only with \"format\":"
-                    + " \"raw\": formats are never guessed."),
+            "The file is not what the format that it is opened as says it must be. A raw image is opened only with"
+                    + " \"format\": \"raw\": raw is never guessed."),
     UNSUPPORTED_FEATURE(
             HttpStatus.UNPROCESSABLE_CONTENT,
             "The image uses a feature that is not supported",
@@ -140,6 +159,11 @@ enum ProblemType {
             HttpStatus.SERVICE_UNAVAILABLE,
             "The service is not available",
             "The service is starting or on its way out. Try again later."),
+    INTERRUPTED(
+            HttpStatus.SERVICE_UNAVAILABLE,
+            "The service ended meanwhile",
+            "The service ended before the job did. What it was to make is not there, unless all but this note was done."
+                    + " POST its /restart to start it again."),
     LIMIT_REACHED(
             HttpStatus.SERVICE_UNAVAILABLE,
             "A limit of the service is reached",

@@ -10,10 +10,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@code Range} (RFC 9110, 14.2). A header that breaks the grammar or names another unit is ignored, as the RFC asks; a
- * well-formed one that leaves nothing to send is refused. Windows that touch are joined, and no more than
- * {@value #MAX_RANGES} are taken, so that a small request cannot ask for one disk many times over.
+ * well-formed one that leaves nothing to send is refused. Windows that touch are joined, and only so many are taken, so that a small request cannot ask for one disk many times over.
  */
 final class RangeHeader {
+    /** What one request may ask for. */
     static final int MAX_RANGES = 16;
 
     private static final Pattern HEADER = Pattern.compile("(?i:bytes)=(.*)");
@@ -23,14 +23,19 @@ final class RangeHeader {
 
     /** The windows asked for, in disk order; empty: all of the disk. */
     static Optional<List<ByteWindow>> windows(@Nullable String header, long sizeBytes) {
+        return windows(header, sizeBytes, MAX_RANGES);
+    }
+
+    /** The same. More than {@code maxRanges} are refused. */
+    static Optional<List<ByteWindow>> windows(@Nullable String header, long sizeBytes, int maxRanges) {
         if (header == null) {
             return Optional.empty();
         }
         Matcher matcher = HEADER.matcher(header.strip());
-        return matcher.matches() ? ofSpecs(matcher.group(1), sizeBytes) : Optional.empty();
+        return matcher.matches() ? ofSpecs(matcher.group(1), sizeBytes, maxRanges) : Optional.empty();
     }
 
-    private static Optional<List<ByteWindow>> ofSpecs(String list, long sizeBytes) {
+    private static Optional<List<ByteWindow>> ofSpecs(String list, long sizeBytes, int maxRanges) {
         List<ByteWindow> satisfiable = new ArrayList<>();
         int specs = 0;
         for (String spec : list.split(",", -1)) {
@@ -47,16 +52,16 @@ final class RangeHeader {
         if (specs == 0) {
             return Optional.empty();
         }
-        refuseFlood(specs, sizeBytes);
+        refuseFlood(specs, sizeBytes, maxRanges);
         if (satisfiable.isEmpty()) {
             throw Refusal.offDisk(sizeBytes, "Range asks for nothing that lies on the disk of " + sizeBytes + " bytes");
         }
         return Optional.of(joined(satisfiable));
     }
 
-    private static void refuseFlood(int specs, long sizeBytes) {
-        if (specs > MAX_RANGES) {
-            throw Refusal.offDisk(sizeBytes, "Range has " + specs + " ranges; one request takes at most " + MAX_RANGES);
+    private static void refuseFlood(int specs, long sizeBytes, int maxRanges) {
+        if (specs > maxRanges) {
+            throw Refusal.offDisk(sizeBytes, "Range has " + specs + " ranges; one request takes at most " + maxRanges);
         }
     }
 

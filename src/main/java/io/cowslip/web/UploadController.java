@@ -24,6 +24,7 @@ import io.cowslip.drive.Uploads;
 import io.cowslip.drive.Volumes;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
+import io.cowslip.job.StoredRequest;
 import io.cowslip.web.FileUploads.Outcome;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
@@ -59,7 +60,7 @@ import tools.jackson.databind.json.JsonMapper;
 @Tag(name = "files", description = "Whole image files")
 class UploadController {
     private static final String VOLUME = "The volume: a path relative to the image root";
-    private static final String FORMAT = "What the file is; raw must be said";
+    private static final String FORMAT = "What the file is; where its content says so, it need not be said";
     private static final String BACKING = "Whether the image may name a backing file";
     private static final String DATA_FILE = "Whether the image may name an external data file";
     private static final String OFFSET_FIELD = "Upload-Offset";
@@ -96,7 +97,7 @@ class UploadController {
                         schema =
                                 @Schema(
                                         type = "string",
-                                        allowableValues = {"qcow2", "raw"}),
+                                        allowableValues = {"qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi"}),
                         example = "raw"),
                 @Parameter(
                         in = ParameterIn.QUERY,
@@ -202,7 +203,7 @@ class UploadController {
         String name = VolumeController.name(path);
         Target target = query.target(name);
         UploadPart part = UploadPart.ofPut(request);
-        return answer(path, files.put(name, part, query.rules(), target, request), HttpStatus.CREATED);
+        return answer(path, files.put(name, part, query.rules(), target, request), query, HttpStatus.CREATED);
     }
 
     @Operation(
@@ -218,7 +219,7 @@ class UploadController {
                         schema =
                                 @Schema(
                                         type = "string",
-                                        allowableValues = {"qcow2", "raw"}),
+                                        allowableValues = {"qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi"}),
                         example = "raw"),
                 @Parameter(
                         in = ParameterIn.QUERY,
@@ -324,10 +325,11 @@ class UploadController {
         String name = VolumeController.name(path);
         Target target = query.target(name);
         UploadPart part = UploadPart.ofPatch(request);
-        return answer(path, files.append(name, part, query.rules(), target, request), HttpStatus.NO_CONTENT);
+        return answer(path, files.append(name, part, query.rules(), target, request), query, HttpStatus.NO_CONTENT);
     }
 
-    private ResponseEntity<?> answer(String path, Outcome outcome, HttpStatus whileArriving) throws IOException {
+    private ResponseEntity<?> answer(String path, Outcome outcome, UploadQuery query, HttpStatus whileArriving)
+            throws IOException {
         return switch (outcome) {
             case Outcome.Arriving arriving -> {
                 ResponseEntity.BodyBuilder answer = ResponseEntity.status(whileArriving)
@@ -346,12 +348,12 @@ class UploadController {
                 if (published.digest() != null) {
                     answer.header("Repr-Digest", published.digest());
                 }
-                yield answer.body(published.chain().stream()
-                        .map(image -> VolumeFacts.of(image, volumes))
-                        .toList());
+                yield answer.body(VolumeFacts.ofChain(published.chain(), volumes));
             }
             case Outcome.Left left -> {
-                JobView job = jobs.submit(null, left.work(), null);
+                StoredRequest stored =
+                        JobJson.stored(query.importRequest(left.work().work()));
+                JobView job = jobs.submit(null, left.work(), stored, null);
                 yield whole(HttpStatus.ACCEPTED, left.offset())
                         .location(URI.create("/jobs/" + job.id()))
                         .body(JobBody.of(job, volumes));

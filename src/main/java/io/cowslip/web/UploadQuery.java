@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.Conversion.Target;
+import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.UploadRules;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.ImageFormat;
@@ -60,6 +61,26 @@ final class UploadQuery {
     /** What to make of the file, as the volume {@code file}; null: nothing else than it is. */
     @Nullable
     Target target(String file) {
+        ObjectNode options = targetOptions(file);
+        return options == null
+                ? null
+                : json.treeToValue(options, NewConversion.Target.class).wanted();
+    }
+
+    /** The request for the job that makes a volume of the upload, as if it came by itself. */
+    ObjectNode importRequest(Import work) {
+        ObjectNode request = json.createObjectNode();
+        request.put("type", NewImport.TYPE);
+        request.put("upload", work.upload());
+        request.put(FORMAT, query.text(FORMAT));
+        request.put(BACKING_FILE, work.rules().backingFile());
+        request.put(DATA_FILE, work.rules().dataFiles());
+        request.set("target", targetOptions(work.volume()));
+        request.put(NewImport.REPR_DIGEST, DigestAlgorithm.header(work.digests()));
+        return request;
+    }
+
+    private @Nullable ObjectNode targetOptions(String file) {
         if (targetOptions.isEmpty()) {
             return null;
         }
@@ -76,7 +97,7 @@ final class UploadQuery {
             }
             put(options, key, query.text(name, ""));
         }
-        return json.treeToValue(options, NewConversion.Target.class).wanted();
+        return options;
     }
 
     private static void put(ObjectNode options, String key, String value) {

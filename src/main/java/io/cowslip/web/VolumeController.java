@@ -15,6 +15,7 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
 
 import io.cowslip.drive.Volumes;
+import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.ImageInfo;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
@@ -46,6 +47,7 @@ import org.springframework.web.util.UriComponentsBuilder;
 @Tag(name = "volumes", description = "Image files in the image root")
 class VolumeController {
     private static final int MAX_PAGE = 1000;
+    private static final String DEPENDENTS = "dependents";
     private static final String VOLUME = "The volume: a path relative to the image root";
 
     private final Volumes volumes;
@@ -110,13 +112,33 @@ class VolumeController {
     @Operation(
             operationId = "getVolume",
             summary = "Show a volume's facts and those of its backing chain, from the top down",
-            description = "What qemu-img info --backing-chain --output=json prints, names relative to the image root.")
+            description =
+                    "What qemu-img info --backing-chain --output=json prints, names relative to the image root, and"
+                            + " what each volume takes.",
+            parameters =
+                    @Parameter(
+                            in = ParameterIn.QUERY,
+                            name = "dependents",
+                            description =
+                                    "Whether to name the volumes that need this one: all volumes are looked at for it",
+                            schema =
+                                    @Schema(
+                                            type = "string",
+                                            allowableValues = {"y", "n"},
+                                            defaultValue = "n"),
+                            example = "y"))
     @ApiResponse(responseCode = "200", description = "The facts, one object a layer")
-    @Fails({FORBIDDEN_PATH, NOT_FOUND, INVALID_IMAGE})
+    @Fails({INVALID_OPTION, FORBIDDEN_PATH, NOT_FOUND, INVALID_IMAGE})
     @GetMapping(path = "/{*path}", produces = MediaType.APPLICATION_JSON_VALUE)
-    List<VolumeFacts> facts(@PathVariable @Parameter(description = VOLUME, example = "vm1/root.qcow2") String path)
+    List<VolumeFacts> facts(
+            @PathVariable @Parameter(description = VOLUME, example = "vm1/root.qcow2") String path,
+            HttpServletRequest request)
             throws IOException {
-        return shown(volumes.facts(name(path)));
+        List<VolumeFacts> chain = shown(volumes.facts(name(path)));
+        if (Query.of(request, DEPENDENTS).yes(DEPENDENTS, false)) {
+            chain.set(0, chain.getFirst().withDependents(volumes.dependents(name(path))));
+        }
+        return chain;
     }
 
     @Operation(operationId = "createVolume", summary = "Create a volume")
@@ -128,6 +150,8 @@ class VolumeController {
                                         {"virtual-size": "8G"}"""),
                                 @ExampleObject(name = "overlay", value = """
                                         {"format": "qcow2", "backing-file": "root.qcow2", "backing-format": "qcow2"}"""),
+                                @ExampleObject(name = "clone", value = """
+                                        {"clone-of": "vm1/base.qcow2"}"""),
                                 @ExampleObject(name = "with-data-file", value = """
                                         {"virtual-size": "1G", "data-file": "new.data", "data-file-raw": true}"""),
                                 @ExampleObject(name = "encrypted", value = """
@@ -161,14 +185,26 @@ class VolumeController {
             @RequestBody VolumeRequest request)
             throws IOException {
         NewVolumeEncryption encryption = request.encrypt();
+        CreateOptions options = options(name(path), request);
         List<ImageInfo> chain = encryption == null
-                ? volumes.create(name(path), request.options())
-                : volumes.create(name(path), request.options(), encryption.options());
+                ? volumes.create(name(path), options)
+                : volumes.create(name(path), options, encryption.options());
         return ResponseEntity.created(UriComponentsBuilder.fromPath("/volumes" + path)
                         .build()
                         .encode()
                         .toUri())
                 .body(shown(chain));
+    }
+
+    private CreateOptions options(String name, VolumeRequest request) throws IOException {
+        String base = request.cloneOf();
+        if (base == null) {
+            return request.options();
+        }
+        if (request.backingFile() != null) {
+            throw Refusal.ofOption("clone-of", "clone-of and backing-file both say what the volume backs on; give one");
+        }
+        return volumes.overBase(name, base, request.options());
     }
 
     @Operation(
@@ -225,8 +261,8 @@ class VolumeController {
         return ResponseEntity.noContent().build();
     }
 
-    private List<VolumeFacts> shown(List<ImageInfo> chain) {
-        return chain.stream().map(image -> VolumeFacts.of(image, volumes)).toList();
+    private List<VolumeFacts> shown(List<ImageInfo> chain) throws IOException {
+        return VolumeFacts.ofChain(chain, volumes);
     }
 
     /** What a path below /volumes names: the pattern takes it with its leading slash. */

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param virtualSize size of the guest's disk; may be left out where there is a backing file
  * @param backingFile relative to the new volume's folder
  * @param backingFormat required with a backing file
+ * @param cloneOf the volume to back on, relative to the image root
  * @param compat {@code 0.10} (version 2) or {@code 1.1} (version 3)
  * @param preallocation {@code off}, {@code metadata}, {@code falloc} or {@code full}
  * @param extendedL2 whether clusters have subclusters
@@ -31,6 +32,14 @@ record VolumeRequest(
         @Nullable ByteSize clusterSize,
         @Nullable String backingFile,
         @Nullable String backingFormat,
+
+        @Schema(
+                description =
+                        "In the place of backing-file: the volume to back on, relative to the image root; its format"
+                                + " need not be said where it is qcow2")
+        @Nullable
+        String cloneOf,
+
         @Nullable Integer refcountBits,
         @Nullable String compressionType,
         @Nullable String compat,
@@ -43,14 +52,14 @@ record VolumeRequest(
 
     /** Everything at its default. */
     static final VolumeRequest DEFAULTS =
-            new VolumeRequest(null, null, null, null, null, null, null, null, null, null, null, null, null, null);
+            new VolumeRequest(null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
 
     private static final int DEFAULT_CLUSTER_BYTES = 65536;
     private static final int DEFAULT_REFCOUNT_BITS = 16;
 
     CreateOptions options() {
         return new CreateOptions(
-                        format(Objects.requireNonNullElse(format, "qcow2"), "format"),
+                        writableFormat(Objects.requireNonNullElse(format, "qcow2")),
                         virtualSize == null ? null : virtualSize.bytes(),
                         clusterBytes(),
                         backingFile,
@@ -77,6 +86,14 @@ record VolumeRequest(
                 ? DEFAULT_CLUSTER_BYTES
                 // Whatever does not fit an int is refused by its limits as this is.
                 : (int) Math.min(clusterSize.bytes(), Integer.MAX_VALUE);
+    }
+
+    private static ImageFormat writableFormat(String name) {
+        try {
+            return ImageFormat.parseWritable("format", name);
+        } catch (ImageException refused) {
+            throw Refusal.of(refused);
+        }
     }
 
     private static ImageFormat format(String name, String option) {

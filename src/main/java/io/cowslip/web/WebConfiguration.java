@@ -1,12 +1,16 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DriveObserver;
+import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.Uploads;
+import io.cowslip.drive.Volumes;
 import io.cowslip.engine.image.Secret;
+import java.util.Objects;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.core.StandardHost;
 import org.apache.tomcat.util.buf.EncodedSolidusHandling;
 import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.jackson.autoconfigure.JsonMapperBuilderCustomizer;
 import org.springframework.boot.tomcat.servlet.TomcatServletWebServerFactory;
@@ -62,6 +66,15 @@ class WebConfiguration implements WebMvcConfigurer {
         };
     }
 
+    @Bean
+    @ConditionalOnProperty("cowslip.web.unix-socket")
+    UnixSocketListener unixSocketListener(WebProperties properties) {
+        return new UnixSocketListener(
+                Objects.requireNonNull(properties.unixSocket()),
+                properties.unixSocketPermissions(),
+                connector -> tune(connector, properties));
+    }
+
     /** What the container refuses by itself is a problem too. */
     @Bean
     WebServerFactoryCustomizer<TomcatServletWebServerFactory> containerProblems() {
@@ -92,9 +105,9 @@ class WebConfiguration implements WebMvcConfigurer {
 
     /** The last filter, so that all others have had their say. */
     @Bean
-    FilterRegistrationBean<DataShortcut> dataShortcut(DriveDataController controller) {
-        FilterRegistrationBean<DataShortcut> filter = new FilterRegistrationBean<>(new DataShortcut(controller));
-        filter.addUrlPatterns("/drives/*");
+    FilterRegistrationBean<DataShortcut> dataShortcut(DriveDataController drives, ImageController images) {
+        FilterRegistrationBean<DataShortcut> filter = new FilterRegistrationBean<>(new DataShortcut(drives, images));
+        filter.addUrlPatterns("/drives/*", "/images/*");
         filter.setOrder(Ordered.LOWEST_PRECEDENCE);
         return filter;
     }
@@ -102,6 +115,11 @@ class WebConfiguration implements WebMvcConfigurer {
     @Bean
     JsonDriveOptions jsonDriveOptions(JsonMapper json) {
         return new JsonDriveOptions(json);
+    }
+
+    @Bean
+    JobJson jobJson(DriveRegistry registry, Volumes volumes, JsonMapper json) {
+        return new JobJson(registry, volumes, json);
     }
 
     @Bean
@@ -116,7 +134,12 @@ class WebConfiguration implements WebMvcConfigurer {
 
     @Bean
     OperationClock operationClock(ObjectProvider<DriveObserver> observers) {
-        return new OperationClock(observers.getIfAvailable(() -> DriveObserver.NONE));
+        return new OperationClock(DriveObserver.all(observers.orderedStream().toList()));
+    }
+
+    @Bean
+    DataOptions dataOptions(WebProperties properties) {
+        return new DataOptions(properties);
     }
 
     @Bean
@@ -143,5 +166,15 @@ class WebConfiguration implements WebMvcConfigurer {
     @Bean
     DataPatches dataPatches(DataWrites writes, JsonMapper json) {
         return new DataPatches(writes, json);
+    }
+
+    @Bean
+    DataExtents dataExtents() {
+        return new DataExtents();
+    }
+
+    @Bean
+    DataChecksums dataChecksums(TransferBuffers buffers) {
+        return new DataChecksums(buffers);
     }
 }

@@ -1,5 +1,7 @@
 package io.cowslip.web;
 
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.util.unit.DataSize;
@@ -17,6 +19,8 @@ import org.springframework.util.unit.DataSize;
  * @param compressedDownloads how many downloads may be compressed at once
  * @param maxReaders connections that one client should read with at most, as OPTIONS tells
  * @param maxWriters connections that one client should write with at most, as OPTIONS tells
+ * @param unixSocket where the service listens on a Unix domain socket besides; null: nowhere
+ * @param unixSocketPermissions who may connect there
  */
 @ConfigurationProperties("cowslip.web")
 record WebProperties(
@@ -27,4 +31,13 @@ record WebProperties(
         @DefaultValue("true") boolean zeroCopy,
         @DefaultValue("2") int compressedDownloads,
         @DefaultValue("8") int maxReaders,
-        @DefaultValue("8") int maxWriters) {}
+        @DefaultValue("8") int maxWriters,
+        @Nullable Path unixSocket,
+        @DefaultValue("rw-rw----") String unixSocketPermissions) {
+
+    /** The Unix domain socket's absolute path, or null. */
+    @Nullable
+    String unixSocketName() {
+        return unixSocket == null ? null : unixSocket.toAbsolutePath().toString();
+    }
+}

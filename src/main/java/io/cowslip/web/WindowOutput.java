@@ -50,6 +50,7 @@ final class WindowOutput {
         }
         long sent = pages.sendZeros(run.length());
         for (long left = run.length() - sent; left > 0; left -= buffer.sizeBytes()) {
+            view.requireUnchanged();
             out.write(buffer.zeros(Math.min(left, buffer.sizeBytes())));
         }
         return run.length();

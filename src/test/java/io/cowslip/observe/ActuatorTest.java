@@ -15,7 +15,6 @@ import static org.hamcrest.Matchers.nullValue;
 
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.DriveLease;
-import io.cowslip.drive.DriveObserver;
 import io.cowslip.drive.DriveObserver.Operation;
 import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.Volumes;
@@ -48,7 +47,7 @@ class ActuatorTest {
     private DriveRegistry registry;
 
     @Autowired
-    private DriveObserver observer;
+    private DriveMeters observer;
 
     @Autowired
     private Volumes volumes;

@@ -65,7 +65,7 @@ public final class Processes {
                 .findFirst();
     }
 
-    static Output run(Duration limit, List<String> command) {
+    public static Output run(Duration limit, List<String> command) {
         try {
             Process process = start(new ProcessBuilder(command));
             process.getOutputStream().close();

@@ -22,7 +22,7 @@ final class QemuCondition implements ExecutionCondition {
         return ConditionEvaluationResult.disabled("qemu-img or qemu-io is missing: install qemu-utils");
     }
 
-    private static boolean required() {
+    static boolean required() {
         return Boolean.parseBoolean(System.getenv("COWSLIP_REQUIRE_QEMU"))
                 || Boolean.getBoolean("cowslip.require-qemu");
     }

@@ -152,6 +152,13 @@ public final class QemuTools {
                 img("info", "--output=json", image.toString()).succeeded().out());
     }
 
+    /** {@code qemu-img info} of one file of a format that its content need not say, as JSON. */
+    public static JsonNode info(String format, Path image) {
+        return JSON.readTree(img("info", "-f", format, "--output=json", image.toString())
+                .succeeded()
+                .out());
+    }
+
     /** How many compressed clusters {@code qemu-img check} counts. */
     public static long compressedClusters(Path image) {
         Processes.Output output = img("check", "--output=json", image.toString());
@@ -202,7 +209,12 @@ public final class QemuTools {
 
     /** {@code qemu-img map} of a qcow2 image. */
     public static List<MapEntry> map(Path image) {
-        String json = img("map", "-f", "qcow2", "--output=json", image.toString())
+        return map("qcow2", image);
+    }
+
+    /** {@code qemu-img map} of an image of {@code format}. */
+    public static List<MapEntry> map(String format, Path image) {
+        String json = img("map", "-f", format, "--output=json", image.toString())
                 .succeeded()
                 .out();
         List<MapEntry> entries = new ArrayList<>();

@@ -104,7 +104,7 @@ class DriveContractTest extends RunningService {
                 "{\"file\":\"d/x.qcow2\",\"cache-clean-interval\":-1}  | invalid-option     | cache-clean-interval",
                 "{\"file\":\"d/x.qcow2\",\"cache-clean-interval\":4294967296} | invalid-option | cache-clean-interval",
                 "{\"file\":\"d/x.qcow2\",\"discard\":\"maybe\"}        | invalid-option     | discard",
-                "{\"file\":\"d/x.qcow2\",\"format\":\"vmdk\"}          | invalid-option     | format",
+                "{\"file\":\"d/x.qcow2\",\"format\":\"qed\"}           | invalid-option     | format",
                 "{\"file\":\"d/x.qcow2\",\"id\":\"1st\"}               | invalid-option     | id",
                 "{\"id\":\"x\"}                                        | invalid-option     | file",
                 "{\"file\":\"d/x.qcow2\",\"lazy-refcounts\":\"on\"}     | unreadable-json | lazy-refcounts",

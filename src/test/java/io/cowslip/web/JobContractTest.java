@@ -3,6 +3,7 @@ package io.cowslip.web;
 import static io.cowslip.web.Problems.problem;
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.notNullValue;
@@ -15,6 +16,7 @@ import io.cowslip.testing.QemuTools;
 import io.restassured.path.json.JsonPath;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -155,6 +157,38 @@ class JobContractTest extends RunningService {
                 "id-taken");
         given().delete(location).then().statusCode(204);
         problem(given().get(location), 404, "no-such-job");
+    }
+
+    @Test
+    void anEndedJobIsStartedAgain() throws IOException {
+        Path file = file("j/again.qcow2");
+        json("{\"format\": \"raw\", \"virtual-size\": \"1M\"}").put("/volumes/j/again.qcow2");
+        String location = start("{\"type\": \"check\", \"id\": \"again\", \"file\": \"j/again.qcow2\"}");
+        assertThat(ended(location).getString("problem.type")).isEqualTo("/problems/invalid-image");
+        Files.delete(file);
+        problem(given().post(location + "/restart"), 404, "not-found");
+        create("j/again.qcow2");
+        given().post(location + "/restart")
+                .then()
+                .statusCode(202)
+                .header("Location", equalTo(location))
+                .body("id", equalTo("again"))
+                .body("problem", nullValue());
+        JsonPath job = ended(location);
+        assertThat(job.getString("state")).isEqualTo("completed");
+        assertThat(job.getLong("result.total-clusters")).isEqualTo(16);
+        problem(given().post("/jobs/missing/restart"), 404, "no-such-job");
+    }
+
+    @Test
+    void aRequestWithAPassphraseIsNotKept() {
+        create("j/plain.qcow2");
+        String location = start("""
+                {"type": "compare", "file": "j/plain.qcow2", "options": {"encrypt": {"key-secret": "correct horse"}},
+                 "other": {"file": "j/plain.qcow2"}}""");
+        ended(location);
+        problem(given().post(location + "/restart"), 409, "cannot-restart")
+                .body("detail", containsString("passphrase"));
     }
 
     @Test

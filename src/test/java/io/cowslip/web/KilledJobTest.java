@@ -40,7 +40,7 @@ import tools.jackson.databind.json.JsonMapper;
 @Tag("long")
 final class KilledJobTest {
     private static final Pattern STARTED = Pattern.compile("Tomcat started on port (\\d+)");
-    private static final Duration LIMIT = Duration.ofSeconds(60);
+    private static final Duration LIMIT = Duration.ofSeconds(240);
     private static final int MIB = 1 << 20;
     private static final int DISK_MIB = 96;
 
@@ -68,7 +68,8 @@ final class KilledJobTest {
                         .isIn(DISK_MIB * MIB, 192 * MIB);
                 requireSound(root.resolve("top.qcow2"));
                 // What it may have gained is zeros, for which a comparison only has a warning.
-                assertThat(QemuTools.compare(root.resolve("top.qcow2"), "qcow2", reference, "raw").out())
+                assertThat(QemuTools.compare(root.resolve("top.qcow2"), "qcow2", reference, "raw")
+                                .out())
                         .contains("Images are identical");
             }
         },
@@ -107,13 +108,14 @@ final class KilledJobTest {
 
         private static void requireSound(Path image) {
             QemuTools.CheckResult check = QemuTools.check(image);
-            assertThat(check.leaksAtMost()).as("%s: %s", image.getFileName(), check).isTrue();
+            assertThat(check.leaksAtMost())
+                    .as("%s: %s", image.getFileName(), check)
+                    .isTrue();
         }
     }
 
     static Stream<Arguments> jobs() {
-        return Stream.of(Killed.values())
-                .flatMap(job -> Seeds.seeds(1, 8).mapToObj(seed -> Arguments.of(job, seed)));
+        return Stream.of(Killed.values()).flatMap(job -> Seeds.seeds(1, 8).mapToObj(seed -> Arguments.of(job, seed)));
     }
 
     @ParameterizedTest(name = "{0}, seed {1}")

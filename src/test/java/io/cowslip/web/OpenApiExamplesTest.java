@@ -3,6 +3,7 @@ package io.cowslip.web;
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.restassured.path.json.JsonPath;
 import io.restassured.response.Response;
 import io.restassured.specification.RequestSpecification;
 import java.io.IOException;
@@ -64,12 +65,24 @@ class OpenApiExamplesTest extends RunningService {
     private void run(Example example, Map<String, Object> document) throws IOException {
         closeDrives();
         prepare(example.operation);
-        Response response =
-                request(example, document).request(example.operation.method(), example.operation.examplePath());
+        Response response = request(example, document)
+                .request(example.operation.method(), withTicket(example.operation.examplePath()));
         assertThat(example.operation.responses().keySet())
                 .as("%s answered %s", example.title(), response.asString())
                 .filteredOn(status -> status.startsWith("2"))
                 .contains(String.valueOf(response.statusCode()));
+    }
+
+    /** The path with a ticket of the drive {@code root} in the place of the example's. */
+    private static String withTicket(String path) {
+        if (!path.contains(ImageController.EXAMPLE_TOKEN) && !path.contains(TicketController.EXAMPLE_ID)) {
+            return path;
+        }
+        JsonPath ticket = json("{\"ops\": [\"read\", \"write\"]}")
+                .post("/drives/root/tickets")
+                .jsonPath();
+        return path.replace(ImageController.EXAMPLE_TOKEN, ticket.getString("ticket"))
+                .replace(TicketController.EXAMPLE_ID, ticket.getString("id"));
     }
 
     /** The volumes that the examples speak of, and the drive {@code root}, unless the example opens one itself. */
@@ -108,6 +121,9 @@ class OpenApiExamplesTest extends RunningService {
         }
         if (operation.path().startsWith("/jobs")) {
             prepareJobs();
+        }
+        if (operation.id().equals("restartJob")) {
+            ended("/jobs/nightly");
         }
         if (operation.path().startsWith("/files") || operation.path().startsWith("/jobs")) {
             prepareUploads();

@@ -7,6 +7,7 @@ import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.job.JobException;
+import io.cowslip.ticket.TicketException;
 import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
 import java.util.Arrays;
@@ -63,12 +64,28 @@ class ProblemTableTest {
     @ParameterizedTest
     @CsvSource({
         "NO_SUCH_JOB,404,no-such-job",
+        "CANNOT_RESTART,409,cannot-restart",
+        "INTERRUPTED,503,interrupted",
         "ID_TAKEN,409,id-taken",
         "LIMIT_REACHED,503,limit-reached",
         "UNAVAILABLE,503,unavailable"
     })
     void reasonsOfJobs(JobException.Reason reason, int status, String type) {
         Refusal problem = ApiProblems.problem(new JobException(reason, "why"), String::valueOf);
+        assertThat(problem.type().status().value()).isEqualTo(status);
+        assertThat(problem.type().uri()).hasToString("/problems/" + type);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "REFUSED,403,ticket-refused",
+        "NO_SUCH_TICKET,404,no-such-ticket",
+        "IN_USE,409,ticket-in-use",
+        "LIMIT_REACHED,503,limit-reached",
+        "UNAVAILABLE,503,unavailable"
+    })
+    void reasonsOfTickets(TicketException.Reason reason, int status, String type) {
+        Refusal problem = ApiProblems.problem(new TicketException(reason, "why"), String::valueOf);
         assertThat(problem.type().status().value()).isEqualTo(status);
         assertThat(problem.type().uri()).hasToString("/problems/" + type);
     }

@@ -60,6 +60,21 @@ final class RawConnection implements AutoCloseable {
         return in.readNBytes(length);
     }
 
+    /** A body that comes in chunks, to its end. */
+    byte[] receiveChunks() throws IOException {
+        ByteArrayOutputStream body = new ByteArrayOutputStream();
+        for (int length = chunkLength(); length > 0; length = chunkLength()) {
+            body.write(in.readNBytes(length));
+            line();
+        }
+        line();
+        return body.toByteArray();
+    }
+
+    private int chunkLength() throws IOException {
+        return Integer.parseInt(line(), 16);
+    }
+
     /** Whether the other side has ended the connection, orderly or not, after what was received. */
     boolean ended() {
         try {

@@ -3,6 +3,7 @@ package io.cowslip.web;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cowslip.Cowslip;
+import io.restassured.path.json.JsonPath;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -152,6 +153,25 @@ class TlsTest {
             assertThat(answers.get(index).join().body())
                     .isEqualTo(Arrays.copyOfRange(whole, starts.get(index), starts.get(index) + 100_000));
         }
+    }
+
+    @Test
+    void aTicketOpensTheSame() throws Exception {
+        byte[] bytes = new byte[3 * MIB];
+        new Random(9).nextBytes(bytes);
+        HttpRequest issue = HttpRequest.newBuilder(uri("/drives/disk/tickets"))
+                .header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofString("{\"ops\": [\"read\", \"write\"]}"))
+                .build();
+        String issued = client.send(issue, HttpResponse.BodyHandlers.ofString()).body();
+        String image = JsonPath.from(issued).getString("transfer-url");
+        assertThat(put(image + "?flush=n", RunningService.OCTETS, bytes)).isEqualTo(200);
+        HttpRequest read = HttpRequest.newBuilder(uri(image))
+                .header("Range", "bytes=1000-2999999")
+                .build();
+        HttpResponse<byte[]> answer = client.send(read, HttpResponse.BodyHandlers.ofByteArray());
+        assertThat(answer.statusCode()).isEqualTo(206);
+        assertThat(answer.body()).isEqualTo(Arrays.copyOfRange(bytes, 1000, 3_000_000));
     }
 
     private static int put(String path, String type, byte[] body) throws IOException, InterruptedException {

@@ -251,6 +251,40 @@ class UploadContractTest extends RunningService {
     }
 
     @Test
+    @NeedsQemu
+    void disksOfOtherHypervisorsAreUploadedAndConverted() throws IOException {
+        Path source = QemuTools.create(folder.resolve("source.qcow2"), 8L * MIB, "");
+        QemuTools.edit(source, "write -P 6 1M 3M");
+        Path local = folder.resolve("local.vmdk");
+        QemuTools.img("convert", "-O", "vmdk", "-o", "subformat=streamOptimized", source.toString(), local.toString())
+                .succeeded();
+        byte[] bytes = Files.readAllBytes(local);
+        file("u/kept.vmdk");
+        octets(bytes)
+                .put("/files/u/kept.vmdk")
+                .then()
+                .statusCode(201)
+                .body("[0].format", equalTo("vmdk"))
+                .body("[0].virtual-size", equalTo(8 * MIB));
+        Path volume = file("u/from-vmdk.qcow2");
+        Response answer = octets(bytes).put("/files/u/from-vmdk.qcow2?format=vmdk&target.format=qcow2");
+        JsonPath job = ended(answer.header("Location"));
+        assertThat(job.getString("state")).as(job.prettify()).isEqualTo("completed");
+        assertThat(QemuTools.img("compare", source.toString(), volume.toString())
+                        .exitCode())
+                .isZero();
+        problem(octets(bytes).put("/files/u/cut.vhdx?format=vhdx"), 422, "invalid-image");
+        String descriptor = "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
+                + "createType=\"monolithicFlat\"\nRW 128 FLAT \"kept.vmdk\" 0\n";
+        problem(
+                        octets(descriptor.getBytes(StandardCharsets.US_ASCII)).put("/files/u/flat.vmdk?format=vmdk"),
+                        422,
+                        "invalid-image")
+                .body("detail", containsString("allow-data-file=y"));
+        assertNothingIsHidden("u");
+    }
+
+    @Test
     void digestsAreCheckedAndTold() throws IOException {
         byte[] bytes = RandomData.disk(new SplittableRandom(6), 600_000);
         String right = sha256(bytes);
@@ -320,6 +354,7 @@ class UploadContractTest extends RunningService {
         assertThat(ended(location).getString("problem.type")).isEqualTo("/problems/digest-mismatch");
         assertThat(volume).doesNotExist();
         given().head("/files/u/late.raw").then().statusCode(404);
+        problem(given().post(location + "/restart"), 404, "not-found");
     }
 
     @Test
@@ -339,6 +374,7 @@ class UploadContractTest extends RunningService {
                         .exitCode())
                 .isZero();
         assertNothingIsHidden("u");
+        problem(given().post(answer.header("Location") + "/restart"), 409, "already-exists");
         problem(octets(bytes).put("/files/u/x.qcow2?format=raw&target.encrypt=x"), 400, "invalid-option");
         problem(octets(bytes).put("/files/u/x.qcow2?format=raw&target.nonsense=x"), 400, "unknown-key");
     }

@@ -42,14 +42,13 @@ class VolumeJobsContractTest extends RunningService {
     @Test
     void aVolumeGetsAnotherSize() {
         Path file = image("v/size.qcow2");
-        JsonPath grown = completed(
-                "{'type': 'resize', 'file': 'v/size.qcow2', 'virtual-size': '16M', 'preallocation': 'full'}");
+        JsonPath grown =
+                completed("{'type': 'resize', 'file': 'v/size.qcow2', 'virtual-size': '16M', 'preallocation': 'full'}");
         assertThat(grown.getString("file")).isEqualTo("v/size.qcow2");
         assertThat(grown.getLong("result.virtual-size")).isEqualTo(16 * MIB);
         assertThat(grown.getLong("result.actual-size")).isGreaterThan(10 * MIB);
         assertThat(grown.getLong("progress.total")).isEqualTo(8 * MIB);
-        JsonPath refused =
-                ended(start("{\"type\": \"resize\", \"file\": \"v/size.qcow2\", \"virtual-size\": \"1M\"}"));
+        JsonPath refused = ended(start("{\"type\": \"resize\", \"file\": \"v/size.qcow2\", \"virtual-size\": \"1M\"}"));
         assertThat(refused.getString("problem.option")).isEqualTo("shrink");
         completed("{'type': 'resize', 'file': 'v/size.qcow2', 'virtual-size': '1M', 'shrink': true}");
         ImageAssertions.assertThat(file).passesQemuCheck();
@@ -60,7 +59,8 @@ class VolumeJobsContractTest extends RunningService {
     @Test
     void aRawVolumeGetsAnotherSize() throws IOException {
         Path raw = Files.write(file("v/size.raw"), filled(MIB, 3));
-        JsonPath job = completed("{'type': 'resize', 'file': 'v/size.raw', 'options': {'format': 'raw'}, 'virtual-size': '3M'}");
+        JsonPath job = completed(
+                "{'type': 'resize', 'file': 'v/size.raw', 'options': {'format': 'raw'}, 'virtual-size': '3M'}");
         assertThat(job.getLong("result.virtual-size")).isEqualTo(3 * MIB);
         assertThat(Files.size(raw)).isEqualTo(3 * MIB);
     }
@@ -68,7 +68,8 @@ class VolumeJobsContractTest extends RunningService {
     @Test
     void aVolumeIsAmended() {
         Path file = image("v/amended.qcow2");
-        JsonPath job = completed("{'type': 'amend', 'file': 'v/amended.qcow2', 'refcount-bits': 64, 'lazy-refcounts': true}");
+        JsonPath job =
+                completed("{'type': 'amend', 'file': 'v/amended.qcow2', 'refcount-bits': 64, 'lazy-refcounts': true}");
         assertThat(job.getInt("result.format-specific.data.refcount-bits")).isEqualTo(64);
         assertThat(job.getBoolean("result.format-specific.data.lazy-refcounts")).isTrue();
         assertThat(job.getLong("progress.total")).isPositive();
@@ -103,8 +104,7 @@ class VolumeJobsContractTest extends RunningService {
         JsonPath job = completed("{'type': 'map', 'file': 'v/top.qcow2'}");
         assertThat(job.getList("result.extents.depth")).containsExactly(1, 0, 1, 1, 1, 1);
         assertThat(job.getList("result.extents.filename", String.class))
-                .containsExactly(
-                        "v/base.qcow2", "v/top.qcow2", "v/base.qcow2", null, "v/base.qcow2", null);
+                .containsExactly("v/base.qcow2", "v/top.qcow2", "v/base.qcow2", null, "v/base.qcow2", null);
         assertThat(job.<Object>get("result.next-start")).isNull();
         JsonPath page = completed("{'type': 'map', 'file': 'v/top.qcow2', 'start': '512K', 'limit': 2}");
         assertThat(page.getList("result.extents.start")).containsExactly(512 * KIB, 576 * KIB);
@@ -138,7 +138,12 @@ class VolumeJobsContractTest extends RunningService {
     private static void requireDisk(Path top) {
         ImageAssertions.assertThat(top).passesQemuCheck();
         QemuTools.edit(
-                top, "read -P 7 0 1M", "read -P 0 1M 1M", "read -P 9 2M 1M", "read -P 2 3M 64k", "read -P 0 3136k 5056k");
+                top,
+                "read -P 7 0 1M",
+                "read -P 0 1M 1M",
+                "read -P 9 2M 1M",
+                "read -P 2 3M 64k",
+                "read -P 0 3136k 5056k");
     }
 
     @Test
@@ -147,16 +152,17 @@ class VolumeJobsContractTest extends RunningService {
         image("v/twin.qcow2");
         Path top = overlay("v/unsafe.qcow2", "gone.qcow2");
         Files.delete(root().resolve("v/gone.qcow2"));
-        JsonPath safe = ended(start("{\"type\": \"rebase\", \"file\": \"v/unsafe.qcow2\", \"backing-file\": \"twin.qcow2\","
-                + " \"backing-format\": \"qcow2\", \"unsafe\": true}"));
+        JsonPath safe =
+                ended(start("{\"type\": \"rebase\", \"file\": \"v/unsafe.qcow2\", \"backing-file\": \"twin.qcow2\","
+                        + " \"backing-format\": \"qcow2\", \"unsafe\": true}"));
         assertThat(safe.getString("state")).isEqualTo("completed");
         QemuTools.edit(top, "read -P 7 0 1M", "read -P 9 2M 1M");
         problem(
-                json("{\"type\": \"rebase\", \"file\": \"v/unsafe.qcow2\", \"backing-file\": \"none.qcow2\","
-                                + " \"backing-format\": \"qcow2\"}")
-                        .post("/jobs"),
-                400,
-                "invalid-option")
+                        json("{\"type\": \"rebase\", \"file\": \"v/unsafe.qcow2\", \"backing-file\": \"none.qcow2\","
+                                        + " \"backing-format\": \"qcow2\"}")
+                                .post("/jobs"),
+                        400,
+                        "invalid-option")
                 .body("option", equalTo("backing-file"));
     }
 
@@ -187,7 +193,8 @@ class VolumeJobsContractTest extends RunningService {
         QemuTools.edit(overlay("v/deep-middle.qcow2", "deep.qcow2"), "write -P 3 4M 64k");
         Path top = overlay("v/deep-top.qcow2", "deep-middle.qcow2");
         QemuTools.edit(top, "write -P 5 5M 64k");
-        JsonPath refused = ended(start("{\"type\": \"commit\", \"file\": \"v/deep-top.qcow2\", \"base\": \"v/deep.qcow2\"}"));
+        JsonPath refused =
+                ended(start("{\"type\": \"commit\", \"file\": \"v/deep-top.qcow2\", \"base\": \"v/deep.qcow2\"}"));
         assertThat(refused.getString("state")).isEqualTo("completed");
         QemuTools.edit(base, "read -P 3 4M 64k", "read -P 5 5M 64k");
         QemuTools.edit(top, "read -P 3 4M 64k", "read -P 5 5M 64k");
@@ -222,7 +229,9 @@ class VolumeJobsContractTest extends RunningService {
         long before = Files.size(file);
         JsonPath job = completed("{'type': 'compact', 'file': 'v/compact.qcow2'}");
         assertThat(job.getLong("result.file-size-before")).isEqualTo(before);
-        assertThat(job.getLong("result.file-size-after")).isEqualTo(Files.size(file)).isLessThan(before - MIB / 2);
+        assertThat(job.getLong("result.file-size-after"))
+                .isEqualTo(Files.size(file))
+                .isLessThan(before - MIB / 2);
         assertThat(job.getLong("result.actual-size-after")).isLessThan(job.getLong("result.actual-size-before"));
         ImageAssertions.assertThat(file).passesQemuCheck();
         QemuTools.edit(file, "read -P 0 0 2M", "read -P 9 2M 1M");
@@ -243,7 +252,8 @@ class VolumeJobsContractTest extends RunningService {
     void whoHasAVolumeIsNamed(String body) {
         image("v/below-held.qcow2");
         overlay("v/held.qcow2", "below-held.qcow2");
-        json("{\"id\": \"holder\", \"file\": \"v/held.qcow2\", \"read-only\": true}").post("/drives");
+        json("{\"id\": \"holder\", \"file\": \"v/held.qcow2\", \"read-only\": true}")
+                .post("/drives");
         problem(json(body.replace('\'', '"')).post("/jobs"), 409, "in-use")
                 .body("detail", equalTo("\"v/held.qcow2\" is in use by drive \"holder\""));
     }
@@ -252,7 +262,8 @@ class VolumeJobsContractTest extends RunningService {
     void whoHasTheBaseIsNamed() {
         image("v/busy.qcow2");
         overlay("v/idle.qcow2", "busy.qcow2");
-        json("{\"id\": \"reader\", \"file\": \"v/busy.qcow2\", \"read-only\": true}").post("/drives");
+        json("{\"id\": \"reader\", \"file\": \"v/busy.qcow2\", \"read-only\": true}")
+                .post("/drives");
         problem(json("{\"type\": \"commit\", \"file\": \"v/idle.qcow2\"}").post("/jobs"), 409, "in-use")
                 .body("detail", equalTo("\"v/busy.qcow2\" is in use by drive \"reader\""));
     }

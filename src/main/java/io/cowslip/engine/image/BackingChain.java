@@ -40,12 +40,24 @@ final class BackingChain {
         this.guarded = guarded;
     }
 
-    /** A locked file, and the locked one that has its data, if any; {@code header} is null for raw. */
+    /**
+     * A locked file, with what was found in it.
+     *
+     * @param header null unless it is qcow2
+     * @param dataFile the locked file that has its data, if there is one
+     * @param foreign null unless it is in another hypervisor's format
+     */
     private record OpenedFile(
             HostFile file,
             @Nullable ImageHeader header,
             @Nullable HostFile dataFile,
-            ImageOptions options) {}
+            @Nullable ForeignLayer foreign,
+            ImageOptions options) {
+
+        static OpenedFile plain(HostFile file, ImageOptions options) {
+            return new OpenedFile(file, null, null, null, options);
+        }
+    }
 
     /** Opens the chain under {@code file}; on failure nothing stays open. */
     static ImageLayer open(Path file, ImageOptions options, ImageEnvironment environment, InFlightRequests requests)
@@ -198,7 +210,7 @@ final class BackingChain {
                 .files()
                 .open(path, writable ? HostFiles.Mode.READ_WRITE : HostFiles.Mode.READ, options.pageCache());
         // In the list from the first moment, so that a failure closes it.
-        opened.add(new OpenedFile(file, null, null, options));
+        opened.add(OpenedFile.plain(file, options));
         if (!seen.add(file.identity())) {
             throw ImageException.of(Kind.INVALID_FORMAT, path, "the backing chain comes back to this file");
         }
@@ -225,10 +237,13 @@ final class BackingChain {
             throw ImageException.invalidOption(
                     "snapshot", "snapshot is given for an image that is to be written; it must be read-only");
         }
-        if (options.format() == ImageFormat.RAW) {
+        ImageFormat format = FormatProbe.of(file, options.format());
+        if (format != ImageFormat.QCOW2) {
             refuseDataFile(options);
-            refuseSnapshotOfRaw(snapshot);
-            return new OpenedFile(file, null, null, options);
+            refuseSnapshotOf(format, snapshot);
+            return format == ImageFormat.RAW
+                    ? OpenedFile.plain(file, options)
+                    : foreign(file, format, options, writable);
         }
         ImageHeader header = HeaderReader.read(file);
         header.requireSupported(writable);
@@ -240,13 +255,48 @@ final class BackingChain {
                     "snapshot", "snapshot is given, but an image whose data is in another file has no snapshots of it");
         }
         ImageHeader wanted = snapshot == null ? header : SnapshotReader.headerOf(snapshot, file, header);
-        return new OpenedFile(file, wanted, dataFile(file, header, options, writable), options);
+        return new OpenedFile(file, wanted, dataFile(file, header, options, writable), null, options);
     }
 
-    private static void refuseSnapshotOfRaw(@Nullable String snapshot) throws ImageException {
+    /** Which files an image names besides its own, its guest may have chosen, unless somebody said what it is. */
+    private OpenedFile foreign(HostFile file, ImageFormat format, ImageOptions options, boolean writable)
+            throws IOException {
+        if (writable) {
+            throw ForeignLayer.readOnly(format);
+        }
+        ForeignLayer layer = ForeignLayer.open(file, format, name -> {
+            if (options.format() == null) {
+                throw ImageException.invalidOption(
+                        "format",
+                        file.path(),
+                        "the image names other files, and a guest can write such names to its raw disk; give"
+                                + " \"format\": \"" + format.wireName() + "\" if that is what it is");
+            }
+            return extent(file, name, options);
+        });
+        return new OpenedFile(file, null, null, layer, options);
+    }
+
+    /** A file that an image names as holding a part of its disk, opened and locked. */
+    private HostFile extent(HostFile image, String name, ImageOptions options) throws IOException {
+        Path path = environment.references().resolve(image.path(), name);
+        HostFile file = environment.files().open(path, HostFiles.Mode.READ, options.pageCache());
+        try {
+            if (!seen.add(file.identity())) {
+                throw ImageException.of(Kind.INVALID_FORMAT, path, "the extent is in the chain already");
+            }
+            file.lock(ImageLock.READER);
+            return file;
+        } catch (IOException | RuntimeException failure) {
+            close(file::close, failure);
+            throw failure;
+        }
+    }
+
+    private static void refuseSnapshotOf(ImageFormat format, @Nullable String snapshot) throws ImageException {
         if (snapshot != null) {
             throw ImageException.invalidOption(
-                    "snapshot", "snapshot is given for a raw image; only qcow2 has snapshots");
+                    "snapshot", "snapshot is given for a " + format.wireName() + " image; only qcow2 has snapshots");
         }
     }
 
@@ -329,8 +379,8 @@ final class BackingChain {
         } catch (ImageException unknown) {
             throw ImageException.of(
                             Kind.UNSUPPORTED_FEATURE,
-                            "the backing file \"" + above.backingName() + "\" is of format \"" + name
-                                    + "\"; \"qcow2\" and \"raw\" are supported")
+                            "the backing file \"" + above.backingName() + "\" is of format \"" + name + "\"; "
+                                    + ImageFormat.names() + " are supported")
                     .causedBy(unknown);
         }
     }
@@ -354,6 +404,9 @@ final class BackingChain {
             throws IOException {
         boolean top = opened.isEmpty() || next == opened.getFirst();
         boolean writable = top && !next.options.readOnly();
+        if (next.foreign != null) {
+            return next.foreign;
+        }
         if (next.header == null) {
             return rawLayer(next, writable);
         }
@@ -403,6 +456,9 @@ final class BackingChain {
         for (OpenedFile next : opened) {
             if (!owned.contains(next.file)) {
                 close(next.file::close, failure);
+                if (next.foreign != null) {
+                    close(next.foreign::close, failure);
+                }
                 if (next.dataFile != null) {
                     close(next.dataFile::close, failure);
                 }

@@ -31,8 +31,15 @@ final class ChainFacts {
         this.environment = environment;
     }
 
-    static List<ImageInfo> of(Path file, ImageEnvironment environment) throws IOException {
-        return new ChainFacts(environment).walk(file);
+    /** @param asked what is said of the layers, before what the headers say; null: nothing */
+    static List<ImageInfo> of(Path file, @Nullable ImageOptions asked, ImageEnvironment environment)
+            throws IOException {
+        return new ChainFacts(environment).walk(file, asked);
+    }
+
+    /** The facts of one file, read as {@code format}. */
+    static ImageInfo of(HostFile file, ImageFormat format, ImageEnvironment environment) throws IOException {
+        return new ChainFacts(environment).read(file, format);
     }
 
     /** A raw disk's size: what is left of a sector at its end counts as a whole one, as in QEMU. */
@@ -40,47 +47,70 @@ final class ChainFacts {
         return (file.sizeBytes() + 511) & -512L;
     }
 
-    private List<ImageInfo> walk(Path top) throws IOException {
+    private List<ImageInfo> walk(Path top, @Nullable ImageOptions asked) throws IOException {
         Path next = top;
+        ImageOptions wish = asked;
         String namedFormat = null;
         while (next != null) {
             if (layers.size() == MAX_DEPTH) {
                 throw ImageException.of(
                         Kind.INVALID_FORMAT, top, "the backing chain has more than " + MAX_DEPTH + " files");
             }
-            ImageInfo layer = look(next, namedFormat);
+            ImageInfo layer = look(next, format(wish, namedFormat, next));
             layers.add(layer);
+            wish = wish == null ? null : wish.backing();
             next = layer.backingFile();
             namedFormat = layer.backingFormat();
         }
         return List.copyOf(layers);
     }
 
-    private ImageInfo look(Path path, @Nullable String namedFormat) throws IOException {
+    private ImageInfo look(Path path, @Nullable ImageFormat said) throws IOException {
         try (HostFile file = environment.files().open(path, HostFiles.Mode.READ)) {
             if (!visited.add(file.identity())) {
                 throw ImageException.of(
                         Kind.INVALID_FORMAT, path, "the backing chain comes back to this file: it must have an end");
             }
-            ImageHeader header = header(file, namedFormat);
-            return header == null ? raw(file) : qcow2(file, header);
+            ImageFormat format = said == null ? FormatProbe.byContent(file) : said;
+            return read(file, format == null ? ImageFormat.RAW : format);
         }
     }
 
-    // Where the file above names a format it decides, not the content: a guest can write a qcow2 header to a raw disk.
-    private static @Nullable ImageHeader header(HostFile file, @Nullable String namedFormat) throws IOException {
-        if (namedFormat == null) {
-            return HeaderReader.readIfQcow2(file);
+    // What is said decides, not the content: a guest can write a qcow2 header to a raw disk.
+    private static @Nullable ImageFormat format(@Nullable ImageOptions wish, @Nullable String named, Path path)
+            throws ImageException {
+        if (wish != null && wish.format() != null) {
+            return wish.format();
         }
-        return switch (namedFormat) {
-            case "qcow2" -> HeaderReader.read(file);
-            case "raw" -> null;
-            default ->
-                throw ImageException.of(
-                        Kind.UNSUPPORTED_FEATURE,
-                        file.path(),
-                        "the backing file's format is named \"" + namedFormat + "\"; qcow2 and raw are supported");
+        try {
+            return named == null ? null : ImageFormat.parse("format", named);
+        } catch (ImageException unknown) {
+            throw ImageException.of(
+                            Kind.UNSUPPORTED_FEATURE,
+                            path,
+                            "the backing file's format is named \"" + named + "\"; " + ImageFormat.names()
+                                    + " are supported")
+                    .causedBy(unknown);
+        }
+    }
+
+    private ImageInfo read(HostFile file, ImageFormat format) throws IOException {
+        return switch (format) {
+            case QCOW2 -> qcow2(file, HeaderReader.read(file));
+            case RAW -> raw(file);
+            default -> foreign(file, format);
         };
+    }
+
+    private ImageInfo foreign(HostFile file, ImageFormat format) throws IOException {
+        try (ForeignLayer layer = ForeignLayer.open(
+                file,
+                format,
+                name -> environment
+                        .files()
+                        .open(environment.references().resolve(file.path(), name), HostFiles.Mode.READ))) {
+            return layer.facts();
+        }
     }
 
     private static ImageInfo raw(HostFile file) throws IOException {
@@ -89,6 +119,7 @@ final class ChainFacts {
                 ImageFormat.RAW,
                 rawVirtualSizeBytes(file),
                 file.allocatedBytes(),
+                null,
                 null,
                 null,
                 null,
@@ -109,7 +140,8 @@ final class ChainFacts {
                 name == null ? null : header.backingFormat(),
                 header.dataFileName(),
                 dataFile(file.path(), header.dataFileName()),
-                facts(header, bitmaps(file, header)));
+                facts(header, bitmaps(file, header)),
+                null);
     }
 
     private @Nullable Path dataFile(Path image, @Nullable String name) {

@@ -135,8 +135,8 @@ final class ClusterMover {
     void moveRefcountBlocks(long floor) throws IOException {
         for (int index = 0; index < refcounts.table().entryCount(); index++) {
             int block = index;
-            boolean counts = refcounts.table().entry(block) != 0
-                    && (long) block << geometry.refcountsPerBlockBits() < floor;
+            boolean counts =
+                    refcounts.table().entry(block) != 0 && (long) block << geometry.refcountsPerBlockBits() < floor;
             if (counts && refcounts.blockOffset(block) >>> geometry.clusterBits() >= floor) {
                 lock.during(() -> moveBlock(block, floor));
             }
@@ -272,8 +272,7 @@ final class ClusterMover {
         private int runLength(long cluster, long entry, long end) throws IOException {
             int most = (int) Math.min(end - cluster, Math.max(1, RUN_BYTES >> geometry.clusterBits()));
             int run = 1;
-            while (run < most
-                    && writableMap.entry(cluster + run) == entry + ((long) run << geometry.clusterBits())) {
+            while (run < most && writableMap.entry(cluster + run) == entry + ((long) run << geometry.clusterBits())) {
                 run++;
             }
             return run;
@@ -299,7 +298,8 @@ final class ClusterMover {
         }
 
         private void publish(long cluster, long hostOffset) throws IOException {
-            long bitmap = geometry.extendedL2() ? writableMap.extendedEntry(cluster).bitmap() : 0;
+            long bitmap =
+                    geometry.extendedL2() ? writableMap.extendedEntry(cluster).bitmap() : 0;
             writableMap.replace(cluster, L2Entry.ofCopiedData(hostOffset), bitmap, true);
         }
 
@@ -346,8 +346,7 @@ final class ClusterMover {
                     roomForPacked = place + length <= floorBytes;
                     return;
                 }
-                ClusterMover.this.copy(
-                        L2Entry.compressedHostOffset(entry, geometry.clusterBits()), place, length);
+                ClusterMover.this.copy(L2Entry.compressedHostOffset(entry, geometry.clusterBits()), place, length);
                 writableMap.prepare(cluster);
                 writableMap.replace(cluster, moved, 0, true);
                 published = true;

@@ -13,6 +13,7 @@ final class CreateChecks {
 
     /** Everything that can be told without the size. */
     static void check(CreateOptions options) throws ImageException {
+        options.format().requireWritable("format");
         checkBacking(options);
         checkDataFile(options);
         checkPreallocation(options);
@@ -51,8 +52,8 @@ final class CreateChecks {
         if (options.backingFormat() == null) {
             throw ImageException.invalidOption(
                     "backing-format",
-                    "backing-file is given without backing-format; formats are not guessed, so it must be \"qcow2\" or"
-                            + " \"raw\"");
+                    "backing-file is given without backing-format; formats are not guessed, so it must be one of "
+                            + ImageFormat.names());
         }
     }
 

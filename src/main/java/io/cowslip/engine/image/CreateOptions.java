@@ -77,6 +77,14 @@ public record CreateOptions(
         return with(parts -> parts.virtualSizeBytes = sizeBytes);
     }
 
+    /** The same over a backing file, which is named from the new image's folder. */
+    public CreateOptions withBacking(String name, ImageFormat format) {
+        return with(parts -> {
+            parts.backingFile = name;
+            parts.backingFormat = format;
+        });
+    }
+
     /** The same with its data in a file of its own. */
     public CreateOptions withDataFile(@Nullable String name, boolean raw) {
         return with(parts -> {

@@ -105,7 +105,7 @@ public final class DirtyBitmaps {
         });
     }
 
-    static ImageException notQcow2() {
-        return ImageException.of(Kind.UNSUPPORTED_FEATURE, "a raw image has no bitmaps");
+    static ImageException notQcow2(ImageFormat format) {
+        return ImageException.of(Kind.UNSUPPORTED_FEATURE, "a " + format.wireName() + " image has no bitmaps");
     }
 }

@@ -75,7 +75,10 @@ public final class DiskChanges {
      */
     static DiskChanges of(DiskImage image, ImageLayer layer, String since, @Nullable String until) throws IOException {
         if (!(layer instanceof Qcow2Layer qcow2)) {
-            throw unsupported(layer, "a raw image cannot have snapshots, so there is nothing to compare it with");
+            throw unsupported(
+                    layer,
+                    "a " + layer.format().wireName()
+                            + " image cannot have snapshots, so there is nothing to compare it with");
         }
         if (qcow2.data().isExternal()) {
             throw unsupported(

@@ -27,8 +27,7 @@ public final class DiskCommit {
         this.depth = depth;
         this.threads = new WorkThreads(observer);
         int clusterBytes = base.reading(ImageLayer::clusterBytes);
-        this.writer = new UnitWriter(
-                base, clusterBytes == 0 ? RAW_UNIT_BYTES : clusterBytes, UnitWriter.Zeros.ZEROED);
+        this.writer = new UnitWriter(base, clusterBytes == 0 ? RAW_UNIT_BYTES : clusterBytes, UnitWriter.Zeros.ZEROED);
     }
 
     /**

@@ -29,8 +29,7 @@ public final class DiskCompaction {
      * @param fileBytesBefore length of the image's file, and of its data file if it has one
      * @param actualBytesBefore what they took on the host
      */
-    public record Outcome(
-            long fileBytesBefore, long fileBytesAfter, long actualBytesBefore, long actualBytesAfter) {}
+    public record Outcome(long fileBytesBefore, long fileBytesAfter, long actualBytesBefore, long actualBytesAfter) {}
 
     /**
      * Compacts {@code file}, durable when this returns.
@@ -39,8 +38,8 @@ public final class DiskCompaction {
      * @param observer told of the bytes of the disk and of the file that are dealt with
      * @throws ImageException as {@link DiskImage#open}; INVALID_FORMAT when the image's metadata has faults
      */
-    public static Outcome compact(
-            Path file, ImageOptions options, WorkObserver observer, ImageEnvironment environment) throws IOException {
+    public static Outcome compact(Path file, ImageOptions options, WorkObserver observer, ImageEnvironment environment)
+            throws IOException {
         Sizes before = Sizes.of(file, options, environment);
         if (options.format() != ImageFormat.RAW) {
             freeLeaks(file, observer, environment);

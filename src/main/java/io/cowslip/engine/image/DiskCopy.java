@@ -28,8 +28,7 @@ public final class DiskCopy {
         this.threads = new WorkThreads(observer);
         this.unitBytes = top.clusterSizeBytes() == 0 ? RAW_UNIT_BYTES : top.clusterSizeBytes();
         this.readsAsZeros = target.layers().size() == 1;
-        this.writer =
-                new UnitWriter(target, unitBytes, readsAsZeros ? UnitWriter.Zeros.LEFT : UnitWriter.Zeros.ZEROED);
+        this.writer = new UnitWriter(target, unitBytes, readsAsZeros ? UnitWriter.Zeros.LEFT : UnitWriter.Zeros.ZEROED);
     }
 
     /**

@@ -111,8 +111,7 @@ public final class DiskImage implements AutoCloseable {
      *
      * @throws ImageException as {@link #open}
      */
-    static DiskImage openOver(
-            Path file, @Nullable Path backing, ImageOptions options, ImageEnvironment environment)
+    static DiskImage openOver(Path file, @Nullable Path backing, ImageOptions options, ImageEnvironment environment)
             throws IOException {
         WriteOptions.check(options);
         InFlightRequests requests = new InFlightRequests();
@@ -362,8 +361,8 @@ public final class DiskImage implements AutoCloseable {
      * @throws ImageException INVALID_OPTION naming the option; READ_ONLY; UNSUPPORTED_FEATURE for an image whose snapshots
      *     do not say how large their disks are; INCONSISTENT_BITMAP; NO_SPACE
      */
-    public synchronized void resize(
-            long sizeBytes, boolean shrink, Preallocation preallocation, WorkObserver observer) throws IOException {
+    public synchronized void resize(long sizeBytes, boolean shrink, Preallocation preallocation, WorkObserver observer)
+            throws IOException {
         requireWritable();
         ImageResize.check(sizeBytes, diskSize.bytes(), shrink, preallocation);
         changeCount.incrementAndGet();
@@ -500,16 +499,19 @@ public final class DiskImage implements AutoCloseable {
      * Checks the image's own file, the layers below left out. While it is writable, this goes over the metadata twice: at
      * first beside everything else, so that the host has it in memory, and then once more while changes of the disk wait,
      * after everything is flushed. They wait as long as it takes to go over metadata in memory: for a disk of 1 TiB with
-     * clusters of 64 KiB half a second or less. Reads never wait; reconfiguring and cleaning the caches do.
+     * clusters of 64 KiB a tenth of a second or less. Reads never wait; reconfiguring and cleaning the caches do.
      *
-     * @throws ImageException UNSUPPORTED_FEATURE for a raw image, or what stops the flush
+     * @throws ImageException UNSUPPORTED_FEATURE for an image that is not qcow2, or what stops the flush
      */
     public CheckReport check(WorkObserver observer) throws IOException {
         if (beside != null) {
             return beside.image.check(observer);
         }
         if (top.format() != ImageFormat.QCOW2) {
-            throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image has no metadata to check");
+            throw ImageException.of(
+                    Kind.UNSUPPORTED_FEATURE,
+                    path,
+                    "a " + top.format().wireName() + " image has no metadata that is checked; only qcow2 images are");
         }
         if (top.isWritable()) {
             ImageCheck.rehearse(top.file(), observer);
@@ -578,7 +580,8 @@ public final class DiskImage implements AutoCloseable {
     synchronized void changeSnapshots(boolean ofDisk, SnapshotChange change) throws IOException {
         requireWritable();
         if (!(top instanceof Qcow2Layer layer)) {
-            throw ImageException.of(Kind.UNSUPPORTED_FEATURE, path, "a raw image cannot have snapshots");
+            throw ImageException.of(
+                    Kind.UNSUPPORTED_FEATURE, path, "a " + top.format().wireName() + " image cannot have snapshots");
         }
         long step = ofDisk ? 1 : 0;
         changeCount.addAndGet(step);

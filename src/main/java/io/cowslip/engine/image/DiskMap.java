@@ -41,7 +41,8 @@ public record DiskMap(List<MappedExtent> extents, long nextStart, long end) {
         long reach = FIRST_REACH_BYTES;
         long position = start;
         while (position < end) {
-            // Whoever looks up a run also looks at what may prolong it: in a disk of small pieces that would be far more.
+            // Whoever looks up a run also looks at what may prolong it: in a disk of small pieces that would be far
+            // more.
             MappedExtent found = disk.mapAt(position, Math.min(end - position, reach));
             MappedExtent joined = extents.isEmpty() ? null : extents.getLast().joined(found);
             if (joined != null) {

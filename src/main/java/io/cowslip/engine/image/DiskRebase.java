@@ -32,7 +32,8 @@ public final class DiskRebase {
         this.old = old;
         this.image = image;
         this.threads = new WorkThreads(observer);
-        // Version 2 zeroes in pieces of clusters, and fills what is left of a cluster with what the new chain has there.
+        // Version 2 zeroes in pieces of clusters, and fills what is left of a cluster with what the new chain has
+        // there.
         this.writer = new UnitWriter(
                 image,
                 image.reading(ImageLayer::unitBytes),

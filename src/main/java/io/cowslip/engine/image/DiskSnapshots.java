@@ -30,7 +30,7 @@ public final class DiskSnapshots {
     }
 
     /**
-     * All snapshots, in their order; none for a raw image.
+     * All snapshots, in their order; none where the image is not qcow2.
      *
      * @throws ImageException INVALID_FORMAT when the file's table of them is damaged
      */

@@ -15,7 +15,7 @@ final class FixedOptions {
      * @throws ImageException INVALID_OPTION naming the option
      */
     static void requireSame(ImageOptions inForce, ImageOptions wanted, ImageLayer top) throws ImageException {
-        if (formatOf(wanted) != formatOf(inForce)) {
+        if (formatOf(wanted, top) != formatOf(inForce, top)) {
             throw ImageException.invalidOption("format", "format cannot change while the image is open");
         }
         requireSameFiles(inForce, wanted, top);
@@ -24,8 +24,8 @@ final class FixedOptions {
         }
     }
 
-    private static ImageFormat formatOf(ImageOptions options) {
-        return options.format() == null ? ImageFormat.QCOW2 : options.format();
+    private static ImageFormat formatOf(ImageOptions options, ImageLayer top) {
+        return options.format() == null ? top.format() : options.format();
     }
 
     private static void requireSameFiles(ImageOptions inForce, ImageOptions wanted, ImageLayer top)

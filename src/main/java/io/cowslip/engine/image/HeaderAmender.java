@@ -231,8 +231,8 @@ public final class HeaderAmender {
         if (format == null) {
             throw ImageException.invalidOption(
                     "backing-format",
-                    "backing-file is given without backing-format; formats are not guessed, so it must be \"qcow2\" or"
-                            + " \"raw\"");
+                    "backing-file is given without backing-format; formats are not guessed, so it must be one of "
+                            + ImageFormat.names());
         }
         if (header.features().rawExternalData()) {
             throw ImageException.invalidOption(
@@ -259,17 +259,16 @@ public final class HeaderAmender {
     }
 
     private void requireChainPossible(FileIdentity own, Path backing) throws IOException {
+        ImageFormat format = options.backingFormat();
         try (HostFile found = environment.files().open(backing, HostFiles.Mode.READ)) {
             requireOther(own, found.identity());
-            if (options.backingFormat() != ImageFormat.QCOW2) {
+            if (format == null) {
                 return;
             }
-            if (HeaderReader.readIfQcow2(found) == null) {
-                throw ImageException.invalidOption(
-                        "backing-format", "backing-format is qcow2, but backing-file is no qcow2 image");
-            }
+            FormatProbe.requireBacking(found, format);
         }
-        for (ImageInfo layer : ImageInfo.chain(backing, environment)) {
+        ImageOptions asked = ImageOptions.defaults().withFormat(format);
+        for (ImageInfo layer : ImageInfo.chain(backing, asked, environment)) {
             Path below = layer.backingFile();
             if (below != null) {
                 try (HostFile file = environment.files().open(below, HostFiles.Mode.READ)) {

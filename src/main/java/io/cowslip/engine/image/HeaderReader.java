@@ -41,11 +41,7 @@ final class HeaderReader {
         try {
             return ImageHeader.parse(start, file.sizeBytes());
         } catch (ImageException e) {
-            if (e.path() != null) {
-                throw e;
-            }
-            throw ImageException.of(e.kind(), file.path(), String.valueOf(e.getMessage()))
-                    .causedBy(e);
+            throw e.in(file.path());
         }
     }
 }

@@ -304,21 +304,14 @@ public final class ImageCreator implements AutoCloseable {
             }
             return asked;
         }
-        long backingSizeBytes = backingSizeBytes(backingName);
+        long backingSizeBytes = backingSizeBytes(backingName, Objects.requireNonNull(options.backingFormat()));
         return asked != null ? asked : backingSizeBytes;
     }
 
-    private long backingSizeBytes(String backingName) throws IOException {
+    private long backingSizeBytes(String backingName, ImageFormat format) throws IOException {
         try (HostFile backing = openBacking(backingName)) {
-            if (options.backingFormat() == ImageFormat.RAW) {
-                return ChainFacts.rawVirtualSizeBytes(backing);
-            }
-            ImageHeader header = HeaderReader.readIfQcow2(backing);
-            if (header == null) {
-                throw ImageException.invalidOption(
-                        "backing-format", "backing-format is qcow2, but backing-file is no qcow2 image");
-            }
-            return header.virtualSizeBytes();
+            FormatProbe.requireBacking(backing, format);
+            return ChainFacts.of(backing, format, environment).virtualSizeBytes();
         }
     }
 

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * One file's facts, as {@code qemu-img info} finds them: read from the header alone, without locks.
  *
  * @param file the host file
- * @param format by content: qcow2 where the header says so, raw for everything else
+ * @param format as was said, or else by content: raw where that says nothing
  * @param virtualSizeBytes size of the disk
  * @param actualSizeBytes bytes that the file takes on the host
  * @param backingName the backing file as the header names it, or null
@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param dataFileName the external data file as the header names it, or null
  * @param dataFile the file that this name stands for; null also where there is none or it may not be followed, since an
  *     image may be opened with another
- * @param qcow2 what only qcow2 has; null for raw
+ * @param qcow2 what only qcow2 has; null for all else
+ * @param foreign what the formats of other hypervisors have; null for qcow2 and raw
  */
 public record ImageInfo(
         Path file,
@@ -30,7 +31,47 @@ public record ImageInfo(
         @Nullable String backingFormat,
         @Nullable String dataFileName,
         @Nullable Path dataFile,
-        @Nullable Qcow2Facts qcow2) {
+        @Nullable Qcow2Facts qcow2,
+        @Nullable ForeignFacts foreign) {
+
+    /** The files besides its own that hold the disk's bytes, as far as they may be followed. */
+    public List<Path> dataFiles() {
+        if (foreign != null) {
+            return foreign.extentFiles();
+        }
+        return dataFile == null ? List.of() : List.of(dataFile);
+    }
+
+    /**
+     * What the formats of other hypervisors have.
+     *
+     * @param blockSizeBytes bytes that one entry of the disk's map stands for; 0 where there is none
+     * @param extentFiles the files that hold the disk's bytes besides the image's own
+     * @param vmdk what only VMDK has; null for all else
+     */
+    public record ForeignFacts(
+            int blockSizeBytes,
+            List<Path> extentFiles,
+            @Nullable VmdkFacts vmdk) {}
+
+    /**
+     * What a VMDK descriptor says.
+     *
+     * @param contentId {@code CID}: the identity of the content, 32 bits
+     * @param parentContentId {@code parentCID}: all ones, since images with a parent are not read
+     * @param createType {@code createType}: what kind of image it is
+     */
+    public record VmdkFacts(long contentId, long parentContentId, String createType, List<VmdkExtentFacts> extents) {}
+
+    /**
+     * A part of a VMDK disk in a file.
+     *
+     * @param sizeBytes what it has of the disk
+     * @param type {@code FLAT} or {@code SPARSE}
+     * @param grainSizeBytes bytes that an entry of its tables stands for; 0 where it is flat
+     * @param compressed whether it is
+     */
+    public record VmdkExtentFacts(Path file, long sizeBytes, String type, int grainSizeBytes, boolean compressed) {}
 
     /**
      * What the qcow2 header says besides.
@@ -66,9 +107,16 @@ public record ImageInfo(
      * file above names for it; where none is named, its content decides, as for the first.
      *
      * @throws io.cowslip.engine.ImageException what {@link FileReferences} refuses; INVALID_FORMAT also when the chain
-     *     has a loop or is deeper than any should be; UNSUPPORTED_FEATURE for formats other than qcow2 and raw
+     *     has a loop or is deeper than any should be, or a file is not what it is said to be; UNSUPPORTED_FEATURE for
+     *     formats that are not read
      */
     public static List<ImageInfo> chain(Path file, ImageEnvironment environment) throws IOException {
-        return ChainFacts.of(file, environment);
+        return ChainFacts.of(file, null, environment);
+    }
+
+    /** The same, with formats that {@code asked} says going before what headers and contents say. */
+    public static List<ImageInfo> chain(Path file, ImageOptions asked, ImageEnvironment environment)
+            throws IOException {
+        return ChainFacts.of(file, asked, environment);
     }
 }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * One file of a chain, open. Ranges lie within the layer's own disk; the callers see to that. Offsets and lengths are
  * bytes of the guest's disk. Any thread, except {@link #close}.
  */
-sealed interface ImageLayer permits Qcow2Layer, RawLayer {
+sealed interface ImageLayer permits ForeignLayer, Qcow2Layer, RawLayer {
 
     HostFile file();
 

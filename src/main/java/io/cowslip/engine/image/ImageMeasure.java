@@ -16,7 +16,9 @@ import org.jspecify.annotations.Nullable;
  * @param bitmapsBytes what the disk's persistent bitmaps take besides; null: neither side can have any
  */
 public record ImageMeasure(
-        long requiredBytes, long fullyAllocatedBytes, @Nullable Long bitmapsBytes) {
+        long requiredBytes,
+        long fullyAllocatedBytes,
+        @Nullable Long bitmapsBytes) {
 
     /** Measures an empty disk of so many bytes. */
     public static ImageMeasure ofEmpty(CreateOptions target, long sizeBytes) throws IOException {
@@ -36,8 +38,7 @@ public record ImageMeasure(
     }
 
     private static ImageMeasure measure(
-            CreateOptions target, long wantedBytes, long dataBytes, @Nullable Long bitmapsBytes)
-            throws ImageException {
+            CreateOptions target, long wantedBytes, long dataBytes, @Nullable Long bitmapsBytes) throws ImageException {
         // No passphrase is needed to tell how much room keys take.
         CreateChecks.check(target.withEncrypt(null));
         long sizeBytes = CreateChecks.roundedSize(target, wantedBytes);
@@ -49,7 +50,9 @@ public record ImageMeasure(
                 sizeBytes,
                 Integer.numberOfTrailingZeros(target.refcountBits()),
                 target.extendedL2());
-        long fullBytes = InitialLayout.of(geometry, InitialLayout.Places.IN_FILE, 0).fileBytes() + encryptionBytes(target, geometry);
+        long fullBytes =
+                InitialLayout.of(geometry, InitialLayout.Places.IN_FILE, 0).fileBytes()
+                        + encryptionBytes(target, geometry);
         long metadataBytes = fullBytes - geometry.roundUpToCluster(sizeBytes);
         return new ImageMeasure(isFilled(target) ? fullBytes : metadataBytes + dataBytes, fullBytes, bitmapsBytes);
     }

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * How an image is opened. Names and meaning are QEMU's.
  *
- * @param format what the caller says the file is; null: qcow2. Raw is never guessed, since a guest could write a qcow2
- *     header into its raw disk
+ * @param format what the caller says the file is; null: what its content says, which is never raw: that is not guessed,
+ *     since a guest could write another format's header into its raw disk
  * @param readOnly whether writes are refused; layers below the first are always read-only
  * @param caches cache sizes of this layer
  * @param cacheCleanIntervalSeconds {@code cache-clean-interval}: entries idle for so long are dropped; 0 is never
@@ -78,7 +78,7 @@ public record ImageOptions(
                 backing);
     }
 
-    /** Everything at its default: a writable qcow2 image. */
+    /** Everything at its default: a writable image whose content says what it is. */
     public static ImageOptions defaults() {
         return new ImageOptions(
                 null,

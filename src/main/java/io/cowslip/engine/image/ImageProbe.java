@@ -1,43 +1,93 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.foreign.ExtentFiles;
 import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageHeader;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.IoBuffers;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the beginning of a file says of it, with nothing followed that it names.
+ * What a file says of itself, with nothing followed that it names.
  *
- * @param virtualSizeBytes size of the disk
+ * @param format what it is taken for
  * @param backingName the backing file as the header names it; null: none
- * @param dataFileName the external data file as the header names it; null: none
+ * @param namesDataFiles whether it names other files that hold the disk's bytes
  */
-public record ImageProbe(
-        long virtualSizeBytes,
-        @Nullable String backingName,
-        @Nullable String dataFileName) {
+public record ImageProbe(ImageFormat format, @Nullable String backingName, boolean namesDataFiles) {
     /** So much of the beginning is looked at, of a file that is as long. */
     public static final int LENGTH_BYTES = HeaderLayout.MAX_BYTES_READ;
 
-    /** So much is enough to see what a file says that it is. */
-    public static final int MAGIC_BYTES = Integer.BYTES;
-
-    /** Whether a file that begins like this says that it is qcow2. */
-    public static boolean saysQcow2(MemorySegment start) {
-        return ImageHeader.hasMagic(start);
+    /**
+     * What the beginning of a file that is still coming in says.
+     *
+     * @param said what it is said to be; null: what its content says
+     * @param fileSizeBytes how long it is going to be, as far as that is known
+     * @throws ImageException INVALID_FORMAT, UNSUPPORTED_FEATURE
+     */
+    public static ImageProbe ofBeginning(HostFile file, @Nullable ImageFormat said, long fileSizeBytes)
+            throws IOException {
+        ImageFormat format = format(file, said);
+        return format == ImageFormat.QCOW2 ? qcow2(file, fileSizeBytes) : new ImageProbe(format, null, false);
     }
 
-    /**
-     * What a qcow2 file says.
-     *
-     * @param start its first {@link #LENGTH_BYTES}, or all of a shorter one
-     * @param fileSizeBytes how long it is, or will be
-     * @throws ImageException INVALID_FORMAT naming the field, its value and what would be right; UNSUPPORTED_FEATURE
-     */
-    public static ImageProbe ofQcow2(MemorySegment start, long fileSizeBytes) throws ImageException {
-        ImageHeader header = ImageHeader.parse(start, fileSizeBytes);
-        header.requireSupported(false);
-        return new ImageProbe(header.virtualSizeBytes(), header.backingName(), header.dataFileName());
+    /** What a whole file says. */
+    public static ImageProbe ofWhole(HostFile file, @Nullable ImageFormat said) throws IOException {
+        ImageFormat format = format(file, said);
+        return switch (format) {
+            case QCOW2 -> qcow2(file, file.sizeBytes());
+            case RAW -> new ImageProbe(format, null, false);
+            default -> foreign(file, format);
+        };
+    }
+
+    private static ImageFormat format(HostFile file, @Nullable ImageFormat said) throws IOException {
+        if (said != null && !said.isKnownByContent()) {
+            return said;
+        }
+        ImageFormat found = FormatProbe.byContent(file);
+        if (found == null || (said != null && said != found)) {
+            throw ImageException.of(
+                    ImageException.Kind.INVALID_FORMAT,
+                    said == null
+                            ? "the file's content says no format; what it is must be said where that is raw: format=raw"
+                            : "format is " + said.wireName() + ", and the file's content says something else");
+        }
+        return found;
+    }
+
+    private static ImageProbe qcow2(HostFile file, long fileSizeBytes) throws IOException {
+        try (IoBuffers.Loan loan = IoBuffers.borrow(LENGTH_BYTES)) {
+            MemorySegment start = loan.segment(LENGTH_BYTES);
+            ImageHeader header = ImageHeader.parse(start.asSlice(0, file.read(0, start)), fileSizeBytes);
+            header.requireSupported(false);
+            return new ImageProbe(ImageFormat.QCOW2, header.backingName(), header.dataFileName() != null);
+        }
+    }
+
+    private static ImageProbe foreign(HostFile file, ImageFormat format) throws IOException {
+        NamedFiles named = new NamedFiles();
+        try (ForeignLayer layer = ForeignLayer.open(file, format, named)) {
+            return new ImageProbe(layer.format(), null, false);
+        } catch (ImageException failure) {
+            if (named.asked) {
+                return new ImageProbe(format, null, true);
+            }
+            throw failure;
+        }
+    }
+
+    /** Opens nothing, and notes that something was to be opened. */
+    private static final class NamedFiles implements ExtentFiles {
+        private boolean asked;
+
+        @Override
+        public HostFile open(String name) throws ImageException {
+            asked = true;
+            throw ImageException.of(ImageException.Kind.FORBIDDEN, "the image names another file");
+        }
     }
 }

@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
  * @param file the layer's host file
  * @param format what it is
  * @param virtualSizeBytes size of the disk it holds
- * @param clusterSizeBytes its cluster size; 0 for raw
- * @param l2 its L2 cache; null for raw
- * @param refcounts its refcount cache; null for raw
+ * @param clusterSizeBytes bytes that one entry of its map stands for; 0 for raw
+ * @param l2 its L2 cache; null unless it is qcow2
+ * @param refcounts its refcount cache; null unless it is qcow2
  * @param corrupt whether its metadata is known to contradict itself: it is marked so, or was found so since
  */
 public record LayerStats(

@@ -72,7 +72,9 @@ final class MovableClusters {
     private void addPacked(long entry) {
         long hostOffset = L2Entry.compressedHostOffset(entry, geometry.clusterBits());
         long last = hostOffset + L2Entry.compressedPayloadBytes(entry, geometry.clusterBits()) - 1;
-        for (long cluster = hostOffset >>> geometry.clusterBits(); cluster <= last >>> geometry.clusterBits(); cluster++) {
+        for (long cluster = hostOffset >>> geometry.clusterBits();
+                cluster <= last >>> geometry.clusterBits();
+                cluster++) {
             if (cluster >= first && cluster < end) {
                 packed.add(cluster - first, 1, 1);
             }

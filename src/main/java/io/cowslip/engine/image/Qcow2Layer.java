@@ -284,8 +284,7 @@ final class Qcow2Layer implements ImageLayer {
     @Override
     public Holding holdingIn(long guestOffset, long lengthBytes) throws IOException {
         boolean backed = backing != null && guestOffset < backing.virtualSizeBytes();
-        if (backing != null && header.version() == 2
-                || !map.hasOwnTable(guestOffset >>> geometry.clusterBits())) {
+        if (backing != null && header.version() == 2 || !map.hasOwnTable(guestOffset >>> geometry.clusterBits())) {
             return Holding.NOTHING;
         }
         boolean bytes = false;

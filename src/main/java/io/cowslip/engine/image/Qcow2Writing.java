@@ -148,8 +148,8 @@ final class Qcow2Writing {
                 writableMap,
                 preallocator,
                 this::changing);
-        this.mover = new ClusterMover(
-                layer, geometry, l1, map, refcounts, allocator, writableMap, barrier, this::changing);
+        this.mover =
+                new ClusterMover(layer, geometry, l1, map, refcounts, allocator, writableMap, barrier, this::changing);
     }
 
     private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {

@@ -145,7 +145,7 @@ final class RawLayer implements ImageLayer {
 
     @Override
     public <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
-        throw DirtyBitmaps.notQcow2();
+        throw DirtyBitmaps.notQcow2(ImageFormat.RAW);
     }
 
     @Override

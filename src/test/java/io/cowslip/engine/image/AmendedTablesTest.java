@@ -399,7 +399,8 @@ final class AmendedTablesTest {
     }
 
     private static void amend(Path image, @Nullable Integer version, @Nullable Integer bits) throws IOException {
-        HeaderAmender.amend(image, new AmendOptions(version, bits, null, null, null), WorkObserver.NONE, TestEnvironments.plain());
+        HeaderAmender.amend(
+                image, new AmendOptions(version, bits, null, null, null), WorkObserver.NONE, TestEnvironments.plain());
     }
 
     private static int bits(Path image) {

@@ -126,7 +126,8 @@ final class CornerCasesTest {
             TestImages.write(image, 0, filled(CLUSTER, 1));
         }
         assertKept(bytes, data, 1L << 62);
-        HeaderAmender.amend(file, new AmendOptions(null, null, true, null, null), WorkObserver.NONE, TestEnvironments.plain());
+        HeaderAmender.amend(
+                file, new AmendOptions(null, null, true, null, null), WorkObserver.NONE, TestEnvironments.plain());
         assertKept(bytes, data, 1L << 62 | 1);
         assertThat(QemuTools.info(file)
                         .at("/format-specific/data/bitmaps/0/name")

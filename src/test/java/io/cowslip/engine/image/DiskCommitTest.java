@@ -75,7 +75,8 @@ class DiskCommitTest {
                 arguments.add("-d");
             }
             if (depth > 1) {
-                arguments.addAll(List.of("-b", folder.resolve(base().getFileName()).toString()));
+                arguments.addAll(
+                        List.of("-b", folder.resolve(base().getFileName()).toString()));
             }
             arguments.add(folder.resolve(image().getFileName()).toString());
             QemuTools.img(arguments.toArray(String[]::new)).succeeded();
@@ -111,8 +112,7 @@ class DiskCommitTest {
                 ImageAssertions.assertThat(commit.base()).passesQemuCheck().passesAudit();
             }
             if (!commit.keep) {
-                assertThat(QemuTools.map(commit.image()))
-                        .allMatch(entry -> entry.depth() > 0 || !entry.present());
+                assertThat(QemuTools.map(commit.image())).allMatch(entry -> entry.depth() > 0 || !entry.present());
             }
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(commit + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
@@ -157,12 +157,7 @@ class DiskCommitTest {
         Path top = QemuTools.createOver(folder.resolve("top.qcow2"), "base.qcow2", "qcow2", -1, "");
         QemuTools.edit(top, "write -P 7 1M 128k", "write -z 4M 64k");
         DiskCommit.commit(
-                top,
-                ImageOptions.defaults(),
-                1,
-                false,
-                WorkObserver.NONE,
-                TestImages.environment(HostFiles.posix()));
+                top, ImageOptions.defaults(), 1, false, WorkObserver.NONE, TestImages.environment(HostFiles.posix()));
         Processes.awaitStarts();
         ImageAssertions.assertThat(base).passesQemuCheck();
         try (DiskImage image = TestImages.openReadOnly(base)) {
@@ -182,12 +177,7 @@ class DiskCommitTest {
         QemuTools.img("snapshot", "-c", "before", top.toString()).succeeded();
         QemuTools.edit(top, "write -P 8 512k 1M");
         DiskCommit.commit(
-                top,
-                ImageOptions.defaults(),
-                1,
-                false,
-                WorkObserver.NONE,
-                TestImages.environment(HostFiles.posix()));
+                top, ImageOptions.defaults(), 1, false, WorkObserver.NONE, TestImages.environment(HostFiles.posix()));
         Processes.awaitStarts();
         ImageAssertions.assertThat(top).passesQemuCheck().passesAudit();
         QemuTools.edit(top, "read -P 7 0 512k", "read -P 8 512k 1M", "read -P 0 1536k 512k");

@@ -51,8 +51,8 @@ class DiskCompactionTest {
     }
 
     private static DiskCompaction.Outcome compact(Path image, ImageOptions options) throws IOException {
-        DiskCompaction.Outcome outcome = DiskCompaction.compact(
-                image, options, WorkObserver.NONE, TestImages.environment(HostFiles.posix()));
+        DiskCompaction.Outcome outcome =
+                DiskCompaction.compact(image, options, WorkObserver.NONE, TestImages.environment(HostFiles.posix()));
         Processes.awaitStarts();
         return outcome;
     }
@@ -64,10 +64,9 @@ class DiskCompactionTest {
         SplittableRandom random = new SplittableRandom(seed);
         MatrixCase wanted = CASES.get(random.nextInt(CASES.size()));
         try {
-            MatrixDisk disk = MatrixDisk.make(
-                    new MatrixDisk.Created(wanted.asCreated(), folder, random), wanted, random);
-            DiskCompaction.Outcome outcome =
-                    compact(disk.tools().image(), QemuMatrixTest.options(wanted));
+            MatrixDisk disk =
+                    MatrixDisk.make(new MatrixDisk.Created(wanted.asCreated(), folder, random), wanted, random);
+            DiskCompaction.Outcome outcome = compact(disk.tools().image(), QemuMatrixTest.options(wanted));
             requireNotLonger(outcome, wanted.clusterBytes());
             disk.tools().requireSound(disk.contents());
         } catch (IOException | RuntimeException | AssertionError e) {
@@ -154,13 +153,11 @@ class DiskCompactionTest {
         }
     }
 
-    private static List<byte[]> inMemory(Path image, FeatureRecipe recipe, Map<Path, byte[]> files)
-            throws IOException {
+    private static List<byte[]> inMemory(Path image, FeatureRecipe recipe, Map<Path, byte[]> files) throws IOException {
         List<byte[]> contents = new ArrayList<>();
         contents.add(Interruptions.read(image, ImageOptions.defaults(), files));
         for (int number = 0; number < recipe.snapshots(); number++) {
-            contents.add(Interruptions.read(
-                    image, ImageOptions.defaults().withSnapshot("snapshot" + number), files));
+            contents.add(Interruptions.read(image, ImageOptions.defaults().withSnapshot("snapshot" + number), files));
         }
         return contents;
     }
@@ -168,7 +165,12 @@ class DiskCompactionTest {
     /** Every other MiB goes, so that half of what is left lies in the half of the file that can go. */
     @ParameterizedTest
     @CsvSource({
-        "512, 1.1, false", "4096, 0.10, false", "65536, 1.1, false", "65536, 0.10, false", "65536, 1.1, true", "2097152, 1.1, false"
+        "512, 1.1, false",
+        "4096, 0.10, false",
+        "65536, 1.1, false",
+        "65536, 0.10, false",
+        "65536, 1.1, true",
+        "2097152, 1.1, false"
     })
     void theFileIsAsShortAsWhatIsInUse(int clusterBytes, String compat, boolean extended) throws IOException {
         String options = "cluster_size=" + clusterBytes + ",compat=" + compat + (extended ? ",extended_l2=on" : "");
@@ -221,7 +223,8 @@ class DiskCompactionTest {
         QemuTools.edit(image, "write -P 9 0 1M");
         byte[] bytes = Files.readAllBytes(image);
         // The counts of four clusters behind the end of the file's data.
-        int block = (int) ByteBuffer.wrap(bytes).getLong((int) ByteBuffer.wrap(bytes).getLong(48));
+        int block = (int)
+                ByteBuffer.wrap(bytes).getLong((int) ByteBuffer.wrap(bytes).getLong(48));
         int clusters = bytes.length / 65536;
         byte[] longer = Arrays.copyOf(bytes, bytes.length + 4 * 65536);
         for (int leaked = clusters; leaked < clusters + 4; leaked++) {
@@ -252,7 +255,8 @@ class DiskCompactionTest {
         Path image = QemuTools.create(folder.resolve("image.qcow2"), 1 << 20, "cluster_size=4k");
         QemuTools.edit(image, "write -P 1 0 64k");
         byte[] bytes = Files.readAllBytes(image);
-        int block = (int) ByteBuffer.wrap(bytes).getLong((int) ByteBuffer.wrap(bytes).getLong(48));
+        int block = (int)
+                ByteBuffer.wrap(bytes).getLong((int) ByteBuffer.wrap(bytes).getLong(48));
         ByteBuffer.wrap(bytes).putShort(block, (short) 0);
         Files.write(image, bytes);
         assertThatExceptionOfType(ImageException.class)

@@ -122,11 +122,11 @@ class DiskMapTest {
         SplittableRandom random = new SplittableRandom(seed);
         MatrixCase wanted = CASES.get(random.nextInt(CASES.size()));
         try {
-            MatrixDisk disk = MatrixDisk.make(
-                    new MatrixDisk.Created(wanted.asCreated(), folder, random), wanted, random);
+            MatrixDisk disk =
+                    MatrixDisk.make(new MatrixDisk.Created(wanted.asCreated(), folder, random), wanted, random);
             Processes.Output qemu = disk.tools().onImage("map", "--output=json");
-            DiskMap ours = map(
-                    disk.tools().image(), QemuMatrixTest.options(wanted), 0, Long.MAX_VALUE, Integer.MAX_VALUE);
+            DiskMap ours =
+                    map(disk.tools().image(), QemuMatrixTest.options(wanted), 0, Long.MAX_VALUE, Integer.MAX_VALUE);
             assertThat(shown(ours)).isEqualTo(shown(qemu, wanted.dataFile() != MatrixCase.DataFile.NONE));
         } catch (IOException | RuntimeException | AssertionError e) {
             throw new AssertionError(wanted.id() + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
@@ -147,7 +147,8 @@ class DiskMapTest {
         }
         Processes.Output qemu = QemuTools.img("map", "-f", "raw", "--output=json", raw.toString());
         ImageOptions options = ImageOptions.defaults().withFormat(ImageFormat.RAW);
-        assertThat(shown(map(raw, options, 0, Long.MAX_VALUE, Integer.MAX_VALUE))).isEqualTo(shown(qemu, true));
+        assertThat(shown(map(raw, options, 0, Long.MAX_VALUE, Integer.MAX_VALUE)))
+                .isEqualTo(shown(qemu, true));
         assertThat(Files.size(raw)).isEqualTo(4 << 20);
     }
 }

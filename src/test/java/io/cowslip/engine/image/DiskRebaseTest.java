@@ -19,12 +19,12 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.jspecify.annotations.Nullable;
 
 /** Images of every kind put upon other backing files: their disks read as before, for QEMU as well, at every moment. */
 @NeedsQemu
@@ -111,7 +111,8 @@ class DiskRebaseTest {
             }
             // QEMU 7.2 leaves holes in an image of version 2 without a backing file, where the new one shows through.
             if (rebasing.recipe.version() > 2 || !rebasing.recipe.layers().isEmpty()) {
-                assertThat(QemuTools.compare(rebasing.image(), "qcow2", copy, "qcow2").out())
+                assertThat(QemuTools.compare(rebasing.image(), "qcow2", copy, "qcow2")
+                                .out())
                         .contains("Images are identical");
             }
         } catch (IOException | RuntimeException | AssertionError e) {

@@ -140,7 +140,10 @@ class HeaderAmenderTest {
         CrashingHostFiles files =
                 new CrashingHostFiles(Map.of(image, Files.readAllBytes(image), other, Files.readAllBytes(other)));
         HeaderAmender.amend(
-                image, new AmendOptions(null, null, true, "other", ImageFormat.QCOW2), WorkObserver.NONE, TestImages.environment(files));
+                image,
+                new AmendOptions(null, null, true, "other", ImageFormat.QCOW2),
+                WorkObserver.NONE,
+                TestImages.environment(files));
         assertThat(files.log()).hasSize(2);
         assertThat(files.log().getFirst()).isInstanceOfSatisfying(HostOperation.Write.class, write -> {
             assertThat(write.offset()).isZero();
@@ -176,7 +179,11 @@ class HeaderAmenderTest {
             @Nullable String backing,
             @Nullable ImageFormat format)
             throws IOException {
-        HeaderAmender.amend(file, new AmendOptions(version, null, lazy, backing, format), WorkObserver.NONE, TestEnvironments.plain());
+        HeaderAmender.amend(
+                file,
+                new AmendOptions(version, null, lazy, backing, format),
+                WorkObserver.NONE,
+                TestEnvironments.plain());
     }
 
     private static boolean lazy(Path file) {

@@ -41,8 +41,7 @@ class ImageMeasureTest {
 
     private static CreateOptions target(SplittableRandom random) {
         if (random.nextInt(8) == 0) {
-            return new CreateOptions(
-                    ImageFormat.RAW, null, 0, null, null, 16, CreateOptions.CompressionType.ZLIB, 3);
+            return new CreateOptions(ImageFormat.RAW, null, 0, null, null, 16, CreateOptions.CompressionType.ZLIB, 3);
         }
         int clusterBytes = 512 << random.nextInt(13);
         boolean version2 = random.nextInt(4) == 0;
@@ -78,7 +77,8 @@ class ImageMeasureTest {
     }
 
     private static ImageMeasure byQemu(List<String> arguments) {
-        Processes.Output output = QemuTools.img(arguments.toArray(String[]::new)).succeeded();
+        Processes.Output output =
+                QemuTools.img(arguments.toArray(String[]::new)).succeeded();
         JsonNode measured = JsonMapper.shared().readTree(output.out());
         return new ImageMeasure(
                 measured.get("required").asLong(),
@@ -129,8 +129,11 @@ class ImageMeasureTest {
         try (DiskImage source =
                 DiskImage.open(image, TestImages.readOnly(), TestImages.environment(HostFiles.posix()))) {
             ImageMeasure ours = ImageMeasure.ofCopy(target, source, WorkObserver.NONE);
-            assertThat(seesHolesInData(image) ? new ImageMeasure(
-                            qemu.requiredBytes(), ours.fullyAllocatedBytes(), ours.bitmapsBytes()) : ours)
+            assertThat(
+                            seesHolesInData(image)
+                                    ? new ImageMeasure(
+                                            qemu.requiredBytes(), ours.fullyAllocatedBytes(), ours.bitmapsBytes())
+                                    : ours)
                     .as(what + ", " + arguments + "; " + Seeds.replay(getClass(), seed))
                     .isEqualTo(qemu);
             assertThat(ours.requiredBytes()).isGreaterThanOrEqualTo(qemu.requiredBytes());

@@ -146,8 +146,8 @@ enum PowerCutWorkload {
             inRounds(
                     session,
                     random,
-                    round -> (file, environment) -> DiskCompaction.compact(
-                            file, ImageOptions.defaults(), WorkObserver.NONE, environment));
+                    round -> (file, environment) ->
+                            DiskCompaction.compact(file, ImageOptions.defaults(), WorkObserver.NONE, environment));
         }
     },
     AMENDED(DiskRecipe.plain(512, 100 << 10, 20), mix(0, 10, 3, 4, 3, 0), 60, 6) {

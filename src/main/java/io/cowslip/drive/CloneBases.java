@@ -1,0 +1,42 @@
+package io.cowslip.drive;
+
+import io.cowslip.drive.DriveException.Reason;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Volumes that were cloned, and are not written any more as long as clones are there: what a clone reads would change under
+ * it. A mark on the base says that clones have to be looked for, so that an opening of any other volume need not.
+ */
+final class CloneBases {
+    private static final String MARK = "clone-base";
+
+    private CloneBases() {}
+
+    /** Notes that a clone is going to be made of this volume. */
+    static void mark(Path base) {
+        FileMarks.set(base, MARK, "y");
+    }
+
+    /**
+     * Refuses to have a volume written that clones back on; once they are gone, forgets that there were any.
+     *
+     * @throws DriveException IN_USE, naming the first of them
+     */
+    static void requireNoClones(String name, Path file, VolumeDependents dependents) throws IOException {
+        if (FileMarks.get(file, MARK) == null) {
+            return;
+        }
+        List<VolumeDependents.Dependent> found = dependents.of(ImageRoot.identity(file));
+        if (found.isEmpty()) {
+            FileMarks.remove(file, MARK);
+            return;
+        }
+        VolumeDependents.Dependent first = found.getFirst();
+        throw new DriveException(
+                Reason.IN_USE,
+                "\"" + first.volume() + "\" " + first.need() + " \"" + name
+                        + "\", which was cloned: what is written there would change under it; open it with read-only");
+    }
+}

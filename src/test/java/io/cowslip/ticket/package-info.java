@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.ticket;
+
+import org.jspecify.annotations.NullMarked;
