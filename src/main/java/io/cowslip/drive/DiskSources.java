@@ -59,7 +59,7 @@ final class DiskSources {
     /** Refuses a volume that could not be opened to be changed as things stand, naming who has it. */
     void requireFree(String file, ImageOptions options) throws IOException {
         ImageOptions writable = options.withReadOnly(false);
-        claims.requireFree(opener.claims(opener.chain(file, writable), writable, false));
+        claims.requireFree(opener.claims(opener.chain(file, writable), writable, null));
     }
 
     /** Opens a volume for this job to change, and wipes the passphrases of its options. */
@@ -84,7 +84,7 @@ final class DiskSources {
             stay.lock();
             try {
                 chain = opener.chain(file, writable);
-                taken = opener.claims(chain, writable, false);
+                taken = opener.claims(chain, writable, null);
                 claims.add(job, taken);
             } finally {
                 stay.unlock();

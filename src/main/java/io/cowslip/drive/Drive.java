@@ -104,7 +104,7 @@ final class Drive {
         return layers.stream().filter(LayerStats::corrupt).count();
     }
 
-    /** The options as asked for; the caller holds the turn. */
+    /** The options as asked for; they stay while the caller holds the turn. */
     ImageOptions asked() {
         return asked.options();
     }

@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which drive ids are taken, and which files drives and jobs stand on: the same file is never open beside a writer, and
@@ -28,20 +29,25 @@ final class DriveClaims {
      *
      * @param name relative to the image root, for messages
      * @param own whether it is the drive's own image or has that image's data, so that the drive may come to write it
-     * @param beside whether a snapshot in it is read beside a drive that writes it, and leaves the snapshot as it is
+     * @param beside the drive that has the file open already, and may write it, where only a snapshot in it is read
      */
-    record Claim(FileIdentity file, String name, boolean writes, boolean own, boolean beside) {
+    record Claim(
+            FileIdentity file,
+            String name,
+            boolean writes,
+            boolean own,
+            @Nullable FileHolder beside) {
 
         Claim(FileIdentity file, String name, boolean writes, boolean own) {
-            this(file, name, writes, own, false);
+            this(file, name, writes, own, null);
         }
 
         private Claim writing(boolean other) {
             return own ? new Claim(file, name, other, true, beside) : this;
         }
 
-        private boolean bears(Claim other) {
-            return !file.equals(other.file) || (!writes && !other.writes) || beside != other.beside;
+        private boolean isBeside(@Nullable FileHolder drive) {
+            return beside != null && beside.equals(drive);
         }
     }
 
@@ -117,9 +123,8 @@ final class DriveClaims {
      */
     synchronized void leave(DriveId id) {
         FileHolder drive = FileHolder.of(id);
-        List<Claim> own = claims.getOrDefault(drive, List.of());
         claims.forEach((other, held) -> {
-            if (!other.equals(drive) && held.stream().anyMatch(claim -> claim.beside() && isOneOf(claim, own))) {
+            if (held.stream().anyMatch(claim -> claim.isBeside(drive))) {
                 throw new DriveException(
                         Reason.IN_USE, other + " reads a snapshot of " + drive + "'s image; it must end first");
             }
@@ -127,8 +132,9 @@ final class DriveClaims {
         leaving.add(drive);
     }
 
-    private static boolean isOneOf(Claim claim, List<Claim> files) {
-        return files.stream().anyMatch(file -> file.file().equals(claim.file()) && file.own());
+    /** Notes that the drive does not close after all. */
+    synchronized void stay(DriveId id) {
+        leaving.remove(FileHolder.of(id));
     }
 
     synchronized void release(DriveId id) {
@@ -156,30 +162,28 @@ final class DriveClaims {
 
     /** Refuses files that somebody has now in a way that stands against these claims. */
     synchronized void requireFree(List<Claim> wanted) {
-        claims.forEach((holder, held) -> requireFree(holder, held, wanted));
+        requireFree(null, wanted);
     }
 
-    private void requireFree(FileHolder holder, List<Claim> wanted) {
+    private void requireFree(@Nullable FileHolder holder, List<Claim> wanted) {
         claims.forEach((other, held) -> {
             if (!other.equals(holder)) {
-                requireFree(other, held, wanted);
+                wanted.forEach(mine -> held.stream()
+                        .filter(theirs -> theirs.file().equals(mine.file()))
+                        .forEach(theirs -> requireBearable(holder, mine, other, theirs)));
             }
         });
     }
 
-    private void requireFree(FileHolder other, List<Claim> held, List<Claim> wanted) {
-        for (Claim mine : wanted) {
-            for (Claim theirs : held) {
-                if (mine.beside() && theirs.file().equals(mine.file()) && leaving.contains(other)) {
-                    throw new DriveException(Reason.CLOSING, other + " is closing");
-                }
-                if (!mine.bears(theirs)) {
-                    throw new DriveException(
-                            Reason.IN_USE,
-                            "\"" + mine.name() + "\" is " + (theirs.writes() ? "open for writing" : "in use") + " by "
-                                    + other);
-                }
+    private void requireBearable(@Nullable FileHolder holder, Claim mine, FileHolder other, Claim theirs) {
+        if (mine.isBeside(other)) {
+            if (leaving.contains(other)) {
+                throw new DriveException(Reason.CLOSING, other + " is closing");
             }
+        } else if ((mine.writes() || theirs.writes()) && !theirs.isBeside(holder)) {
+            throw new DriveException(
+                    Reason.IN_USE,
+                    "\"" + mine.name() + "\" is " + (theirs.writes() ? "open for writing" : "in use") + " by " + other);
         }
     }
 }

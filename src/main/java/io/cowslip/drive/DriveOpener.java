@@ -97,21 +97,21 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
     /**
      * What an opening takes for itself: its own files, written unless read-only, and all files below as a reader.
      *
-     * @param beside whether it reads a snapshot beside a drive that writes it
+     * @param beside the drive that writes the image, where a snapshot of it is read beside that
      */
-    List<Claim> claims(Chain chain, ImageOptions asked, boolean beside) throws IOException {
+    List<Claim> claims(Chain chain, ImageOptions asked, @Nullable FileHolder beside) throws IOException {
         List<Claim> claims = new ArrayList<>();
         for (int index = 0; index < chain.files().size(); index++) {
             boolean own = index == 0;
-            claims.add(claim(chain.files().get(index), own, asked, own && beside));
+            claims.add(claim(chain.files().get(index), own, asked, own ? beside : null));
             for (Path dataFile : chain.dataFiles().get(index)) {
-                claims.add(claim(dataFile, own, asked, false));
+                claims.add(claim(dataFile, own, asked, null));
             }
         }
         return claims;
     }
 
-    private Claim claim(Path file, boolean own, ImageOptions asked, boolean beside) throws IOException {
+    private Claim claim(Path file, boolean own, ImageOptions asked, @Nullable FileHolder beside) throws IOException {
         return new Claim(ImageRoot.identity(file), root.relativeName(file), own && !asked.readOnly(), own, beside);
     }
 

@@ -13,6 +13,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +35,10 @@ public final class DriveRegistry {
     private final KeptDrives kept;
     private final RandomGenerator random;
     private final Map<DriveId, Drive> drives = new ConcurrentHashMap<>();
+
+    /** One at a time opens or forgets what could not be opened when the service started. */
+    private final ReentrantLock reopening = new ReentrantLock();
+
     private volatile boolean ended;
 
     DriveRegistry(
@@ -90,8 +95,10 @@ public final class DriveRegistry {
             DriveView view = drive.view();
             observer.opened(drive.id(), drive::layers);
             cleaner.watch(drive.id(), drive::cleanCaches, view.options().cacheCleanIntervalSeconds());
+            requireRunning();
             kept.opened(drive.id(), drive.file(), options, drive.keeping());
             drives.put(drive.id(), drive);
+            kept.found(drive.id());
             // The end may have come since the claim. It sees the drive in the map, or is seen here.
             requireRunning();
             return view;
@@ -127,18 +134,38 @@ public final class DriveRegistry {
 
     /** Opens a drive that could not be opened again when the service started, as it was; one that is open is shown. */
     public DriveView reopen(DriveId id) throws IOException {
-        DriveCatalog.Entry entry = kept.entry(id);
-        return drives.containsKey(id) || entry == null ? drive(id) : reopen(entry);
+        reopening.lock();
+        try {
+            DriveCatalog.Entry entry = kept.entry(id);
+            return drives.containsKey(id) || entry == null ? drive(id) : reopen(entry);
+        } finally {
+            reopening.unlock();
+        }
     }
 
     private DriveView reopen(DriveCatalog.Entry entry) throws IOException {
         try {
+            kept.awaitedWriter(entry).ifPresent(writer -> {
+                throw new DriveException(
+                        Reason.IN_USE,
+                        "it reads a snapshot beside drive \"" + writer
+                                + "\", which is not open again either; that one is" + " to be opened first");
+            });
             return open(entry.id(), entry.file(), kept.options(entry));
         } catch (IOException | RuntimeException failure) {
-            if (!drives.containsKey(entry.id())) {
-                kept.failed(entry, failure);
-            }
+            noteUnopened(entry, failure);
             throw failure;
+        }
+    }
+
+    /** Somebody else may have opened the drive meanwhile, or be about to. */
+    private void noteUnopened(DriveCatalog.Entry entry, Exception failure) {
+        if (failure instanceof DriveException refused && refused.reason() == Reason.ID_TAKEN) {
+            return;
+        }
+        kept.failed(entry, failure);
+        if (drives.containsKey(entry.id())) {
+            kept.found(entry.id());
         }
     }
 
@@ -154,12 +181,20 @@ public final class DriveRegistry {
 
     /** Forgets a drive that could not be opened again; false where it is open, or there is none. */
     public boolean forgetUnopened(DriveId id) {
-        boolean unopened = kept.unopened().stream().anyMatch(drive -> drive.id().equals(id));
-        if (unopened) {
-            kept.forget(id);
-            observer.dismissed(id);
+        if (!kept.isUnopened(id)) {
+            return false;
         }
-        return unopened;
+        reopening.lock();
+        try {
+            boolean unopened = kept.isUnopened(id) && !drives.containsKey(id);
+            if (unopened) {
+                kept.forget(id);
+                observer.dismissed(id);
+            }
+            return unopened;
+        } finally {
+            reopening.unlock();
+        }
     }
 
     /** All open drives, ordered by id. */
@@ -235,10 +270,10 @@ public final class DriveRegistry {
             try {
                 ImageOptions before = drive.asked();
                 reconfigure(drive, lease.image(), change.apply(before));
+                note(drive, lease.image(), before);
                 if (resize != null) {
                     resize(drive, lease.image(), resize, before);
                 }
-                note(drive, lease.image(), before);
                 return drive.view();
             } finally {
                 drive.turn().unlock();
@@ -269,6 +304,7 @@ public final class DriveRegistry {
         if (!drive.asked().equals(before)) {
             try {
                 reconfigure(drive, image, before);
+                kept.reconfigured(drive.id(), before);
             } catch (IOException | RuntimeException second) {
                 refused.addSuppressed(second);
             }
@@ -299,7 +335,7 @@ public final class DriveRegistry {
     public void close(DriveId id) throws IOException {
         Drive drive = require(id);
         claims.leave(id);
-        kept.forget(id);
+        forget(id);
         if (!drive.shut()) {
             throw closing(id);
         }
@@ -308,6 +344,15 @@ public final class DriveRegistry {
             observer.dismissed(id);
         } finally {
             release(drive);
+        }
+    }
+
+    private void forget(DriveId id) {
+        try {
+            kept.forget(id);
+        } catch (RuntimeException refused) {
+            claims.stay(id);
+            throw refused;
         }
     }
 
@@ -333,6 +378,8 @@ public final class DriveRegistry {
         for (Drive drive : drives.values()) {
             (drive.shut() ? own : others).add(drive);
         }
+        // Those first that read a snapshot beside another.
+        own.sort(Comparator.comparing(drive -> drive.asked().snapshot() == null));
         own.forEach(drive -> end(drive, deadline));
         others.forEach(drive -> awaitGone(drive, deadline));
     }

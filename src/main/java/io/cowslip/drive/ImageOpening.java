@@ -69,7 +69,7 @@ final class ImageOpening {
             DriveLease writer = writer(chain, options);
             boolean taken = false;
             try {
-                List<Claim> wanted = opener.claims(chain, options, writer != null);
+                List<Claim> wanted = opener.claims(chain, options, writer == null ? null : FileHolder.of(writer.id()));
                 take.accept(wanted);
                 taken = true;
                 return new Found(chain, wanted, writer);
@@ -88,7 +88,19 @@ final class ImageOpening {
             return null;
         }
         FileHolder writer = claims.writer(ImageRoot.identity(chain.top())).orElse(null);
-        return writer == null || !writer.isDrive() ? null : leases.apply(new DriveId(writer.id()));
+        return writer == null || !writer.isDrive() ? null : lease(writer);
+    }
+
+    private DriveLease lease(FileHolder writer) {
+        try {
+            return leases.apply(new DriveId(writer.id()));
+        } catch (DriveException refused) {
+            if (refused.reason() == DriveException.Reason.NO_SUCH_DRIVE) {
+                throw new DriveException(
+                        DriveException.Reason.CLOSING, writer + ", which writes the image, is being opened or closed");
+            }
+            throw refused;
+        }
     }
 
     private Opened open(FileHolder holder, Found found, ImageOptions options) throws IOException {

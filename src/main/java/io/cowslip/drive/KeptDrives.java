@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -49,6 +50,29 @@ final class KeptDrives {
                 .toList();
     }
 
+    /**
+     * The drive that is not open, but is to write the image whose snapshot {@code entry} reads: were that opened first,
+     * it would stand in the way.
+     */
+    Optional<DriveId> awaitedWriter(Entry entry) {
+        if (!readsSnapshot(entry)) {
+            return Optional.empty();
+        }
+        return unopened().stream()
+                .filter(other -> other.file().equals(entry.file()))
+                .map(UnopenedDrive::id)
+                .filter(id -> writes(entries.get(id)))
+                .findFirst();
+    }
+
+    private boolean writes(@Nullable Entry entry) {
+        try {
+            return entry != null && !text.read(entry.options()).readOnly();
+        } catch (RuntimeException unreadable) {
+            return false;
+        }
+    }
+
     private boolean readsSnapshot(Entry entry) {
         try {
             return text.read(entry.options()).snapshot() != null;
@@ -86,6 +110,10 @@ final class KeptDrives {
             }
             return keeping == DriveKeeping.KEPT ? put(before, id, file, options) : removed(before);
         });
+    }
+
+    /** Requests find the drive from now on, so that there is nothing to be told of why it is not open. */
+    void found(DriveId id) {
         reasons.remove(id);
     }
 
@@ -154,6 +182,10 @@ final class KeptDrives {
             case IOException host -> "the host refused; the service's log says why";
             default -> "what is noted of it cannot be used; the service's log says why";
         };
+    }
+
+    boolean isUnopened(DriveId id) {
+        return reasons.containsKey(id) && entries.containsKey(id);
     }
 
     /** The drives that could not be opened again, ordered by id. */

@@ -95,13 +95,13 @@ public final class Overlays {
             wanted.add(new Claim(ImageRoot.identity(path), file, true, true));
         } else {
             ImageOptions writable = options.withReadOnly(false);
-            wanted.addAll(opener.claims(opener.chain(file, writable), writable, false));
+            wanted.addAll(opener.claims(opener.chain(file, writable), writable, null));
         }
         DiskRebase.Backing backing = rebase.backing();
         if (backing != null) {
             ImageOptions readOnly = backing.options().withReadOnly(true);
             String name = opener.root().relativeName(newBacking(path, backing.name()));
-            wanted.addAll(opener.claims(opener.chain(name, readOnly), readOnly, false));
+            wanted.addAll(opener.claims(opener.chain(name, readOnly), readOnly, null));
         }
         return wanted;
     }

@@ -106,6 +106,10 @@ class DriveClaimsTest {
     void aSnapshotIsReadBesideADriveThatWritesAndStaysOpen() {
         claims.take(A, List.of(writing(1)));
         claims.take(B, List.of(beside(1)));
+        claims.add(FileHolder.job("copy"), List.of(beside(1)));
+        claims.leave(B);
+        claims.stay(B);
+        claims.remove(FileHolder.job("copy"), List.of(beside(1)));
         assertRefused(
                 Reason.IN_USE,
                 "drive \"b\" reads a snapshot of drive \"a\"'s image; it must end first",
@@ -120,7 +124,7 @@ class DriveClaimsTest {
     }
 
     private static Claim beside(long inode) {
-        return new Claim(new FileIdentity(0, inode), "file" + inode, false, true, true);
+        return new Claim(new FileIdentity(0, inode), "file" + inode, false, true, FileHolder.of(A));
     }
 
     private static Claim writing(long inode) {

@@ -174,6 +174,49 @@ class KeptDrivesTest {
         }
     }
 
+    private void openSnapshot(String id) throws IOException {
+        ImageOptions options = bench.registry.defaults().withReadOnly(true).withSnapshot("then");
+        bench.registry.open(new DriveId(id), "one.qcow2", options);
+    }
+
+    private void takeSnapshot(DriveId id) throws IOException {
+        try (DriveLease lease = bench.registry.lease(id)) {
+            lease.image().snapshots().create("then", 0, 0);
+        }
+    }
+
+    @Test
+    void aDriveThatCannotBeForgottenGoesOnWithReadersOfItsSnapshots() throws IOException {
+        bench.open("a", "one.qcow2");
+        takeSnapshot(A);
+        catalog.refuses = true;
+        assertRefused(Reason.UNAVAILABLE, () -> bench.registry.close(A), "not now");
+        catalog.refuses = false;
+        openSnapshot("view");
+        openSnapshot("other");
+        assertRefused(Reason.IN_USE, () -> bench.registry.close(A), "reads a snapshot");
+        bench.registry.close(new DriveId("view"));
+        bench.registry.close(new DriveId("other"));
+        bench.registry.close(A);
+    }
+
+    @Test
+    void aSnapshotWaitsForTheDriveThatWritesItsImage() throws IOException {
+        DriveId writer = new DriveId("writer");
+        bench.open("writer", "one.qcow2");
+        takeSnapshot(writer);
+        openSnapshot("a");
+        bench.close();
+        Files.move(temporary.resolve("one.qcow2"), temporary.resolve("away"));
+        restart();
+        Files.move(temporary.resolve("away"), temporary.resolve("one.qcow2"));
+        assertRefused(Reason.IN_USE, () -> bench.registry.reopen(A), "beside drive \"writer\"");
+        bench.registry.reopen(writer);
+        assertThat(bench.registry.reopen(A).options().snapshot()).isEqualTo("then");
+        restart();
+        assertThat(bench.registry.drives()).hasSize(2);
+    }
+
     @Test
     void passphrasesAreNotKeptButTheFilesThatHoldThemAreNamed() throws IOException {
         ImageOptions below = ImageOptions.defaults().withEncrypt(new EncryptOptions(null, null, "base.key"));
