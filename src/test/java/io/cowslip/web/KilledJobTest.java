@@ -141,7 +141,8 @@ final class KilledJobTest {
             }
             job.judge(root, reference);
         } catch (AssertionError e) {
-            throw new AssertionError(job + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed) + " -D" + JOB + "=" + job, e);
+            throw new AssertionError(
+                    job + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed) + " -D" + JOB + "=" + job, e);
         }
     }
 
@@ -195,8 +196,7 @@ final class KilledJobTest {
 
         /** That of this test: a test runner may hide it behind a jar of its own. */
         private static String classPath() {
-            return System.getProperty(
-                    "surefire.test.class.path", System.getProperty("java.class.path"));
+            return System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
         }
 
         private static int port(Process process, Path output) throws IOException, InterruptedException {
