@@ -126,7 +126,8 @@ class ImageRootTest {
         assertFails(Kind.IO, () -> failing.newEntry("x/y/z/disk.raw"));
         assertThat(folder.resolve("x")).doesNotExist();
         files.failAfter(0, 1, Kind.IO);
-        assertThat(failing.newEntry("vm1/disk.raw")).hasParentRaw(folder.toRealPath().resolve("vm1"));
+        assertThat(failing.newEntry("vm1/disk.raw"))
+                .hasParentRaw(folder.toRealPath().resolve("vm1"));
         assertThat(files.refused()).isOne();
     }
 

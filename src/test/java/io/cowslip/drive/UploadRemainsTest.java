@@ -63,9 +63,9 @@ class UploadRemainsTest {
         for (String name : new String[] {"digits", "bytes", "name", "sound"}) {
             upload(name, 500);
         }
-        Files.writeString(
-                place("digits").log().file(), "offset 1x\nlength \noffset\n", StandardOpenOption.APPEND);
-        Files.write(place("bytes").log().file(), new byte[] {(byte) 0xff, (byte) 0xc3, '\n'}, StandardOpenOption.APPEND);
+        Files.writeString(place("digits").log().file(), "offset 1x\nlength \noffset\n", StandardOpenOption.APPEND);
+        Files.write(
+                place("bytes").log().file(), new byte[] {(byte) 0xff, (byte) 0xc3, '\n'}, StandardOpenOption.APPEND);
         Path unnamed = place("name").log().file();
         Files.writeString(unnamed, Files.readString(unnamed).replace("name name", "name other"));
         Uploads restarted = uploads();
@@ -73,9 +73,7 @@ class UploadRemainsTest {
         assertThat(restarted.unfinished())
                 .extracting(UploadStatus::name, UploadStatus::offsetBytes, UploadStatus::lengthBytes)
                 .containsExactly(
-                        tuple("bytes", 500L, 1000L),
-                        tuple("digits", 500L, 1000L),
-                        tuple("sound", 500L, 1000L));
+                        tuple("bytes", 500L, 1000L), tuple("digits", 500L, 1000L), tuple("sound", 500L, 1000L));
         assertThat(place("name").content()).hasSize(500);
     }
 

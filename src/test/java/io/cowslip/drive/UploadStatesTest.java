@@ -25,11 +25,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
-import org.jspecify.annotations.Nullable;
 
 /** Whose an upload is, who ends it, and what comes of those who are late. */
 @Timeout(60)
@@ -54,8 +54,7 @@ class UploadStatesTest {
         uploads = new Uploads(
                 root, environment, claims, new UploadProperties(null, 3, Duration.ofHours(1)), () -> Instant.EPOCH);
         SecretFolder secrets = new SecretFolder(null);
-        DriveOpener opener =
-                new DriveOpener(root, environment, new DriveDefaults(ImageOptions.defaults()), secrets);
+        DriveOpener opener = new DriveOpener(root, environment, new DriveDefaults(ImageOptions.defaults()), secrets);
         try (Bench bench = new Bench(folder)) {
             DiskSources sources = new DiskSources(opener, claims, bench.registry);
             imports = new Imports(opener, uploads, new Conversions(opener, claims, sources, new Random(1)));
@@ -181,8 +180,7 @@ class UploadStatesTest {
                 throw new AssertionError(e);
             }
         });
-        assertThatExceptionOfType(TimeoutException.class)
-                .isThrownBy(() -> second.get(100, TimeUnit.MILLISECONDS));
+        assertThatExceptionOfType(TimeoutException.class).isThrownBy(() -> second.get(100, TimeUnit.MILLISECONDS));
         first.close();
         try (UploadSession session = second.get(30, TimeUnit.SECONDS);
                 Arena arena = Arena.ofConfined()) {
@@ -194,8 +192,6 @@ class UploadStatesTest {
     }
 
     private static void assertFails(Reason reason, ThrowingCallable call) {
-        assertThatExceptionOfType(DriveException.class)
-                .isThrownBy(call)
-                .matches(failure -> failure.reason() == reason);
+        assertThatExceptionOfType(DriveException.class).isThrownBy(call).matches(failure -> failure.reason() == reason);
     }
 }
