@@ -99,7 +99,7 @@ record UploadLog(Path file) {
         }
         String name = null;
         Long length = null;
-        Long offset = 0L;
+        Long offset = null;
         if (!text.startsWith(FIRST_LINE + "\n")) {
             return null;
         }
@@ -112,7 +112,7 @@ record UploadLog(Path file) {
                 offset = bytes(line, OFFSET, offset);
             }
         }
-        return name == null ? null : new Facts(name, length, offset);
+        return name == null ? null : new Facts(name, length, offset == null ? 0 : offset);
     }
 
     /** What the line says, or what is known where it says nothing. */
