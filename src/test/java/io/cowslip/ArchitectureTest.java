@@ -186,7 +186,7 @@ final class ArchitectureTest {
             .resideInAPackage("io.cowslip..")
             .and()
             .resideOutsideOfPackage(ENGINE + ".host")
-            .and(not(simpleNameOfTopLevel("ImageCreator", "PendingVolume", "UploadContent")))
+            .and(not(simpleNameOfTopLevel("ImageCreator", "ImageRoot", "PendingVolume", "UploadContent")))
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFiles").and(targetNamed("syncFolder")));
 

@@ -45,20 +45,27 @@ public final class Conversions {
      */
     public List<ImageInfo> convert(String job, Conversion conversion, WorkObserver observer) throws IOException {
         try (DiskSources.Opened source = sources.open(FileHolder.job(job), conversion.source())) {
-            return copy(source.image(), conversion.target(), (doneBytes, totalBytes) -> {
+            WorkObserver both = (doneBytes, totalBytes) -> {
                 source.requireUnchanged();
                 observer.advanced(doneBytes, totalBytes);
-            });
+            };
+            return copy(source.image(), conversion.target(), both, () -> {});
         }
     }
 
-    /** Makes a new volume that reads like this disk, which nobody writes meanwhile. */
-    List<ImageInfo> copy(DiskImage source, Target target, WorkObserver observer) throws IOException {
+    /**
+     * Makes a new volume that reads like this disk, which nobody writes meanwhile.
+     *
+     * @param beforeNaming called when the volume is whole, and about to get its name
+     */
+    List<ImageInfo> copy(DiskImage source, Target target, WorkObserver observer, Runnable beforeNaming)
+            throws IOException {
         @Nullable
         NewEncryption encryption =
                 target.encryption() == null ? null : target.encryption().keyed(opener.secrets());
         try (PendingVolume pending = PendingVolume.of(opener.root(), target.file(), random.nextLong())) {
             fill(pending, options(target, source).withEncrypt(encryption), target.compress(), source, observer);
+            beforeNaming.run();
             Path file = pending.publish(claims.filesChange(), opener.environment());
             // A raw disk may look like an image of any format.
             ImageOptions asked =

@@ -3,6 +3,7 @@ package io.cowslip.drive;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.FileIdentity;
+import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.FileReferences;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
@@ -10,6 +11,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
@@ -25,16 +27,22 @@ import java.util.Objects;
 public final class ImageRoot implements FileReferences {
     private final Path named;
     private final Path root;
+    private final HostFiles files;
 
-    private ImageRoot(Path named, Path root) {
+    private ImageRoot(Path named, Path root, HostFiles files) {
         this.named = named;
         this.root = root;
+        this.files = files;
     }
 
     /** Uses {@code folder}, which is made when it is missing. */
     public static ImageRoot at(Path folder) throws IOException {
+        return at(folder, HostFiles.posix());
+    }
+
+    static ImageRoot at(Path folder, HostFiles files) throws IOException {
         Files.createDirectories(folder);
-        return new ImageRoot(folder.toAbsolutePath().normalize(), folder.toRealPath());
+        return new ImageRoot(folder.toAbsolutePath().normalize(), folder.toRealPath(), files);
     }
 
     /** The folder itself, as a real path of the host. Not to be shown to callers outside. */
@@ -49,7 +57,7 @@ public final class ImageRoot implements FileReferences {
 
     /** The directory entry that a caller named, whether it is there or not, links unresolved. */
     Path entry(String name) throws ImageException {
-        VolumeName.check(name);
+        VolumeName.check(name, root);
         try {
             return root.resolve(name);
         } catch (InvalidPathException e) {
@@ -58,20 +66,35 @@ public final class ImageRoot implements FileReferences {
         }
     }
 
-    /** Where a new volume of this name goes. Its folder is made, and lies below the root with links resolved. */
+    /**
+     * Where a new volume of this name goes. Its folder is made, durably, and lies below the root with links resolved; where
+     * that fails, nothing is made.
+     */
     Path newEntry(String name) throws IOException {
-        entry(name);
+        Path entry = entry(name);
         String[] segments = name.split("/");
         Path folder = root;
-        for (int i = 0; i < segments.length - 1; i++) {
-            folder = subfolder(folder.resolve(segments[i]));
+        boolean made = false;
+        try {
+            for (int i = 0; i < segments.length - 1; i++) {
+                folder = subfolder(folder.resolve(segments[i]));
+            }
+            made = true;
+            return folder.resolve(segments[segments.length - 1]);
+        } finally {
+            if (!made) {
+                removeEmptyFolders(entry);
+            }
         }
-        return folder.resolve(segments[segments.length - 1]);
     }
 
     private Path subfolder(Path folder) throws IOException {
         try {
-            return Files.createDirectory(folder);
+            Path made = Files.createDirectory(folder);
+            files.syncFolder(Objects.requireNonNull(folder.getParent()));
+            return made;
+        } catch (ImageException e) {
+            throw e;
         } catch (FileAlreadyExistsException e) {
             String subject = "the folder \"" + relativeName(folder) + "\"";
             Path real = realPath(folder, subject);
@@ -93,7 +116,7 @@ public final class ImageRoot implements FileReferences {
      */
     void removeEmptyFolders(Path file) throws IOException {
         Path folder = file.getParent();
-        while (folder != null && isBelowRoot(folder) && !Files.isSymbolicLink(folder) && isEmpty(folder)) {
+        while (folder != null && isBelowRoot(folder) && !Files.isSymbolicLink(folder) && isEmptyOrMissing(folder)) {
             Files.deleteIfExists(folder);
             folder = folder.getParent();
         }
@@ -103,7 +126,10 @@ public final class ImageRoot implements FileReferences {
         return folder.startsWith(root) && !folder.equals(root);
     }
 
-    private static boolean isEmpty(Path folder) throws IOException {
+    private static boolean isEmptyOrMissing(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return !Files.exists(folder, LinkOption.NOFOLLOW_LINKS);
+        }
         try (var entries = Files.newDirectoryStream(folder)) {
             return !entries.iterator().hasNext();
         }

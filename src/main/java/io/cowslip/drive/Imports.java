@@ -65,12 +65,16 @@ public final class Imports {
     public List<ImageInfo> make(Import wanted, WorkObserver observer) throws IOException {
         try (UploadSession session = uploads.resume(wanted.upload(), wanted.rules())) {
             requireWhole(session.name(), session.offset(), session.length());
-            verify(session, wanted.digests(), observer);
+            WorkObserver both = (doneBytes, totalBytes) -> {
+                session.requireWanted();
+                observer.advanced(doneBytes, totalBytes);
+            };
+            verify(session, wanted.digests(), both);
             if (wanted.target() == null) {
                 return session.publish();
             }
-            List<ImageInfo> chain = convert(session, wanted.rules(), wanted.target(), observer);
-            session.discard();
+            List<ImageInfo> chain = convert(session, wanted.rules(), wanted.target(), both);
+            session.complete();
             return chain;
         }
     }
@@ -101,7 +105,7 @@ public final class Imports {
             throws IOException {
         ImageOptions options = rules.asked().withReadOnly(true);
         try (DiskImage source = DiskImage.open(session.examinedFile(), options, opener.environment())) {
-            return conversions.copy(source, target, observer);
+            return conversions.copy(source, target, observer, session::beginPublishing);
         }
     }
 }

@@ -31,9 +31,6 @@ final class PendingVolume implements AutoCloseable {
 
     private static final Pattern FILE_NAME = Pattern.compile("\\..+\\.[0-9a-f]{16}\\.part");
 
-    /** The volume's own name is in the file's, as far as the host's limit of 255 bytes leaves room. */
-    private static final int SHOWN_CHARACTERS = 50;
-
     private static final Logger log = LoggerFactory.getLogger(PendingVolume.class);
 
     private final ImageRoot root;
@@ -58,8 +55,7 @@ final class PendingVolume implements AutoCloseable {
     static PendingVolume of(ImageRoot root, String name, long tag) throws IOException {
         requireNew(root, name);
         Path place = root.newEntry(name);
-        String last = place.getFileName().toString();
-        String shown = last.substring(0, Math.min(last.length(), SHOWN_CHARACTERS));
+        String shown = VolumeName.beginning(place.getFileName().toString());
         String hidden = "." + shown + "." + HexFormat.of().toHexDigits(tag) + SUFFIX;
         return new PendingVolume(root, name, place.resolveSibling(hidden));
     }
@@ -90,6 +86,11 @@ final class PendingVolume implements AutoCloseable {
     /** Where the volume is made. */
     Path file() {
         return file;
+    }
+
+    /** Whether the volume has its name. */
+    boolean isPublished() {
+        return published;
     }
 
     /** Notes a file that the volume names and that is to go with it: it has its own name from the start. */

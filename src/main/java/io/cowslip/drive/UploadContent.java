@@ -1,5 +1,7 @@
 package io.cowslip.drive;
 
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
@@ -29,7 +31,9 @@ final class UploadContent implements AutoCloseable {
     /** What is surely on stable storage. Written by the thread that syncs. */
     private volatile long durableEnd;
 
+    private boolean held;
     private boolean failed;
+    private boolean settled;
     private boolean closed;
     private @Nullable FutureTask<Void> syncing;
 
@@ -41,13 +45,18 @@ final class UploadContent implements AutoCloseable {
         this.durableEnd = end;
     }
 
-    /** Opens the file, or makes it, and locks it. What may be behind {@code end} goes. */
+    /**
+     * Opens the file, or makes it where nothing has come in yet, and locks it. What may be behind {@code end} goes.
+     *
+     * @throws ImageException NOT_FOUND when bytes before {@code end} are not there any more; BUSY
+     */
     static UploadContent open(UploadPlace place, long end, HostFiles files) throws IOException {
-        boolean isNew = !Files.exists(place.content());
+        boolean isNew = end == 0 && !Files.exists(place.content());
         HostFile file = files.open(place.content(), isNew ? HostFiles.Mode.CREATE_NEW : HostFiles.Mode.READ_WRITE);
         boolean ready = false;
         try {
             file.lock(ImageLock.WRITER);
+            requirePresent(file, end);
             file.truncate(end);
             if (isNew) {
                 files.syncFolder(Objects.requireNonNull(place.content().getParent()));
@@ -61,12 +70,23 @@ final class UploadContent implements AutoCloseable {
         }
     }
 
+    /** A file that is made longer would have zeros in the place of what is lost. */
+    private static void requirePresent(HostFile file, long end) throws IOException {
+        long size = file.sizeBytes();
+        if (size < end) {
+            throw ImageException.of(
+                    Kind.NOT_FOUND,
+                    "the host has " + size + " of the " + end + " bytes that came in; begin the upload anew by PUT");
+        }
+    }
+
     /** The file itself. A hole at the end of what has come in so far is not in it before {@link #finish}. */
     HostFile file() {
         return file;
     }
 
     void append(MemorySegment bytes) throws IOException {
+        settled = false;
         long position = 0;
         while (position < bytes.byteSize()) {
             boolean zeros = isZero(bytes, position, pieceEnd(bytes, position));
@@ -102,11 +122,14 @@ final class UploadContent implements AutoCloseable {
         }
         awaitSync();
         long begunEnd = end;
+        boolean counts = !held;
         syncedEnd = begunEnd;
         FutureTask<Void> sync = new FutureTask<>(() -> {
             file.sync();
-            log.noteOffset(begunEnd);
-            durableEnd = begunEnd;
+            if (counts) {
+                log.noteOffset(begunEnd);
+                durableEnd = begunEnd;
+            }
             return null;
         });
         syncing = sync;
@@ -138,9 +161,20 @@ final class UploadContent implements AutoCloseable {
         }
     }
 
+    /** What comes in from here on does not count, however durable it is, until {@link #release}. */
+    void hold() {
+        held = true;
+    }
+
+    /** All that has come in counts. */
+    void release() {
+        held = false;
+    }
+
     /** Forgets what is behind {@code newEnd}. */
     void truncate(long newEnd) throws IOException {
         awaitSync();
+        settled = false;
         log.noteOffset(Math.min(durableEnd, newEnd));
         file.truncate(newEnd);
         durableEnd = Math.min(durableEnd, newEnd);
@@ -156,35 +190,49 @@ final class UploadContent implements AutoCloseable {
         return into;
     }
 
-    /** Makes everything durable, and the file as long as what has come in. */
+    /**
+     * Makes everything durable, and the file as long as what has come in. A host that has failed to once may say later that
+     * all is well, when it has forgotten what it could not write: nothing is believed then that was not durable before.
+     */
     void finish() throws IOException {
         awaitSync();
-        file.truncate(end);
-        file.sync();
-        log.noteOffset(end);
-        durableEnd = end;
+        if (failed) {
+            throw ImageException.of(Kind.IO, "the host has failed before to make durable what came in");
+        }
+        if (settled) {
+            return;
+        }
+        boolean done = false;
+        try {
+            file.truncate(end);
+            file.sync();
+            log.noteOffset(end);
+            durableEnd = end;
+            settled = true;
+            done = true;
+        } finally {
+            failed = !done;
+        }
     }
 
-    /**
-     * Makes durable what can be. A host that has failed to once may say later that all is well, when it has forgotten what
-     * it could not write: nothing is believed that was not durable before.
-     *
-     * @return where that ends
-     */
-    long settle() throws IOException {
+    /** Makes durable what can be and counts, and takes away what is not. {@link #durableEnd} tells where that ends. */
+    void settle() throws IOException {
         if (closed) {
-            return durableEnd;
+            return;
         }
-        if (!failed) {
-            try {
+        try {
+            if (!held) {
                 finish();
-            } catch (IOException failure) {
-                failed = true;
+            }
+        } finally {
+            if (held || failed) {
+                file.truncate(durableEnd);
             }
         }
-        if (failed) {
-            file.truncate(durableEnd);
-        }
+    }
+
+    /** How many bytes are surely on stable storage, and count. */
+    long durableEnd() {
         return durableEnd;
     }
 

@@ -17,9 +17,6 @@ record UploadPlace(Path content, UploadLog log) {
     private static final String LOG_SUFFIX = "-log";
     private static final Pattern FILE_NAME = Pattern.compile("\\..+\\.[0-9a-f]{16}\\.upload(-log)?");
 
-    /** The volume's own name is in the file's, as far as the host's limit of 255 bytes leaves room. */
-    private static final int SHOWN_CHARACTERS = 50;
-
     private static final int TAG_BYTES = 8;
 
     /** The place for a volume of this name, with the folders that the name takes made. */
@@ -33,14 +30,22 @@ record UploadPlace(Path content, UploadLog log) {
     }
 
     private static UploadPlace beside(Path place, String name) {
-        String last = place.getFileName().toString();
-        String shown = last.substring(0, Math.min(last.length(), SHOWN_CHARACTERS));
+        String shown = VolumeName.beginning(place.getFileName().toString());
         byte[] digest = FileVersions.sha256().digest(name.getBytes(StandardCharsets.UTF_8));
         return at(place.resolveSibling("." + shown + "." + HexFormat.of().formatHex(digest, 0, TAG_BYTES) + SUFFIX));
     }
 
     private static UploadPlace at(Path content) {
         return new UploadPlace(content, new UploadLog(content.resolveSibling(content.getFileName() + LOG_SUFFIX)));
+    }
+
+    /** Whether it is that of a volume of this name, as far as the name of its file tells. */
+    boolean isOf(String name) {
+        if (!VolumeName.isValid(name)) {
+            return false;
+        }
+        String last = name.substring(name.lastIndexOf('/') + 1);
+        return beside(content.resolveSibling(last), name).content().equals(content);
     }
 
     /** Whether this is a file of an upload, by its name. */

@@ -98,8 +98,9 @@ public final class UploadSession implements AutoCloseable {
         }
     }
 
-    /** A point to go back to. */
-    public Mark mark() {
+    /** A point to go back to. What is added from here on does not count before {@link #verified}. */
+    public Mark hold() {
+        content.hold();
         UploadDigests digests = upload.digests();
         return new Mark(upload.offset(), digests == null ? null : digests.copy());
     }
@@ -107,18 +108,53 @@ public final class UploadSession implements AutoCloseable {
     /** The state of an upload at one moment. */
     public record Mark(long offsetBytes, @Nullable UploadDigests digests) {}
 
+    /** Counts what was added since. */
+    public void verified() {
+        content.release();
+    }
+
     /** Forgets what was added since. */
     public void goBack(Mark mark) throws IOException {
         content.truncate(mark.offsetBytes());
+        content.release();
         upload.advance(mark.offsetBytes());
         upload.setDigests(mark.digests());
+    }
+
+    /** Makes what was added durable. Where the host fails to, the upload is what it was. */
+    public void settle() throws IOException {
+        content.finish();
     }
 
     /** Forgets everything. */
     public void discard() throws IOException {
         gone = true;
-        content.close();
-        uploads.remove(upload);
+        upload.end();
+        try {
+            content.close();
+        } finally {
+            uploads.remove(upload);
+        }
+    }
+
+    /** Refuses to go on with an upload that was given up. */
+    void requireWanted() {
+        upload.requireWanted();
+    }
+
+    /** The same, and from here on it is not given up any more. */
+    void beginPublishing() {
+        upload.beginPublishing();
+    }
+
+    /** Ends the upload, of which there is a volume. */
+    void complete() throws IOException {
+        gone = true;
+        try {
+            content.close();
+        } finally {
+            uploads.complete(upload);
+        }
     }
 
     /**
@@ -130,10 +166,14 @@ public final class UploadSession implements AutoCloseable {
      */
     public List<ImageInfo> publish() throws IOException {
         examine();
-        List<ImageInfo> chain = uploads.publish(upload, rules);
-        gone = true;
-        content.close();
-        return chain;
+        try {
+            return uploads.publish(upload, rules);
+        } finally {
+            if (upload.isOver()) {
+                gone = true;
+                content.close();
+            }
+        }
     }
 
     /** Reads the whole file for these digests. */
@@ -196,10 +236,10 @@ public final class UploadSession implements AutoCloseable {
             return;
         }
         gone = true;
-        try {
-            upload.settle(content.settle());
+        try (content) {
+            content.settle();
         } finally {
-            content.close();
+            upload.settle(content.durableEnd());
             uploads.release(upload);
         }
     }

@@ -19,6 +19,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.locks.Lock;
@@ -32,6 +33,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class Uploads {
     private static final Logger log = LoggerFactory.getLogger(Uploads.class);
+
+    /** How long the beginning of an upload waits for the end of an earlier one that was given up. */
+    private static final Duration REMOVAL_PATIENCE = Duration.ofSeconds(5);
 
     private final ImageRoot root;
     private final ImageEnvironment environment;
@@ -83,6 +87,11 @@ public final class Uploads {
         return upload == null ? Optional.empty() : Optional.of(upload.status(properties.expiry()));
     }
 
+    /** The upload of a volume that is not there: one that somebody has made otherwise meanwhile comes first. */
+    public Optional<UploadStatus> findUnlessVolume(String name) throws ImageException {
+        return isVolume(name) ? Optional.empty() : find(name);
+    }
+
     private synchronized @Nullable Upload upload(String name) {
         return uploads.get(name);
     }
@@ -90,10 +99,15 @@ public final class Uploads {
     /**
      * Begins an upload, in the place of one of the same name that nobody is at.
      *
-     * @throws ImageException ALREADY_EXISTS when there is such a volume
+     * @param lengthBytes of the whole file; null: not known yet
+     * @throws ImageException ALREADY_EXISTS when there is such a volume; NO_SPACE
      */
-    public UploadSession begin(String name, UploadRules rules) throws IOException {
+    public UploadSession begin(String name, UploadRules rules, @Nullable Long lengthBytes) throws IOException {
         PendingVolume.requireNew(root, name);
+        if (lengthBytes != null) {
+            Upload before = upload(name);
+            requireAllowed(lengthBytes, before == null ? 0 : before.offset(), rules, UploadPlace.of(root, name));
+        }
         Upload upload = admit(name);
         boolean begun = false;
         try {
@@ -103,6 +117,7 @@ public final class Uploads {
             return session;
         } finally {
             if (!begun) {
+                upload.end();
                 remove(upload);
             }
         }
@@ -121,12 +136,22 @@ public final class Uploads {
         }
     }
 
-    private synchronized Upload admit(String name) throws ImageException {
-        Upload before = uploads.get(name);
-        if (before != null) {
-            before.attach();
-            before.cancel();
-        } else if (uploads.size() >= properties.unfinished()) {
+    private Upload admit(String name) throws IOException {
+        while (true) {
+            Upload ending;
+            synchronized (this) {
+                Upload before = uploads.get(name);
+                if (before == null || before.replace()) {
+                    return put(name, before);
+                }
+                ending = before;
+            }
+            ending.awaitRemoved(REMOVAL_PATIENCE);
+        }
+    }
+
+    private synchronized Upload put(String name, @Nullable Upload before) throws ImageException {
+        if (before == null && uploads.size() >= properties.unfinished()) {
             throw new DriveException(
                     Reason.LIMIT_REACHED,
                     uploads.size() + " uploads are under way or wait to be resumed, as many as"
@@ -190,12 +215,21 @@ public final class Uploads {
         if (rules.isRaw()) {
             return;
         }
-        long usable = Files.getFileStore(place.content()).getUsableSpace();
+        long usable = Files.getFileStore(existing(place.content())).getUsableSpace();
         if (sizeBytes - presentBytes > usable) {
             throw ImageException.of(
                     Kind.NO_SPACE,
                     sizeBytes - presentBytes + " bytes are to come, and the host has space for " + usable);
         }
+    }
+
+    /** The file, or the innermost folder above it that is there. */
+    private Path existing(Path file) {
+        Path found = file;
+        while (found.startsWith(root.folder()) && !Files.exists(found)) {
+            found = Objects.requireNonNull(found.getParent());
+        }
+        return found;
     }
 
     /** Gives an upload's file the volume's name. Its upload is over then. */
@@ -205,9 +239,26 @@ public final class Uploads {
             pin(content, rules.format());
         }
         PendingVolume pending = PendingVolume.uploaded(root, upload.name(), content, rules.format());
-        Path file = pending.publish(claims.filesChange(), environment);
-        remove(upload);
+        upload.beginPublishing();
+        Path file;
+        try {
+            file = pending.publish(claims.filesChange(), environment);
+        } finally {
+            if (pending.isPublished()) {
+                complete(upload);
+            }
+        }
         return ImageInfo.chain(file, rules.asked(), environment);
+    }
+
+    /** Ends an upload whose volume is there, whatever may be left of its files. */
+    void complete(Upload upload) {
+        upload.end();
+        try {
+            remove(upload);
+        } catch (IOException e) {
+            log.warn("Not everything of the upload of {}, which is a volume now, can be taken away", upload.name(), e);
+        }
     }
 
     /** Where a raw file cannot be marked as one, it must not look like anything else at least. */
@@ -224,22 +275,20 @@ public final class Uploads {
 
     /** Ends a session: the upload waits for the next, unless it was cancelled meanwhile. */
     void release(Upload upload) throws IOException {
-        if (upload.isCancelled()) {
+        if (upload.detach(clock.instant())) {
             remove(upload);
-        } else {
-            upload.detach(clock.instant());
         }
     }
 
-    /** Forgets an upload that is this caller's, or nobody's, and takes its files away. */
+    /** Takes away the files of an upload that this caller has ended, and forgets it. */
     void remove(Upload upload) throws IOException {
-        upload.cancel();
         try {
             upload.place().delete(root);
         } finally {
             synchronized (this) {
                 uploads.remove(upload.name(), upload);
             }
+            upload.noteRemoved();
         }
     }
 
@@ -275,7 +324,11 @@ public final class Uploads {
             }
         });
         for (Path file : found) {
-            load(UploadPlace.around(file));
+            try {
+                load(UploadPlace.around(file));
+            } catch (IOException e) {
+                log.warn("The unfinished upload in {} is left alone: it cannot be read", root.relativeName(file), e);
+            }
         }
     }
 
@@ -286,15 +339,30 @@ public final class Uploads {
     private void load(UploadPlace place) throws IOException {
         UploadLog.Facts facts = place.log().read();
         boolean arrived = Files.exists(place.content());
-        if (facts == null || !VolumeName.isValid(facts.name()) || (!arrived && isVolume(facts.name()))) {
+        long present = arrived ? Files.size(place.content()) : 0;
+        if (facts == null || !place.isOf(facts.name())) {
+            removeUnlessDamaged(place, present);
+            return;
+        }
+        if (!arrived && isVolume(facts.name())) {
             place.delete(root);
             return;
         }
         Instant touched = Files.getLastModifiedTime(place.log().file()).toInstant();
-        long present = arrived ? Files.size(place.content()) : 0;
         long offset = Math.min(facts.offsetBytes(), present);
         synchronized (this) {
             uploads.putIfAbsent(facts.name(), new Upload(facts.name(), place, offset, facts.lengthBytes(), touched));
+        }
+    }
+
+    /** Nothing has come in where the log was never finished. What has come in under one that is damaged is not ours to lose. */
+    private void removeUnlessDamaged(UploadPlace place, long presentBytes) throws IOException {
+        if (presentBytes > 0 && Files.exists(place.log().file())) {
+            log.warn(
+                    "The unfinished upload in {} is left alone: its log does not say what it is of",
+                    root.relativeName(place.content()));
+        } else {
+            place.delete(root);
         }
     }
 }

@@ -2,18 +2,61 @@ package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /** The rule for names of volumes: what may be asked for at all, before the host is looked at. */
 final class VolumeName {
+    /** What the hosts' file systems allow for one segment. */
+    private static final int MAX_SEGMENT_BYTES = 255;
+
+    /** What the host allows for a whole path: PATH_MAX, less the byte that ends it. */
+    static final int MAX_PATH_BYTES = 4095;
+
+    /** More than the longest of the names of the files that are hidden beside a volume. */
+    private static final int HIDDEN_BYTES = 255;
+
+    /** How much of a volume's own name is in those. */
+    private static final int SHOWN_CHARACTERS = 50;
+
     private VolumeName() {}
 
-    static void check(String name) throws ImageException {
+    /**
+     * Refuses what cannot be a volume's name.
+     *
+     * @param folder the image root, which the name is relative to
+     */
+    static void check(String name, Path folder) throws ImageException {
         String fault = fault(name);
         if (fault != null) {
             throw ImageException.of(
                     Kind.FORBIDDEN, "the name of a volume " + fault + "; it is relative to the image root");
         }
+        String excess = excess(name, folder);
+        if (excess != null) {
+            throw ImageException.of(Kind.INVALID_OPTION, "the name of a volume is too long: " + excess);
+        }
+    }
+
+    private static @Nullable String excess(String name, Path folder) {
+        for (String segment : name.split("/", -1)) {
+            if (bytes(segment) > MAX_SEGMENT_BYTES) {
+                return "a segment of it has " + bytes(segment) + " bytes, and may have " + MAX_SEGMENT_BYTES;
+            }
+        }
+        int most = MAX_PATH_BYTES - bytes(folder.toString()) - 1 - HIDDEN_BYTES;
+        return bytes(name) > most ? "it has " + bytes(name) + " bytes, and may have " + most : null;
+    }
+
+    private static int bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8).length;
+    }
+
+    /** The beginning of a volume's own name, short enough for the name of a hidden file beside it. */
+    static String beginning(String last) {
+        int points = last.codePointCount(0, last.length());
+        return last.substring(0, last.offsetByCodePoints(0, Math.min(points, SHOWN_CHARACTERS)));
     }
 
     static boolean isValid(String name) {

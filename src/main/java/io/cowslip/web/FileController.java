@@ -172,7 +172,7 @@ class FileController {
             HttpServletRequest request,
             HttpServletResponse response)
             throws IOException {
-        Optional<UploadStatus> upload = uploads.find(VolumeController.name(path));
+        Optional<UploadStatus> upload = uploads.findUnlessVolume(VolumeController.name(path));
         if (upload.isPresent()) {
             response.setStatus(HttpServletResponse.SC_NO_CONTENT);
             UploadHeaders.of(upload.get(), uploads)

@@ -15,6 +15,7 @@ import java.security.MessageDigest;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -56,8 +57,19 @@ final class FileUploads {
     /** Begins an upload, or goes on with it where the part says so. */
     Outcome put(String name, UploadPart part, UploadRules rules, @Nullable Target target, HttpServletRequest request)
             throws IOException {
-        try (UploadSession session = part.start() == 0 ? uploads.begin(name, rules) : uploads.resume(name, rules)) {
-            return receive(session, part, rules, target, request);
+        boolean anew = part.start() == 0;
+        try (UploadSession session = anew ? uploads.begin(name, rules, part.length()) : uploads.resume(name, rules)) {
+            boolean received = false;
+            try {
+                receive(session, part, request);
+                received = true;
+            } finally {
+                // A request that began nothing has done nothing.
+                if (!received && anew && session.offset() == 0 && !session.isGone()) {
+                    session.discard();
+                }
+            }
+            return finish(session, part, rules, target);
         }
     }
 
@@ -65,48 +77,36 @@ final class FileUploads {
     Outcome append(String name, UploadPart part, UploadRules rules, @Nullable Target target, HttpServletRequest request)
             throws IOException {
         try (UploadSession session = uploads.resume(name, rules)) {
-            return receive(session, part, rules, target, request);
+            receive(session, part, request);
+            return finish(session, part, rules, target);
         }
     }
 
-    private Outcome receive(
-            UploadSession session,
-            UploadPart part,
-            UploadRules rules,
-            @Nullable Target target,
-            HttpServletRequest request)
-            throws IOException {
-        boolean received = false;
-        try {
-            part.requireFitting(session);
-            part.beginDigests(session);
-            if (part.length() != null) {
-                session.announceLength(part.length());
-            }
-            receiveVerified(session, part, request);
-            received = true;
-        } finally {
-            if (!received && session.offset() == 0 && !session.isGone()) {
-                session.discard();
-            }
+    private void receive(UploadSession session, UploadPart part, HttpServletRequest request) throws IOException {
+        part.requireFitting(session);
+        part.beginDigests(session);
+        if (part.length() != null) {
+            session.announceLength(part.length());
         }
-        if (!part.complete()) {
-            return new Outcome.Arriving(session.offset(), session.length());
+        IncomingBody body = new IncomingBody(request);
+        if (part.contentDigests().isEmpty()) {
+            part.requireWhole(copy(session, part, UploadDigests.of(Set.of()), body));
+        } else {
+            receiveVerified(session, part, body);
         }
-        session.announceLength(session.offset());
-        return finish(session, part, rules, target);
+        part.requireLast(session);
     }
 
-    private void receiveVerified(UploadSession session, UploadPart part, HttpServletRequest request)
-            throws IOException {
-        UploadSession.Mark mark = session.mark();
+    private void receiveVerified(UploadSession session, UploadPart part, IncomingBody body) throws IOException {
+        UploadSession.Mark mark = session.hold();
         UploadDigests digests = UploadDigests.of(part.contentDigests().keySet().stream()
                 .map(DigestAlgorithm::javaName)
                 .collect(Collectors.toSet()));
-        boolean verified = part.contentDigests().isEmpty();
+        boolean verified = false;
         try {
-            part.requireWhole(copy(session, part, digests, new IncomingBody(request)));
+            part.requireWhole(copy(session, part, digests, body));
             requireEqual(part.contentDigests(), digests, "body");
+            session.verified();
             verified = true;
         } finally {
             if (!verified && !session.isGone()) {
@@ -119,8 +119,9 @@ final class FileUploads {
     private long copy(UploadSession session, UploadPart part, UploadDigests digests, IncomingBody body)
             throws IOException {
         long received = 0;
+        Long end = part.end() == null ? session.length() : part.end();
         try (Buffer buffer = buffers.take()) {
-            long step = step(part, received, buffer.sizeBytes());
+            long step = step(part.start(), end, buffer.sizeBytes());
             while (step > 0) {
                 int count = body.fillToTheLast(buffer.view(step));
                 if (count == 0) {
@@ -129,7 +130,7 @@ final class FileUploads {
                 session.append(buffer.memory(count));
                 digests.update(buffer.memory(count));
                 received += count;
-                step = step(part, received, buffer.sizeBytes());
+                step = step(part.start() + received, end, buffer.sizeBytes());
             }
         }
         if (!body.ended()) {
@@ -140,10 +141,9 @@ final class FileUploads {
         return received;
     }
 
-    private static long step(UploadPart part, long received, long bufferBytes) {
-        long position = part.start() + received;
+    private static long step(long position, @Nullable Long end, long bufferBytes) {
         long toBoundary = bufferBytes - position % bufferBytes;
-        return part.end() == null ? toBoundary : Math.min(toBoundary, part.end() - position);
+        return end == null ? toBoundary : Math.min(toBoundary, end - position);
     }
 
     private static void requireEqual(Map<DigestAlgorithm, byte[]> expected, UploadDigests actual, String what) {
@@ -157,8 +157,14 @@ final class FileUploads {
         });
     }
 
+    /** What is answered of is durable before the answer is made. */
     private static Outcome finish(UploadSession session, UploadPart part, UploadRules rules, @Nullable Target target)
             throws IOException {
+        if (!part.complete()) {
+            session.settle();
+            return new Outcome.Arriving(session.offset(), session.length());
+        }
+        session.announceLength(session.offset());
         UploadDigests known = session.digests();
         if (known != null) {
             verify(session, part, known);
@@ -171,6 +177,7 @@ final class FileUploads {
         });
         long offset = session.offset();
         if (target != null || !unverified.isEmpty()) {
+            session.settle();
             Import work = new Import(session.name(), rules, unverified, target);
             return new Outcome.Left(new JobRequest.ImportUpload(work), offset);
         }

@@ -375,10 +375,10 @@ class UploadController {
     @Operation(
             operationId = "cancelUpload",
             summary = "Give up an upload",
-            description = "Takes away what has come in, also under a request that is at it. Volumes that are whole are"
-                    + " deleted by DELETE /volumes.")
+            description = "Takes away what has come in, also under a request or a job that is at it, unless it is just"
+                    + " becoming a volume. Volumes that are whole are deleted by DELETE /volumes.")
     @ApiResponse(responseCode = "204", description = "The upload is gone")
-    @Fails(NOT_FOUND)
+    @Fails({NOT_FOUND, IN_USE})
     @DeleteMapping("/files/{*path}")
     ResponseEntity<Void> cancel(
             @PathVariable @Parameter(description = VOLUME, example = "vm1/arriving.raw") String path)

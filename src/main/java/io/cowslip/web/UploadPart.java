@@ -144,6 +144,9 @@ record UploadPart(
                     .withMember("expected-offset", session.offset())
                     .withMember("provided-offset", start);
         }
+        if (length != null && length < start) {
+            throw inconsistent("the upload has " + start + " bytes already", length);
+        }
         Long known = session.length();
         if (known == null) {
             return;
@@ -153,6 +156,17 @@ record UploadPart(
         }
         if (end != null && (complete ? end != (long) known : end > known)) {
             throw inconsistent("the bytes sent end at " + end, known);
+        }
+    }
+
+    /** Refuses the last bytes where there were to be more, as only the end of a body of unknown length tells. */
+    void requireLast(UploadSession session) {
+        Long known = session.length();
+        if (complete && known != null && session.offset() != known) {
+            throw Refusal.of(
+                    ProblemType.INCOMPLETE_BODY,
+                    "the body with the last of the bytes ended at " + session.offset() + ", the upload was to have "
+                            + known + "; what came is kept");
         }
     }
 

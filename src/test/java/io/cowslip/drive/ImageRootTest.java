@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.testing.FaultyHostFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -105,7 +107,28 @@ class ImageRootTest {
         assertFails(Kind.NOT_FOUND, () -> root.existing("none"));
         assertFails(Kind.NOT_FOUND, () -> root.existing("vm1"));
         assertFails(Kind.NOT_FOUND, () -> root.existing("base.qcow2/none"));
-        assertFails(Kind.NOT_FOUND, () -> root.existing("n".repeat(300)));
+    }
+
+    @Test
+    void namesThatAreTooLongForTheHostAreRefused() throws IOException {
+        root.newEntry("n".repeat(255));
+        assertFails(Kind.INVALID_OPTION, () -> root.existing("n".repeat(256)));
+        assertFails(Kind.INVALID_OPTION, () -> root.newEntry("\u00fc".repeat(128)));
+        assertFails(Kind.INVALID_OPTION, () -> root.newEntry(("d".repeat(200) + "/").repeat(25) + "x"));
+        assertThat(folder).isDirectoryNotContaining(file -> file.startsWith("d"));
+    }
+
+    @Test
+    void newFoldersAreDurableOneByOne() throws IOException {
+        FaultyHostFiles files = new FaultyHostFiles(HostFiles.posix());
+        ImageRoot failing = ImageRoot.at(folder, files);
+        files.failAfter(2, 1, Kind.IO);
+        assertFails(Kind.IO, () -> failing.newEntry("x/y/z/disk.raw"));
+        assertThat(folder.resolve("x")).doesNotExist();
+        files.failAfter(0, 1, Kind.IO);
+        assertThat(failing.newEntry("vm1/disk.raw"))
+                .hasParentRaw(folder.toRealPath().resolve("vm1"));
+        assertThat(files.refused()).isOne();
     }
 
     @Test

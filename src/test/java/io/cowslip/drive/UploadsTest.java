@@ -64,7 +64,7 @@ class UploadsTest {
     }
 
     private static void upload(Uploads uploads, String name, int bytes) throws IOException {
-        try (UploadSession session = uploads.begin(name, RAW)) {
+        try (UploadSession session = uploads.begin(name, RAW, null)) {
             append(session, bytes, 7);
         }
     }
@@ -72,7 +72,7 @@ class UploadsTest {
     @Test
     void anUploadOutlivesTheService() throws IOException {
         Uploads first = uploads();
-        try (UploadSession session = first.begin("vm/new disk.raw", RAW)) {
+        try (UploadSession session = first.begin("vm/new disk.raw", RAW, null)) {
             session.announceLength(900);
             append(session, 700, 7);
         }
@@ -128,7 +128,7 @@ class UploadsTest {
         upload(uploads, "vm/old.raw", 10);
         now = now.plus(EXPIRY.minusSeconds(1));
         upload(uploads, "young.raw", 10);
-        UploadSession busy = uploads.begin("busy.raw", RAW);
+        UploadSession busy = uploads.begin("busy.raw", RAW, null);
         now = now.plusSeconds(2);
         uploads.expire();
         assertThat(uploads.unfinished()).extracting(UploadStatus::name).containsExactly("busy.raw", "young.raw");
@@ -145,10 +145,12 @@ class UploadsTest {
         for (String name : List.of("a", "b", "c")) {
             upload(uploads, name, 10);
         }
-        assertFails(Reason.LIMIT_REACHED, () -> uploads.begin("d", RAW));
+        assertFails(Reason.LIMIT_REACHED, () -> uploads.begin("d", RAW, null));
         upload(uploads, "c", 20);
+        assertFails(Reason.TOO_LARGE, () -> uploads.begin("c", RAW, (1L << 20) + 1));
+        assertThat(uploads.find("c").orElseThrow().offsetBytes()).isEqualTo(20);
         uploads.cancel("c");
-        try (UploadSession session = uploads.begin("d", RAW)) {
+        try (UploadSession session = uploads.begin("d", RAW, null)) {
             assertFails(Reason.TOO_LARGE, () -> session.announceLength((1 << 20) + 1));
             append(session, 1 << 20, 1);
             assertFails(Reason.TOO_LARGE, () -> append(session, 1, 1));
@@ -160,9 +162,9 @@ class UploadsTest {
     @Test
     void nobodyElseGetsAnUploadMeanwhile() throws IOException {
         Uploads uploads = uploads();
-        try (UploadSession session = uploads.begin("one", RAW)) {
+        try (UploadSession session = uploads.begin("one", RAW, null)) {
             append(session, 10, 1);
-            assertFails(Reason.IN_USE, () -> uploads.begin("one", RAW));
+            assertFails(Reason.IN_USE, () -> uploads.begin("one", RAW, null));
             assertFails(Reason.IN_USE, () -> uploads.resume("one", RAW));
             try (HostFile other =
                     HostFiles.posix().open(UploadPlace.of(root, "one").content(), HostFiles.Mode.READ)) {
@@ -185,8 +187,10 @@ class UploadsTest {
         UploadSession session = uploads.resume("disk.raw", RAW);
         append(session, 50, 1);
         files.failAfter(1, 1, Kind.IO);
-        session.close();
+        assertThatExceptionOfType(ImageException.class).isThrownBy(session::settle);
         assertThat(files.syncRefused()).isTrue();
+        // The host says that all is well the second time.
+        assertThatExceptionOfType(ImageException.class).isThrownBy(session::close);
         files.heal();
         assertThat(uploads.find("disk.raw").orElseThrow().offsetBytes()).isEqualTo(100);
         try (UploadSession again = uploads.resume("disk.raw", RAW)) {
@@ -203,7 +207,7 @@ class UploadsTest {
     void aVolumeThatWasUploadedAsRawStaysRaw() throws IOException {
         byte[] image = qcow2();
         Uploads uploads = uploads();
-        try (UploadSession session = uploads.begin("guest.raw", RAW);
+        try (UploadSession session = uploads.begin("guest.raw", RAW, null);
                 Arena arena = Arena.ofConfined()) {
             session.append(arena.allocate(image.length).copyFrom(MemorySegment.ofArray(image)));
             assertThat(session.publish().getFirst().format()).isEqualTo(ImageFormat.RAW);

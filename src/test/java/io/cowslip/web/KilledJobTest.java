@@ -6,7 +6,6 @@ import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.Seeds;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -39,6 +38,7 @@ import tools.jackson.databind.json.JsonMapper;
 @NeedsQemu
 @Tag("long")
 final class KilledJobTest {
+    private static final String JOB = "cowslip.job";
     private static final Pattern STARTED = Pattern.compile("Tomcat started on port (\\d+)");
     private static final Duration LIMIT = Duration.ofSeconds(240);
     private static final int MIB = 1 << 20;
@@ -141,7 +141,8 @@ final class KilledJobTest {
             }
             job.judge(root, reference);
         } catch (AssertionError e) {
-            throw new AssertionError(job + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
+            throw new AssertionError(
+                    job + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed) + " -D" + JOB + "=" + job, e);
         }
     }
 
@@ -195,9 +196,7 @@ final class KilledJobTest {
 
         /** That of this test: a test runner may hide it behind a jar of its own. */
         private static String classPath() {
-            return System.getProperty(
-                    "surefire.test.class.path",
-                    ManagementFactory.getRuntimeMXBean().getClassPath());
+            return System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
         }
 
         private static int port(Process process, Path output) throws IOException, InterruptedException {

@@ -140,6 +140,76 @@ class UploadContractTest extends RunningService {
         assertNothingIsHidden("u");
     }
 
+    private int sentInChunks(String head, int bytes) throws IOException {
+        try (RawConnection connection = new RawConnection(port())) {
+            String[] lines = (head + "\nTransfer-Encoding: chunked").split("\n", -1);
+            connection.head(lines);
+            connection.send((Integer.toHexString(bytes) + "\r\n").getBytes(StandardCharsets.US_ASCII));
+            connection.send(filled(bytes, 3));
+            connection.send("\r\n0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            return connection.receiveHead().status();
+        }
+    }
+
+    @Test
+    void aBodyWithoutLengthIsHeldToTheFilesLength() throws IOException {
+        Path volume = file("u/held.raw");
+        String path = "/files/u/held.raw?format=raw HTTP/1.1";
+        String patch = "PATCH " + path + "\nContent-Type: " + PARTIAL + "\nUpload-Offset: ";
+        assertThat(sentInChunks("PUT " + path + "\nUpload-Length: 1000", 100)).isEqualTo(400);
+        given().head("/files/u/held.raw")
+                .then()
+                .statusCode(204)
+                .header("Upload-Offset", "100")
+                .header("Upload-Length", "1000");
+        assertThat(sentInChunks(patch + "100\nUpload-Complete: ?1", 100)).isEqualTo(400);
+        assertThat(volume).doesNotExist();
+        given().head("/files/u/held.raw").then().statusCode(204).header("Upload-Offset", "200");
+        assertThat(sentInChunks(patch + "200\nUpload-Complete: ?0", 900)).isEqualTo(400);
+        given().head("/files/u/held.raw").then().statusCode(204).header("Upload-Offset", "1000");
+        assertThat(sentInChunks(patch + "1000\nUpload-Complete: ?1", 1)).isEqualTo(400);
+        assertThat(volume).doesNotExist();
+        part(1000, "?1", new byte[0])
+                .patch("/files/u/held.raw?format=raw")
+                .then()
+                .statusCode(201);
+        assertThat(volume).hasBinaryContent(filled(1000, 3));
+        file("u/short.raw");
+        octets(new byte[50]).header("Upload-Complete", "?0").put("/files/u/short.raw?format=raw");
+        String shorter = "PATCH /files/u/short.raw?format=raw HTTP/1.1\nContent-Type: " + PARTIAL
+                + "\nUpload-Offset: 50\nUpload-Complete: ?0\nUpload-Length: 49";
+        assertThat(sentInChunks(shorter, 1)).isEqualTo(400);
+        given().head("/files/u/short.raw").then().statusCode(204).header("Upload-Offset", "50");
+    }
+
+    @Test
+    void namesThatNoHostHasAreRefusedBeforeTheFirstByte() throws IOException {
+        problem(octets(new byte[9]).put("/files/v/" + "n".repeat(300) + "?format=raw"), 400, "invalid-option")
+                .body("detail", containsString("300 bytes"));
+        String deep = ("d".repeat(200) + "/").repeat(25);
+        problem(octets(new byte[9]).put("/files/v/" + deep + "x?format=raw"), 400, "invalid-option");
+        assertThat(root().resolve("v")).doesNotExist();
+        String cut = "n".repeat(49) + "\uD83D\uDE00.raw";
+        Path volume = file("u/" + cut);
+        octets(new byte[9])
+                .put("/files/{folder}/{name}?format=raw", "u", cut)
+                .then()
+                .statusCode(201);
+        assertThat(volume).hasSize(9);
+    }
+
+    @Test
+    void aVolumeComesBeforeAnUploadOfItsName() throws IOException {
+        Path volume = file("u/both.raw");
+        octets(new byte[9]).header("Upload-Complete", "?0").put("/files/u/both.raw?format=raw");
+        Files.write(volume, new byte[512]);
+        given().head("/files/u/both.raw")
+                .then()
+                .statusCode(200)
+                .header("Upload-Complete", "?1")
+                .header("Content-Length", "512");
+    }
+
     private static RequestSpecification part(long offset, String complete, byte[] bytes) {
         return given().contentType(PARTIAL)
                 .header("Upload-Offset", offset)
@@ -244,7 +314,7 @@ class UploadContractTest extends RunningService {
                 403,
                 "forbidden-path");
         Path withData = folder.resolve("data.qcow2");
-        QemuTools.create(withData, MIB, "data_file=data.raw");
+        QemuTools.create(withData, MIB, "data_file=" + folder.resolve("data.raw"));
         file("u/data.qcow2");
         problem(octets(Files.readAllBytes(withData)).put("/files/u/data.qcow2"), 422, "invalid-image")
                 .body("detail", containsString("allow-data-file=y"));
