@@ -1,12 +1,16 @@
 package io.cowslip.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.cowslip.Cowslip;
+import io.cowslip.testing.NeedsQemu;
+import io.cowslip.testing.RepeatedTable;
 import io.restassured.path.json.JsonPath;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -15,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -51,6 +56,7 @@ class TlsTest {
                 Cowslip.class,
                 "--server.port=0",
                 "--cowslip.demo-image=false",
+                "--cowslip.web.compressed-downloads=1",
                 "--cowslip.image-root=" + temporary.resolve("images"),
                 "--server.ssl.key-store=" + keys,
                 "--server.ssl.key-store-password=" + PASSWORD);
@@ -116,6 +122,28 @@ class TlsTest {
         SSLContext context = SSLContext.getInstance("TLS");
         context.init(null, trust.getTrustManagers(), null);
         return context;
+    }
+
+    @Test
+    @NeedsQemu
+    void aClientThatHasGoneIsNotedBeforeItsDownloadBegins() throws Exception {
+        RepeatedTable.make(temporary.resolve("images/long.qcow2"), 1L << 38);
+        try (Socket connection = client.sslContext()
+                .getSocketFactory()
+                .createSocket("127.0.0.1", uri("/").getPort())) {
+            connection
+                    .getOutputStream()
+                    .write("GET /files/long.qcow2?format=qcow2&compress=zstd HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                            .getBytes(StandardCharsets.US_ASCII));
+            await().until(() -> compressedDownload() == 503);
+        }
+        await().atMost(Duration.ofSeconds(20)).until(() -> compressedDownload() == 200);
+    }
+
+    private static int compressedDownload() throws IOException, InterruptedException {
+        HttpRequest download =
+                HttpRequest.newBuilder(uri("/drives/disk/image?compress=zstd")).build();
+        return client.send(download, HttpResponse.BodyHandlers.discarding()).statusCode();
     }
 
     @Test
