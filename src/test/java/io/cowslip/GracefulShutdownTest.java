@@ -3,6 +3,9 @@ package io.cowslip;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.cowslip.testing.NeedsQemu;
+import io.cowslip.testing.QemuTools;
+import io.cowslip.testing.RepeatedTable;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.restassured.RestAssured;
 import java.io.BufferedReader;
@@ -13,7 +16,10 @@ import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -61,6 +67,27 @@ class GracefulShutdownTest {
                             .get("/drives/demo/data")
                             .asString())
                     .isEqualTo(BODY);
+        }
+    }
+
+    @Test
+    @NeedsQemu
+    void noneWaitsForADownloadThatHasNotBegun() throws IOException {
+        Path images = Files.createDirectories(temporary.resolve("images"));
+        RepeatedTable.make(images.resolve("long.qcow2"), 1L << 41);
+        QemuTools.create(images.resolve("demo.qcow2"), 1 << 20, "");
+        ConfigurableApplicationContext service = start();
+        try (Socket client = new Socket(InetAddress.getLoopbackAddress(), port(service))) {
+            send(client, """
+                    GET /files/long.qcow2?format=qcow2&compress=zlib HTTP/1.1
+                    Host: localhost
+
+                    """.replace("\n", "\r\n"));
+            await().until(() -> underWay(service) == 1);
+            Instant stopped = Instant.now();
+            service.close();
+            assertThat(Duration.between(stopped, Instant.now())).isLessThan(Duration.ofSeconds(20));
+            assertThat(firstLine(client)).startsWith("HTTP/1.1 503");
         }
     }
 

@@ -21,12 +21,24 @@ final class ConnectionAdapter implements Adapter {
 
     /** The connection of a request that came without TLS; null for others. */
     static @Nullable PatientChannel plainConnection(ServletRequest request) {
-        return request.getAttribute(CONNECTION) instanceof PatientChannel plain ? plain : null;
+        return request.getAttribute(CONNECTION) instanceof DataProtocol.Connection connection
+                        && connection.channel() instanceof PatientChannel plain
+                ? plain
+                : null;
+    }
+
+    /**
+     * Whether the client has closed its end of the request's connection, or its host refuses it. Does not wait; for the
+     * thread that answers. A client that has sent another request ahead cannot be told from one that waits.
+     */
+    static boolean isClosedByClient(ServletRequest request) {
+        return request.getAttribute(CONNECTION) instanceof DataProtocol.Connection connection
+                && connection.isClosedByClient();
     }
 
     @Override
     public void service(Request request, Response response) throws Exception {
-        request.setAttribute(CONNECTION, connection.channel());
+        request.setAttribute(CONNECTION, connection);
         containers.service(request, response);
     }
 

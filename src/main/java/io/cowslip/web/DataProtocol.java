@@ -1,5 +1,6 @@
 package io.cowslip.web;
 
+import java.io.IOException;
 import org.apache.coyote.Adapter;
 import org.apache.coyote.Processor;
 import org.apache.coyote.http11.Http11NioProtocol;
@@ -35,6 +36,10 @@ public final class DataProtocol extends Http11NioProtocol {
         Object channel() {
             return processor == null ? null : processor.channel();
         }
+
+        boolean isClosedByClient() {
+            return processor != null && processor.isClosedByClient();
+        }
     }
 
     private static final class ConnectedProcessor extends Http11Processor {
@@ -44,6 +49,16 @@ public final class DataProtocol extends Http11NioProtocol {
 
         Object channel() {
             return getSocketWrapper().getSocket();
+        }
+
+        /** What comes is kept by the container for the next request. */
+        boolean isClosedByClient() {
+            try {
+                getSocketWrapper().isReadyForRead();
+                return false;
+            } catch (IOException closed) {
+                return true;
+            }
         }
     }
 

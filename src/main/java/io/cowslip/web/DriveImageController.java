@@ -1,5 +1,6 @@
 package io.cowslip.web;
 
+import static io.cowslip.web.ProblemType.BUSY;
 import static io.cowslip.web.ProblemType.CORRUPT_IMAGE;
 import static io.cowslip.web.ProblemType.HOST_IO;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
@@ -8,6 +9,8 @@ import static io.cowslip.web.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.ProblemType.PRECONDITION_FAILED;
 import static io.cowslip.web.ProblemType.RANGE_NOT_SATISFIABLE;
+import static io.cowslip.web.ProblemType.UNAVAILABLE;
+import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 
 import io.cowslip.drive.Download;
 import io.cowslip.drive.Downloads;
@@ -96,10 +99,13 @@ class DriveImageController {
         INVALID_OPTION,
         NO_SUCH_DRIVE,
         IN_USE,
+        BUSY,
         PRECONDITION_FAILED,
         RANGE_NOT_SATISFIABLE,
+        UNSUPPORTED_FEATURE,
         CORRUPT_IMAGE,
         HOST_IO,
+        UNAVAILABLE,
         LIMIT_REACHED
     })
     @RequestMapping(method = RequestMethod.GET)

@@ -11,6 +11,8 @@ import static io.cowslip.web.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.ProblemType.NOT_FOUND;
 import static io.cowslip.web.ProblemType.PRECONDITION_FAILED;
 import static io.cowslip.web.ProblemType.RANGE_NOT_SATISFIABLE;
+import static io.cowslip.web.ProblemType.UNAVAILABLE;
+import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 
 import io.cowslip.drive.Download;
 import io.cowslip.drive.Downloads;
@@ -122,8 +124,10 @@ class FileController {
         PRECONDITION_FAILED,
         RANGE_NOT_SATISFIABLE,
         INVALID_IMAGE,
+        UNSUPPORTED_FEATURE,
         CORRUPT_IMAGE,
         HOST_IO,
+        UNAVAILABLE,
         LIMIT_REACHED
     })
     @GetMapping("/{*path}")

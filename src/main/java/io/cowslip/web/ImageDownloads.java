@@ -9,7 +9,6 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpMethod;
@@ -19,15 +18,18 @@ import org.springframework.http.HttpMethod;
  * meanwhile, is broken off before the length that it announced.
  */
 final class ImageDownloads {
-    private static final String RETRY_SECONDS = "10";
-
     private final DataReads reads;
-    private final Semaphore compressed;
+    private final DownloadLimits limits;
+    private volatile boolean ending;
 
-    /** @param compressedAtOnce how many answers may be compressed at once: each takes all processors */
-    ImageDownloads(DataReads reads, int compressedAtOnce) {
+    ImageDownloads(DataReads reads, DownloadLimits limits) {
         this.reads = reads;
-        this.compressed = new Semaphore(compressedAtOnce);
+        this.limits = limits;
+    }
+
+    /** Breaks off what is still being planned, as the service ends: that may take longer than anyone is to wait. */
+    void end() {
+        ending = true;
     }
 
     /**
@@ -64,9 +66,10 @@ final class ImageDownloads {
             };
         }
 
-        /** Tells this form's bytes from those of another form of the same disk. */
+        /** Tells this form's bytes from those of another form of the same disk, and from what another version makes of it. */
         String tag() {
-            return compression == null ? "qcow2" : "qcow2-" + compression.name().toLowerCase(Locale.ROOT);
+            String encoded = compression == null ? "" : compression.name().toLowerCase(Locale.ROOT) + "-";
+            return "qcow2-" + encoded + ExportedImage.version(compression);
         }
     }
 
@@ -95,51 +98,64 @@ final class ImageDownloads {
             return;
         }
         boolean head = HttpMethod.HEAD.matches(request.getMethod());
-        if (form.compression() == null) {
-            plan(download, null, version, head, request, response);
-        } else if (!head) {
-            // The length of compressed clusters takes compressing them, which is too much for a look.
-            planCompressed(download, form.compression(), version, request, response);
+        DownloadPlanning planning = new DownloadPlanning(limits, request, () -> ending);
+        try (planning) {
+            if (form.compression() == null) {
+                plan(download, planning, version, head, request, response);
+            } else if (!head) {
+                // The length of compressed clusters takes compressing them, which is too much for a look.
+                compress(download, form.compression(), planning, version, request, response);
+            }
         }
     }
 
-    private void planCompressed(
+    private void plan(
             Download download,
-            CompressionType compression,
-            String version,
-            HttpServletRequest request,
-            HttpServletResponse response)
-            throws IOException {
-        if (!compressed.tryAcquire()) {
-            throw Refusal.of(
-                            ProblemType.LIMIT_REACHED,
-                            "as many downloads are being compressed as cowslip.web.compressed-downloads allows")
-                    .with(HttpHeaders.RETRY_AFTER, RETRY_SECONDS);
-        }
-        try {
-            plan(download, compression, version, false, request, response);
-        } finally {
-            compressed.release();
-        }
-    }
-
-    private static void plan(
-            Download download,
-            @Nullable CompressionType compression,
+            DownloadPlanning planning,
             String version,
             boolean head,
             HttpServletRequest request,
             HttpServletResponse response)
             throws IOException {
-        try (ExportedImage image = ExportedImage.plan(download.image(), compression, download::requireUnchanged)) {
-            ByteView view = new ByteView(
-                    download.image(), image.sizeBytes(), version, download::requireUnchanged, download.isUnchanging());
-            ByteWindow window = head ? new ByteWindow(0, view.sizeBytes()) : window(view, request, response);
-            response.setContentLengthLong(window.length());
-            if (!head) {
-                ServletOutputStream out = DirectOutput.of(response);
-                image.send(window.start(), window.length(), piece -> out.write(piece.asByteBuffer()));
-            }
+        ExportedImage planned;
+        try (DownloadLimits.Permit permit = limits.toPlan()) {
+            planned = ExportedImage.plan(download.image(), null, download::requireUnchanged, planning);
+        }
+        try (planned) {
+            send(planned, download, version, head, request, response);
+        }
+    }
+
+    private void compress(
+            Download download,
+            CompressionType compression,
+            DownloadPlanning planning,
+            String version,
+            HttpServletRequest request,
+            HttpServletResponse response)
+            throws IOException {
+        try (DownloadLimits.Permit permit = limits.toCompress();
+                ExportedImage planned =
+                        ExportedImage.plan(download.image(), compression, download::requireUnchanged, planning)) {
+            send(planned, download, version, false, request, response);
+        }
+    }
+
+    private static void send(
+            ExportedImage image,
+            Download download,
+            String version,
+            boolean head,
+            HttpServletRequest request,
+            HttpServletResponse response)
+            throws IOException {
+        ByteView view = new ByteView(
+                download.image(), image.sizeBytes(), version, download::requireUnchanged, download.isUnchanging());
+        ByteWindow window = head ? new ByteWindow(0, view.sizeBytes()) : window(view, request, response);
+        response.setContentLengthLong(window.length());
+        if (!head) {
+            ServletOutputStream out = DirectOutput.of(response);
+            image.send(window.start(), window.length(), piece -> out.write(piece.asByteBuffer()));
         }
     }
 

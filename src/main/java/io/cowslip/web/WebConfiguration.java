@@ -16,8 +16,10 @@ import org.springframework.boot.jackson.autoconfigure.JsonMapperBuilderCustomize
 import org.springframework.boot.tomcat.servlet.TomcatServletWebServerFactory;
 import org.springframework.boot.web.server.WebServerFactoryCustomizer;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
+import org.springframework.context.ApplicationListener;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.event.ContextClosedEvent;
 import org.springframework.core.Ordered;
 import org.springframework.web.servlet.config.annotation.ApiVersionConfigurer;
 import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
@@ -150,7 +152,18 @@ class WebConfiguration implements WebMvcConfigurer {
 
     @Bean
     ImageDownloads imageDownloads(DataReads reads, WebProperties properties) {
-        return new ImageDownloads(reads, properties.compressedDownloads());
+        return new ImageDownloads(
+                reads,
+                new DownloadLimits(
+                        properties.compressedDownloads(),
+                        properties.downloadPlans(),
+                        properties.downloadMemory().toBytes()));
+    }
+
+    /** Before anything else ends, so that nothing waits for what no one will get. */
+    @Bean
+    ApplicationListener<ContextClosedEvent> endOfDownloadPlans(ImageDownloads downloads) {
+        return closed -> downloads.end();
     }
 
     @Bean

@@ -17,6 +17,8 @@ import org.springframework.util.unit.DataSize;
  * @param verifications how many bodies may be held back at once
  * @param zeroCopy whether long runs of read-only drives go to plain connections as pages of the host, without a copy
  * @param compressedDownloads how many downloads may be compressed at once
+ * @param downloadPlans how many plain qcow2 downloads may find out at once what they consist of
+ * @param downloadMemory what all downloads together may note on the heap of the disks that they send
  * @param maxReaders connections that one client should read with at most, as OPTIONS tells
  * @param maxWriters connections that one client should write with at most, as OPTIONS tells
  * @param unixSocket where the service listens on a Unix domain socket besides; null: nowhere
@@ -30,6 +32,8 @@ record WebProperties(
         @DefaultValue("8") int verifications,
         @DefaultValue("true") boolean zeroCopy,
         @DefaultValue("2") int compressedDownloads,
+        @DefaultValue("4") int downloadPlans,
+        @DefaultValue("64MB") DataSize downloadMemory,
         @DefaultValue("8") int maxReaders,
         @DefaultValue("8") int maxWriters,
         @Nullable Path unixSocket,

@@ -8,6 +8,8 @@ import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.notNullValue;
 import static org.hamcrest.Matchers.nullValue;
 
+import io.cowslip.engine.image.CreateOptions.CompressionType;
+import io.cowslip.engine.image.ExportedImage;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Programs;
 import io.cowslip.testing.QemuTools;
@@ -144,6 +146,24 @@ class DownloadContractTest extends RunningService {
                 .then()
                 .statusCode(200);
         given().header("If-Match", tag).get(path).then().statusCode(412);
+    }
+
+    @Test
+    void anotherVersionsFileIsNotResumed() {
+        createAndOpen("disk", "d/encoder.qcow2", "1M");
+        String path = "/drives/disk/image?compress=zstd";
+        String tag = given().head(path).header("ETag");
+        assertThat(tag).endsWith("-qcow2-zstd-" + ExportedImage.version(CompressionType.ZSTD) + "\"");
+        given().header("Range", "bytes=0-9")
+                .header("If-Range", tag)
+                .get(path)
+                .then()
+                .statusCode(206);
+        given().header("Range", "bytes=0-9")
+                .header("If-Range", tag.replaceFirst("[0-9a-f]{8}\"$", "00000000\""))
+                .get(path)
+                .then()
+                .statusCode(200);
     }
 
     @Test

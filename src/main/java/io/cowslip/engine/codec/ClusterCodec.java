@@ -58,6 +58,9 @@ public abstract sealed class ClusterCodec implements AutoCloseable permits Defla
     /** @param payload less than a cluster */
     abstract int encodeNative(MemorySegment cluster, MemorySegment payload);
 
+    /** What encodes, and which version of it. */
+    abstract String encoderVersion();
+
     /** Gives the coders' memory back. */
     @Override
     public abstract void close();

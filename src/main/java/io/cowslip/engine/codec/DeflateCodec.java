@@ -50,6 +50,11 @@ final class DeflateCodec extends ClusterCodec {
     }
 
     @Override
+    String encoderVersion() {
+        return DeflateEncoder.class.getSimpleName();
+    }
+
+    @Override
     public void close() {
         inflaters.close();
         encoders.close();

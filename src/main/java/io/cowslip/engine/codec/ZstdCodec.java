@@ -4,6 +4,7 @@ import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdCompressCtx;
 import com.github.luben.zstd.ZstdDecompressCtx;
 import com.github.luben.zstd.ZstdException;
+import com.github.luben.zstd.util.ZstdVersion;
 import io.cowslip.engine.ImageException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -67,6 +68,11 @@ final class ZstdCodec extends ClusterCodec {
         } finally {
             encoders.giveBack(context);
         }
+    }
+
+    @Override
+    String encoderVersion() {
+        return "zstd " + ZstdVersion.VERSION;
     }
 
     @Override

@@ -5,59 +5,68 @@ import io.cowslip.engine.codec.ClusterCodec;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /** The compressed clusters of an exported image: measured first, then made once more to be sent. On all cores. */
 final class ExportCompression {
     private ExportCompression() {}
 
     /** Finds out how long each cluster is, and which ones are zeros after all. */
-    static ExportMap measure(ExportMap map, ExportBatch batch, ClusterCodec codec) throws IOException {
+    static ExportMap measure(ExportMap map, ExportBatch batch, ClusterCodec codec, ExportPlanning planning)
+            throws IOException {
         int clusterBytes = map.geometry().clusterBytes();
+        Lengths lengths = new Lengths(1 << map.geometry().l2EntriesPerTableBits());
+        List<ExportTable> measured = new ArrayList<>();
         for (ExportTable table : map.tables()) {
-            Lengths lengths = new Lengths(table);
             int index = table.nextData(0);
             while (index >= 0) {
+                planning.requireWanted();
                 int first = index;
                 while (index >= 0 && !batch.isFull()) {
                     batch.add(map.guestCluster(table, index));
                     index = table.nextData(index + 1);
                 }
                 try (PackedClusters packed = PackedClusters.pack(codec, batch.read(), clusterBytes, true)) {
-                    lengths.note(packed, first);
+                    lengths.note(table, packed, first);
                 }
                 batch.clear();
             }
-            lengths.done();
+            lengths.moveTo(measured, table.l1Index(), planning);
         }
-        return map.placedAgain();
+        return ExportMap.placed(map.geometry(), measured);
     }
 
+    /** What is known so far of one table after the other. */
     private static final class Lengths {
-        private final ExportTable table;
+        private final ClusterSet.Builder data;
         private final char[] lengths;
         private int count;
 
-        Lengths(ExportTable table) {
-            this.table = table;
-            this.lengths = new char[table.dataClusters()];
+        Lengths(int tableClusters) {
+            this.data = new ClusterSet.Builder(tableClusters);
+            this.lengths = new char[tableClusters];
         }
 
-        void note(PackedClusters packed, int firstIndex) {
+        void note(ExportTable table, PackedClusters packed, int firstIndex) {
             int index = firstIndex;
             for (int cluster = 0; cluster < packed.clusters(); cluster++) {
-                int following = table.nextData(index + 1);
-                if (packed.isZero(cluster)) {
-                    table.clearData(index);
-                } else {
+                if (!packed.isZero(cluster)) {
+                    data.add(index, index + 1);
                     lengths[count++] = packed.isPlain(cluster) ? 0 : (char) packed.lengthBytes(cluster);
                 }
-                index = following;
+                index = table.nextData(index + 1);
             }
         }
 
-        void done() {
-            table.setPackedLengths(Arrays.copyOf(lengths, count));
+        void moveTo(List<ExportTable> tables, int l1Index, ExportPlanning planning) throws IOException {
+            if (count > 0) {
+                ClusterSet measured = data.build();
+                planning.reserve(ExportTable.memoryBytes(measured, count));
+                tables.add(new ExportTable(l1Index, measured, Arrays.copyOf(lengths, count)));
+                count = 0;
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.ImageGeometry;
 
 /**
@@ -49,6 +50,17 @@ record ExportLayout(
 
     private static long clusters(ImageGeometry geometry, long bytes) {
         return geometry.roundUpToCluster(bytes) >>> geometry.clusterBits();
+    }
+
+    /** @throws ImageException UNSUPPORTED_FEATURE where the refcount table would be larger than QEMU takes */
+    void requireCountable() throws ImageException {
+        long tableBytes = offset(refcountBlocks - REFCOUNT_TABLE);
+        if (tableBytes > ImageGeometry.MAX_REFCOUNT_TABLE_BYTES) {
+            throw ImageException.of(
+                    ImageException.Kind.UNSUPPORTED_FEATURE,
+                    "the file would have " + sizeBytes() + " bytes, and a refcount table of " + tableBytes
+                            + "; it may have at most " + ImageGeometry.MAX_REFCOUNT_TABLE_BYTES);
+        }
     }
 
     long offset(long cluster) {

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.function.Predicate;
 
 /**
- * Which clusters of an exported image hold data, in the order of the disk: a bit for each cluster of every L2 table that
- * the image is to have. Tables that would map nothing are left out.
+ * Which clusters of an exported image hold data, in the order of the disk, by the L2 tables that the image is to have.
+ * Tables that would map nothing are left out.
  */
 record ExportMap(ImageGeometry geometry, List<ExportTable> tables) {
     private static final long FIRST_REACH_BYTES = 64 << 20;
@@ -20,75 +20,96 @@ record ExportMap(ImageGeometry geometry, List<ExportTable> tables) {
      * @param geometry of the exported image
      * @param requireUnchanged throws when the disk was written since the export began
      */
-    static ExportMap of(DiskImage disk, ImageGeometry geometry, Runnable requireUnchanged) throws IOException {
-        List<ExportTable> tables = new ArrayList<>();
+    static ExportMap of(DiskImage disk, ImageGeometry geometry, Runnable requireUnchanged, ExportPlanning planning)
+            throws IOException {
+        Builder builder = new Builder(geometry, planning);
         long reach = FIRST_REACH_BYTES;
         long position = 0;
         while (position < geometry.virtualSizeBytes()) {
+            planning.requireWanted();
             GuestExtent extent = disk.extentAt(position, Math.min(reach, geometry.virtualSizeBytes() - position));
             requireUnchanged.run();
             if (!extent.zero()) {
-                addData(tables, geometry, position, position + extent.length());
+                builder.add(position, position + extent.length());
             }
             position += extent.length();
             // Whoever looks up a run also looks at what may prolong it, which in a disk of small pieces is much.
             reach = Math.max(2 * extent.length(), MIN_REACH_BYTES);
         }
-        return placed(geometry, tables);
+        return builder.build();
     }
 
-    private static void addData(List<ExportTable> tables, ImageGeometry geometry, long start, long end) {
-        int tableBits = geometry.l2EntriesPerTableBits();
-        long cluster = start >>> geometry.clusterBits();
-        long endCluster = geometry.roundUpToCluster(end) >>> geometry.clusterBits();
-        while (cluster < endCluster) {
-            int l1Index = (int) (cluster >>> tableBits);
-            long tableStart = (long) l1Index << tableBits;
-            long tableEnd = Math.min(endCluster, tableStart + (1L << tableBits));
-            if (tables.isEmpty() || tables.getLast().l1Index() != l1Index) {
-                tables.add(new ExportTable(l1Index, 1 << tableBits));
+    /** Takes runs of data in the order of the disk. */
+    private static final class Builder {
+        private final ImageGeometry geometry;
+        private final ExportPlanning planning;
+        private final List<ExportTable> tables = new ArrayList<>();
+        private final ClusterSet.Builder clusters;
+        private int l1Index;
+
+        Builder(ImageGeometry geometry, ExportPlanning planning) {
+            this.geometry = geometry;
+            this.planning = planning;
+            this.clusters = new ClusterSet.Builder(1 << geometry.l2EntriesPerTableBits());
+        }
+
+        void add(long start, long end) throws IOException {
+            int tableBits = geometry.l2EntriesPerTableBits();
+            long cluster = start >>> geometry.clusterBits();
+            long endCluster = geometry.roundUpToCluster(end) >>> geometry.clusterBits();
+            while (cluster < endCluster) {
+                enterTable((int) (cluster >>> tableBits));
+                long tableStart = (long) l1Index << tableBits;
+                long tableEnd = Math.min(endCluster, tableStart + (1L << tableBits));
+                clusters.add((int) (cluster - tableStart), (int) (tableEnd - tableStart));
+                cluster = tableEnd;
             }
-            tables.getLast().setData((int) (cluster - tableStart), (int) (tableEnd - tableStart));
-            cluster = tableEnd;
+        }
+
+        private void enterTable(int index) throws IOException {
+            if (index != l1Index) {
+                finishTable();
+                l1Index = index;
+            }
+        }
+
+        private void finishTable() throws IOException {
+            if (!clusters.isEmpty()) {
+                ClusterSet data = clusters.build();
+                planning.reserve(ExportTable.memoryBytes(data, 0));
+                tables.add(new ExportTable(l1Index, data, null));
+            }
+        }
+
+        ExportMap build() throws IOException {
+            finishTable();
+            return placed(geometry, tables);
         }
     }
 
-    /** The same once lengths of compressed clusters are known, and clusters found to be zeros are gone. */
-    ExportMap placedAgain() {
-        return placed(geometry, tables);
-    }
-
-    private static ExportMap placed(ImageGeometry geometry, List<ExportTable> all) {
-        List<ExportTable> kept = new ArrayList<>();
+    /** A map of these tables, each of which has data. */
+    static ExportMap placed(ImageGeometry geometry, List<ExportTable> tables) {
         long plain = 0;
         long packedBytes = 0;
-        for (ExportTable table : all) {
-            int clusters = table.dataClusters();
-            if (clusters > 0) {
-                table.place(plain, packedBytes);
-                kept.add(table);
-            }
-            for (int ordinal = 0; ordinal < clusters; ordinal++) {
-                int length = table.packedLength(ordinal);
-                plain += length == 0 ? 1 : 0;
-                packedBytes += length;
-            }
+        for (ExportTable table : tables) {
+            table.place(plain, packedBytes);
+            plain += table.plainClusters();
+            packedBytes += table.packedBytes();
         }
-        return new ExportMap(geometry, List.copyOf(kept));
+        return new ExportMap(geometry, List.copyOf(tables));
     }
 
     /** Where everything goes. */
     ExportLayout layout() {
-        long plain = 0;
-        long packedBytes = 0;
-        if (!tables.isEmpty()) {
-            Cursor last = new Cursor(tables.size() - 1);
-            while (last.next()) {
-                plain = last.plainIndex() + (last.isPlain() ? 1 : 0);
-                packedBytes = last.packedByte() + last.packedLength();
-            }
+        if (tables.isEmpty()) {
+            return ExportLayout.of(geometry, 0, 0, 0);
         }
-        return ExportLayout.of(geometry, tables.size(), packedBytes, plain);
+        ExportTable last = tables.getLast();
+        return ExportLayout.of(
+                geometry,
+                tables.size(),
+                last.packedBytesBefore() + last.packedBytes(),
+                last.plainBefore() + last.plainClusters());
     }
 
     /** The number on the disk of a table's cluster. */
@@ -96,12 +117,7 @@ record ExportMap(ImageGeometry geometry, List<ExportTable> tables) {
         return ((long) table.l1Index() << geometry.l2EntriesPerTableBits()) + indexInTable;
     }
 
-    /** All clusters with data, in the order of the disk. */
-    Cursor cursor() {
-        return new Cursor(0);
-    }
-
-    /** Those from the table of this number among the tables on. */
+    /** The clusters with data, in the order of the disk, from the table of this number among the tables on. */
     Cursor cursorFrom(int tableIndex) {
         return new Cursor(tableIndex);
     }
@@ -114,6 +130,11 @@ record ExportMap(ImageGeometry geometry, List<ExportTable> tables) {
     /** Those from the table on that has this byte of the compressed clusters, or comes before it. */
     Cursor cursorBeforePacked(long packedByte) {
         return new Cursor(lastTable(table -> table.packedBytesBefore() <= packedByte));
+    }
+
+    /** The number among the tables of the last one that maps this L1 entry or one before it; 0 where there is none. */
+    int tableBefore(long l1Index) {
+        return lastTable(table -> table.l1Index() <= l1Index);
     }
 
     /** The last table that {@code isBefore} is true of, as it is of all before; 0 where there is none. */

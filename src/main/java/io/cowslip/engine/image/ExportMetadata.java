@@ -24,22 +24,17 @@ final class ExportMetadata {
     private final ExportMap map;
     private final ExportLayout layout;
     private final byte[] header;
-    private final char[] packedCounts;
 
-    private ExportMetadata(ExportMap map, ExportLayout layout, byte[] header, char[] packedCounts) {
+    private ExportMetadata(ExportMap map, ExportLayout layout, byte[] header) {
         this.geometry = map.geometry();
         this.map = map;
         this.layout = layout;
         this.header = header;
-        this.packedCounts = packedCounts;
     }
 
     static ExportMetadata of(ExportMap map, ExportLayout layout, CompressionType compression) throws ImageException {
         return new ExportMetadata(
-                map,
-                layout,
-                header(map.geometry(), layout, compression).toBytes(),
-                packedCounts(map, Math.toIntExact(layout.plain() - layout.packed())));
+                map, layout, header(map.geometry(), layout, compression).toBytes());
     }
 
     private static ImageHeader header(ImageGeometry geometry, ExportLayout layout, CompressionType compression) {
@@ -62,24 +57,6 @@ final class ExportMetadata {
                 MemorySegment.ofArray(new byte[HeaderLayout.VERSION_3_LENGTH - HeaderLayout.COMPRESSION_TYPE - 1]),
                 List.of(FeatureNames.table()),
                 null);
-    }
-
-    private static char[] packedCounts(ExportMap map, int clusters) {
-        char[] counts = new char[clusters];
-        if (clusters == 0) {
-            return counts;
-        }
-        int bits = map.geometry().clusterBits();
-        ExportMap.Cursor cursor = map.cursor();
-        while (cursor.next()) {
-            if (!cursor.isPlain()) {
-                int last = (int) ((cursor.packedByte() + cursor.packedLength() - 1) >>> bits);
-                for (int touched = (int) (cursor.packedByte() >>> bits); touched <= last; touched++) {
-                    counts[touched]++;
-                }
-            }
-        }
-        return counts;
     }
 
     /** Makes the cluster of this number in the file, which is one before the data. */
@@ -111,19 +88,46 @@ final class ExportMetadata {
         long first = block << geometry.refcountsPerBlockBits();
         long end = Math.min(layout.end(), first + (1L << geometry.refcountsPerBlockBits()));
         for (long cluster = first; cluster < end; cluster++) {
-            boolean packed = cluster >= layout.packed() && cluster < layout.plain();
-            long count = packed ? packedCounts[(int) (cluster - layout.packed())] : 1;
-            RefcountBits.set(into, geometry.refcountOrder(), cluster - first, count);
+            if (cluster < layout.packed() || cluster >= layout.plain()) {
+                RefcountBits.set(into, geometry.refcountOrder(), cluster - first, 1);
+            }
         }
+        countPacked(first, Math.max(first, layout.packed()), Math.min(end, layout.plain()), into);
+    }
+
+    /** Counts the compressed clusters in each cluster of the file from {@code from} to {@code to}. */
+    private void countPacked(long firstOfBlock, long from, long to, MemorySegment into) {
+        if (from >= to) {
+            return;
+        }
+        ExportMap.Cursor cursor = map.cursorBeforePacked(layout.offset(from - layout.packed()));
+        boolean before = true;
+        while (before && cursor.next()) {
+            if (!cursor.isPlain()) {
+                long first = packedCluster(cursor.packedByte());
+                long last = packedCluster(cursor.packedByte() + cursor.packedLength() - 1);
+                for (long touched = Math.max(first, from); touched <= Math.min(last, to - 1); touched++) {
+                    long count = RefcountBits.get(into, geometry.refcountOrder(), touched - firstOfBlock);
+                    RefcountBits.set(into, geometry.refcountOrder(), touched - firstOfBlock, count + 1);
+                }
+                before = first < to;
+            }
+        }
+    }
+
+    private long packedCluster(long packedByte) {
+        return layout.packed() + (packedByte >>> geometry.clusterBits());
     }
 
     private void fillL1(long part, MemorySegment into) {
         long perCluster = geometry.clusterBytes() / Long.BYTES;
         long first = part * perCluster;
         List<ExportTable> tables = map.tables();
-        for (int table = 0; table < tables.size(); table++) {
+        for (int table = map.tableBefore(first);
+                table < tables.size() && tables.get(table).l1Index() < first + perCluster;
+                table++) {
             long entry = tables.get(table).l1Index();
-            if (entry >= first && entry < first + perCluster) {
+            if (entry >= first) {
                 into.set(
                         BigEndian.LONG,
                         (entry - first) * Long.BYTES,

@@ -2,12 +2,15 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.codec.ClusterCodec;
+import io.cowslip.engine.codec.EncoderFingerprint;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.CreateOptions.CompressionType;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  * same file, so that any range of it can be sent.
  *
  * <p>Where its clusters are compressed, all are compressed twice: {@link #plan} finds out how long they are, since the
- * tables come first, and {@link #send} makes them. Lengths are kept in between, two bytes a cluster.
+ * tables come first, and {@link #send} makes them. Lengths are kept in between, two bytes a cluster. All that is kept
+ * is reserved first, and little of it where the disk's data lies in long runs.
  *
  * <p>The disk must not change. Whoever has it says by a check, made after each read and before what was read is used,
  * whether that is so. Used by one thread.
@@ -24,6 +28,11 @@ import org.jspecify.annotations.Nullable;
 public final class ExportedImage implements AutoCloseable {
     private static final int CLUSTER_BITS = 16;
     private static final int REFCOUNT_ORDER = 4;
+
+    /** Raised whenever the same disk makes another file than before, but for what an encoder does. */
+    private static final int LAYOUT_VERSION = 1;
+
+    private static final Map<CompressionType, String> ENCODERS = new ConcurrentHashMap<>();
 
     private final DiskImage disk;
     private final Runnable requireUnchanged;
@@ -58,22 +67,25 @@ public final class ExportedImage implements AutoCloseable {
      *
      * @param compression how clusters are compressed; null: not at all
      * @param requireUnchanged throws when the disk was written since the export began
+     * @param planning asked for memory, and whether to go on
      * @throws ImageException UNSUPPORTED_FEATURE when the disk is larger than such a file may have
      */
-    public static ExportedImage plan(DiskImage disk, @Nullable CompressionType compression, Runnable requireUnchanged)
+    public static ExportedImage plan(
+            DiskImage disk, @Nullable CompressionType compression, Runnable requireUnchanged, ExportPlanning planning)
             throws IOException {
         ImageGeometry geometry = new ImageGeometry(CLUSTER_BITS, disk.virtualSizeBytes(), REFCOUNT_ORDER, false);
         requireRepresentable(geometry);
-        ExportMap map = ExportMap.of(disk, geometry, requireUnchanged);
+        ExportMap map = ExportMap.of(disk, geometry, requireUnchanged, planning);
         ClusterCodec codec = compression == null ? null : codec(compression);
         boolean planned = false;
         try {
             if (codec != null) {
                 try (ExportBatch batch = new ExportBatch(disk, geometry.clusterBytes(), requireUnchanged)) {
-                    map = ExportCompression.measure(map, batch, codec);
+                    map = ExportCompression.measure(map, batch, codec, planning);
                 }
             }
             ExportLayout layout = map.layout();
+            layout.requireCountable();
             ExportMetadata metadata =
                     ExportMetadata.of(map, layout, compression == null ? CompressionType.ZLIB : compression);
             planned = true;
@@ -82,6 +94,19 @@ public final class ExportedImage implements AutoCloseable {
             if (!planned && codec != null) {
                 codec.close();
             }
+        }
+    }
+
+    /** Tells the files that this makes from those that another version of it, or of its encoder, makes of the same disk. */
+    public static String version(@Nullable CompressionType compression) {
+        return compression == null
+                ? String.valueOf(LAYOUT_VERSION)
+                : LAYOUT_VERSION + "." + ENCODERS.computeIfAbsent(compression, ExportedImage::encoder);
+    }
+
+    private static String encoder(CompressionType compression) {
+        try (ClusterCodec codec = codec(compression)) {
+            return EncoderFingerprint.of(codec);
         }
     }
 

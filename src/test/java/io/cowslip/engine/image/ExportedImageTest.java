@@ -37,6 +37,15 @@ class ExportedImageTest {
     private static final int MIB = 1 << 20;
     private static final Runnable UNCHANGED = () -> {};
 
+    /** Goes on, and takes what it needs. */
+    private static final ExportPlanning UNBOUNDED = new ExportPlanning() {
+        @Override
+        public void requireWanted() {}
+
+        @Override
+        public void reserve(long bytes) {}
+    };
+
     @TempDir
     private Path folder;
 
@@ -105,7 +114,7 @@ class ExportedImageTest {
         each(2, 20, random -> {
             Path source = randomImage(random);
             try (DiskImage disk = DiskImage.open(source, readOnly(), TestEnvironments.plain());
-                    ExportedImage image = ExportedImage.plan(disk, compression, UNCHANGED)) {
+                    ExportedImage image = ExportedImage.plan(disk, compression, UNCHANGED, UNBOUNDED)) {
                 byte[] whole = range(image, 0, image.sizeBytes());
                 for (int round = 0; round < 40; round++) {
                     long start = random.nextLong(image.sizeBytes());
@@ -130,12 +139,16 @@ class ExportedImageTest {
         ByteArrayOutputStream sent = new ByteArrayOutputStream();
         try (DiskImage disk = DiskImage.open(source, ImageOptions.defaults(), TestEnvironments.plain())) {
             long before = disk.changeCount();
-            ExportedImage image = ExportedImage.plan(disk, null, () -> {
-                checks.incrementAndGet();
-                if (disk.changeCount() != before) {
-                    throw new CancellationException("written");
-                }
-            });
+            ExportedImage image = ExportedImage.plan(
+                    disk,
+                    null,
+                    () -> {
+                        checks.incrementAndGet();
+                        if (disk.changeCount() != before) {
+                            throw new CancellationException("written");
+                        }
+                    },
+                    UNBOUNDED);
             assertThatThrownBy(() -> image.send(0, image.sizeBytes(), piece -> {
                         sent.writeBytes(piece.toArray(ValueLayout.JAVA_BYTE));
                         if (sent.size() >= 4 * MIB && disk.changeCount() == before) {
@@ -201,7 +214,7 @@ class ExportedImageTest {
             Path exported, Path source, ImageOptions options, @Nullable CompressionType compression)
             throws IOException {
         try (DiskImage disk = DiskImage.open(source, options.withReadOnly(true), TestEnvironments.plain());
-                ExportedImage image = ExportedImage.plan(disk, compression, UNCHANGED);
+                ExportedImage image = ExportedImage.plan(disk, compression, UNCHANGED, UNBOUNDED);
                 OutputStream out = Files.newOutputStream(exported)) {
             image.send(0, image.sizeBytes(), piece -> out.write(piece.toArray(ValueLayout.JAVA_BYTE)));
             assertThat(Files.size(exported)).isEqualTo(image.sizeBytes());
