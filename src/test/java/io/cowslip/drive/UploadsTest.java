@@ -224,6 +224,19 @@ class UploadsTest {
         }
     }
 
+    @Test
+    void aRawDiskMayBeginAsAnImageDoes() throws IOException {
+        try (UploadSession session = uploads().begin("magic.raw", RAW, null);
+                Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = arena.allocate(4096).fill((byte) 0xff);
+            session.append(bytes.copyFrom(MemorySegment.ofArray(new byte[] {'Q', 'F', 'I', (byte) 0xfb})));
+            assertThat(session.publish()).singleElement().satisfies(info -> {
+                assertThat(info.format()).isEqualTo(ImageFormat.RAW);
+                assertThat(info.virtualSizeBytes()).isEqualTo(4096);
+            });
+        }
+    }
+
     private byte[] qcow2() throws IOException {
         try (Bench bench = new Bench(folder)) {
             bench.create("real.qcow2");
