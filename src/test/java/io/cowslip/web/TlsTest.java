@@ -128,9 +128,7 @@ class TlsTest {
     @NeedsQemu
     void aClientThatHasGoneIsNotedBeforeItsDownloadBegins() throws Exception {
         RepeatedTable.make(temporary.resolve("images/long.qcow2"), 1L << 38);
-        try (Socket connection = client.sslContext()
-                .getSocketFactory()
-                .createSocket("127.0.0.1", uri("/").getPort())) {
+        try (Socket connection = client.sslContext().getSocketFactory().createSocket("127.0.0.1", uri("/").getPort())) {
             connection
                     .getOutputStream()
                     .write("GET /files/long.qcow2?format=qcow2&compress=zstd HTTP/1.1\r\nHost: localhost\r\n\r\n"
