@@ -107,8 +107,10 @@ class DataWriteContractTest extends RunningService {
 
     @Test
     void aBodyLongerThanTheDiskIsRefused() {
-        problem(octets(new byte[4 * MIB + 1]).put(DATA), 416, "range-not-satisfiable")
-                .header("Content-Range", "bytes */" + 4 * MIB);
+        createAndOpen("small", "w/small.qcow2", "64K");
+        // A body that is still being sent when the answer comes would break the connection under this client.
+        problem(octets(new byte[64 * KIB + 1]).put("/drives/small/data"), 416, "range-not-satisfiable")
+                .header("Content-Range", "bytes */" + 64 * KIB);
     }
 
     @Test
