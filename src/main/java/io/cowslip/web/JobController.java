@@ -240,7 +240,8 @@ class JobController {
             summary = "Cancel a job, or forget one that has ended",
             description = "A job that waits ends at once, one that runs within moments; it stays to be shown as"
                     + " cancelled. A repair stops between two writes: the image is no worse than before, and marked as"
-                    + " corrupt where it is not sound. A job that has ended is forgotten: 204.")
+                    + " corrupt where it is not sound. Any other job leaves a volume that it changes as a disk that reads"
+                    + " as before, and no volume that it was to make. A job that has ended is forgotten: 204.")
     @ApiResponse(responseCode = "202", description = "The job, which is told to stop")
     @ApiResponse(responseCode = "204", description = "The job had ended, and is forgotten", content = @Content)
     @Fails({NO_SUCH_JOB})
