@@ -106,7 +106,7 @@ class ImageMeasureTest {
     void chains(long seed) throws IOException {
         SplittableRandom random = new SplittableRandom(seed);
         DiskRecipe recipe = RandomRecipes.recipe(random);
-        measure(recipe.make(folder, random).disk().file(), target(random), recipe + "", seed);
+        measure(recipe.make(folder, random).disk().file(), false, target(random), recipe + "", seed);
     }
 
     @ParameterizedTest(name = "seed {0}")
@@ -114,7 +114,8 @@ class ImageMeasureTest {
     void imagesWithSnapshotsAndBitmaps(long seed) throws IOException {
         SplittableRandom random = new SplittableRandom(seed);
         FeatureRecipe recipe = FeatureRecipe.any(random);
-        measure(recipe.make(folder.resolve("image.qcow2"), random), target(random), recipe + "", seed);
+        Path image = recipe.make(folder.resolve("image.qcow2"), random);
+        measure(image, recipe.dataFile(), target(random), recipe + "", seed);
     }
 
     /** Whether QEMU guesses that the image has its places from the start, and leaves out what the host has as holes. */
@@ -122,7 +123,9 @@ class ImageMeasureTest {
         return QemuTools.map(image).stream().anyMatch(entry -> entry.zero() && entry.data());
     }
 
-    private void measure(Path image, CreateOptions target, String what, long seed) throws IOException {
+    /** @param dataFile whether it has its data in a file of its own, where QEMU and we may see other holes of the host */
+    private void measure(Path image, boolean dataFile, CreateOptions target, String what, long seed)
+            throws IOException {
         List<String> arguments = arguments(target);
         arguments.addAll(List.of("-f", "qcow2", image.toString()));
         ImageMeasure qemu = byQemu(arguments);
@@ -130,13 +133,15 @@ class ImageMeasureTest {
                 DiskImage.open(image, TestImages.readOnly(), TestImages.environment(HostFiles.posix()))) {
             ImageMeasure ours = ImageMeasure.ofCopy(target, source, WorkObserver.NONE);
             assertThat(
-                            seesHolesInData(image)
+                            dataFile || seesHolesInData(image)
                                     ? new ImageMeasure(
                                             qemu.requiredBytes(), ours.fullyAllocatedBytes(), ours.bitmapsBytes())
                                     : ours)
                     .as(what + ", " + arguments + "; " + Seeds.replay(getClass(), seed))
                     .isEqualTo(qemu);
-            assertThat(ours.requiredBytes()).isGreaterThanOrEqualTo(qemu.requiredBytes());
+            if (!dataFile) {
+                assertThat(ours.requiredBytes()).isGreaterThanOrEqualTo(qemu.requiredBytes());
+            }
         }
     }
 }
