@@ -41,16 +41,17 @@ class VolumeJobsContractTest extends RunningService {
 
     @Test
     void aVolumeGetsAnotherSize() {
-        Path file = image("v/size.qcow2");
-        JsonPath grown =
-                completed("{'type': 'resize', 'file': 'v/size.qcow2', 'virtual-size': '16M', 'preallocation': 'full'}");
-        assertThat(grown.getString("file")).isEqualTo("v/size.qcow2");
+        Path file = image("vj/size.qcow2");
+        JsonPath grown = completed(
+                "{'type': 'resize', 'file': 'vj/size.qcow2', 'virtual-size': '16M', 'preallocation': 'full'}");
+        assertThat(grown.getString("file")).isEqualTo("vj/size.qcow2");
         assertThat(grown.getLong("result.virtual-size")).isEqualTo(16 * MIB);
         assertThat(grown.getLong("result.actual-size")).isGreaterThan(10 * MIB);
         assertThat(grown.getLong("progress.total")).isEqualTo(8 * MIB);
-        JsonPath refused = ended(start("{\"type\": \"resize\", \"file\": \"v/size.qcow2\", \"virtual-size\": \"1M\"}"));
+        JsonPath refused =
+                ended(start("{\"type\": \"resize\", \"file\": \"vj/size.qcow2\", \"virtual-size\": \"1M\"}"));
         assertThat(refused.getString("problem.option")).isEqualTo("shrink");
-        completed("{'type': 'resize', 'file': 'v/size.qcow2', 'virtual-size': '1M', 'shrink': true}");
+        completed("{'type': 'resize', 'file': 'vj/size.qcow2', 'virtual-size': '1M', 'shrink': true}");
         ImageAssertions.assertThat(file).passesQemuCheck();
         QemuTools.edit(file, "read -P 7 0 1M");
         assertThat(QemuTools.info(file).path("virtual-size").asLong()).isEqualTo(MIB);
@@ -58,31 +59,31 @@ class VolumeJobsContractTest extends RunningService {
 
     @Test
     void aRawVolumeGetsAnotherSize() throws IOException {
-        Path raw = Files.write(file("v/size.raw"), filled(MIB, 3));
+        Path raw = Files.write(file("vj/size.raw"), filled(MIB, 3));
         JsonPath job = completed(
-                "{'type': 'resize', 'file': 'v/size.raw', 'options': {'format': 'raw'}, 'virtual-size': '3M'}");
+                "{'type': 'resize', 'file': 'vj/size.raw', 'options': {'format': 'raw'}, 'virtual-size': '3M'}");
         assertThat(job.getLong("result.virtual-size")).isEqualTo(3 * MIB);
         assertThat(Files.size(raw)).isEqualTo(3 * MIB);
     }
 
     @Test
     void aVolumeIsAmended() {
-        Path file = image("v/amended.qcow2");
+        Path file = image("vj/amended.qcow2");
         JsonPath job =
-                completed("{'type': 'amend', 'file': 'v/amended.qcow2', 'refcount-bits': 64, 'lazy-refcounts': true}");
+                completed("{'type': 'amend', 'file': 'vj/amended.qcow2', 'refcount-bits': 64, 'lazy-refcounts': true}");
         assertThat(job.getInt("result.format-specific.data.refcount-bits")).isEqualTo(64);
         assertThat(job.getBoolean("result.format-specific.data.lazy-refcounts")).isTrue();
         assertThat(job.getLong("progress.total")).isPositive();
         ImageAssertions.assertThat(file).passesQemuCheck();
-        JsonPath refused = ended(start("{\"type\": \"amend\", \"file\": \"v/amended.qcow2\", \"compat\": \"0.10\"}"));
+        JsonPath refused = ended(start("{\"type\": \"amend\", \"file\": \"vj/amended.qcow2\", \"compat\": \"0.10\"}"));
         assertThat(refused.getString("problem.option")).isEqualTo("compat");
     }
 
     @Test
     void spaceIsMeasured() {
-        image("v/measured.qcow2");
-        JsonPath copy = completed("{'type': 'measure', 'file': 'v/measured.qcow2'}");
-        assertThat(copy.getString("file")).isEqualTo("v/measured.qcow2");
+        image("vj/measured.qcow2");
+        JsonPath copy = completed("{'type': 'measure', 'file': 'vj/measured.qcow2'}");
+        assertThat(copy.getString("file")).isEqualTo("vj/measured.qcow2");
         assertThat(copy.getLong("result.required")).isEqualTo(2 * MIB + 327680);
         assertThat(copy.getLong("result.fully-allocated")).isEqualTo(8 * MIB + 327680);
         assertThat(copy.getLong("result.bitmaps")).isZero();
@@ -92,46 +93,46 @@ class VolumeJobsContractTest extends RunningService {
         assertThat(empty.<Object>get("result.bitmaps")).isNull();
         JsonPath encrypted = completed("{'type': 'measure', 'size': '1G', 'target': {'encrypt': {'format': 'luks'}}}");
         assertThat(encrypted.getLong("result.required")).isGreaterThan(393216 + MIB);
-        open("measured", "v/measured.qcow2");
+        open("measured", "vj/measured.qcow2");
         JsonPath raw = completed("{'type': 'measure', 'drive': 'measured', 'target': {'format': 'raw'}}");
         assertThat(raw.getLong("result.required")).isEqualTo(8 * MIB);
     }
 
     @Test
     void aDiskIsMapped() {
-        image("v/base.qcow2");
-        QemuTools.edit(overlay("v/top.qcow2", "base.qcow2"), "write -P 1 512k 64k");
-        JsonPath job = completed("{'type': 'map', 'file': 'v/top.qcow2'}");
+        image("vj/base.qcow2");
+        QemuTools.edit(overlay("vj/top.qcow2", "base.qcow2"), "write -P 1 512k 64k");
+        JsonPath job = completed("{'type': 'map', 'file': 'vj/top.qcow2'}");
         assertThat(job.getList("result.extents.depth")).containsExactly(1, 0, 1, 1, 1, 1);
         assertThat(job.getList("result.extents.filename", String.class))
-                .containsExactly("v/base.qcow2", "v/top.qcow2", "v/base.qcow2", null, "v/base.qcow2", null);
+                .containsExactly("vj/base.qcow2", "vj/top.qcow2", "vj/base.qcow2", null, "vj/base.qcow2", null);
         assertThat(job.<Object>get("result.next-start")).isNull();
-        JsonPath page = completed("{'type': 'map', 'file': 'v/top.qcow2', 'start': '512K', 'limit': 2}");
+        JsonPath page = completed("{'type': 'map', 'file': 'vj/top.qcow2', 'start': '512K', 'limit': 2}");
         assertThat(page.getList("result.extents.start")).containsExactly(512 * KIB, 576 * KIB);
         assertThat(page.getLong("result.next-start")).isEqualTo(MIB);
-        JsonPath window = completed("{'type': 'map', 'file': 'v/top.qcow2', 'start': '512K', 'length': '64K'}");
+        JsonPath window = completed("{'type': 'map', 'file': 'vj/top.qcow2', 'start': '512K', 'length': '64K'}");
         assertThat(window.getList("result.extents.data")).containsExactly(true);
-        JsonPath refused = ended(start("{\"type\": \"map\", \"file\": \"v/top.qcow2\", \"start\": \"9M\"}"));
+        JsonPath refused = ended(start("{\"type\": \"map\", \"file\": \"vj/top.qcow2\", \"start\": \"9M\"}"));
         assertThat(refused.getString("problem.option")).isEqualTo("start");
     }
 
     @Test
     void aVolumeIsRebasedAndFlattened() {
-        image("v/old.qcow2");
-        Path other = QemuTools.create(file("v/sub/new.qcow2"), 4L * MIB, "");
+        image("vj/old.qcow2");
+        Path other = QemuTools.create(file("vj/sub/new.qcow2"), 4L * MIB, "");
         QemuTools.edit(other, "write -P 7 0 1M", "write -P 4 1M 1M");
-        Path top = overlay("v/rebased.qcow2", "old.qcow2");
+        Path top = overlay("vj/rebased.qcow2", "old.qcow2");
         QemuTools.edit(top, "write -P 2 3M 64k");
         JsonPath job = completed(
-                "{'type': 'rebase', 'file': 'v/rebased.qcow2', 'backing-file': 'sub/new.qcow2', 'backing-format': 'qcow2'}");
-        assertThat(job.getString("result.full-backing-filename")).isEqualTo("v/sub/new.qcow2");
+                "{'type': 'rebase', 'file': 'vj/rebased.qcow2', 'backing-file': 'sub/new.qcow2', 'backing-format': 'qcow2'}");
+        assertThat(job.getString("result.full-backing-filename")).isEqualTo("vj/sub/new.qcow2");
         assertThat(job.getLong("progress.total")).isEqualTo(8 * MIB);
         requireDisk(top);
-        JsonPath flat = completed("{'type': 'rebase', 'file': 'v/rebased.qcow2', 'backing-file': null}");
+        JsonPath flat = completed("{'type': 'rebase', 'file': 'vj/rebased.qcow2', 'backing-file': null}");
         assertThat(flat.<Object>get("result.backing-filename")).isNull();
         requireDisk(top);
-        given().delete("/volumes/v/old.qcow2").then().statusCode(204);
-        given().delete("/volumes/v/sub/new.qcow2").then().statusCode(204);
+        given().delete("/volumes/vj/old.qcow2").then().statusCode(204);
+        given().delete("/volumes/vj/sub/new.qcow2").then().statusCode(204);
         requireDisk(top);
     }
 
@@ -148,17 +149,17 @@ class VolumeJobsContractTest extends RunningService {
 
     @Test
     void anUnsafeRebaseChangesTheNameAlone() throws IOException {
-        image("v/gone.qcow2");
-        image("v/twin.qcow2");
-        Path top = overlay("v/unsafe.qcow2", "gone.qcow2");
-        Files.delete(root().resolve("v/gone.qcow2"));
+        image("vj/gone.qcow2");
+        image("vj/twin.qcow2");
+        Path top = overlay("vj/unsafe.qcow2", "gone.qcow2");
+        Files.delete(root().resolve("vj/gone.qcow2"));
         JsonPath safe =
-                ended(start("{\"type\": \"rebase\", \"file\": \"v/unsafe.qcow2\", \"backing-file\": \"twin.qcow2\","
+                ended(start("{\"type\": \"rebase\", \"file\": \"vj/unsafe.qcow2\", \"backing-file\": \"twin.qcow2\","
                         + " \"backing-format\": \"qcow2\", \"unsafe\": true}"));
         assertThat(safe.getString("state")).isEqualTo("completed");
         QemuTools.edit(top, "read -P 7 0 1M", "read -P 9 2M 1M");
         problem(
-                        json("{\"type\": \"rebase\", \"file\": \"v/unsafe.qcow2\", \"backing-file\": \"none.qcow2\","
+                        json("{\"type\": \"rebase\", \"file\": \"vj/unsafe.qcow2\", \"backing-file\": \"none.qcow2\","
                                         + " \"backing-format\": \"qcow2\"}")
                                 .post("/jobs"),
                         400,
@@ -168,12 +169,12 @@ class VolumeJobsContractTest extends RunningService {
 
     @Test
     void anOverlayIsCommitted() {
-        Path base = image("v/committed-to.qcow2");
-        Path top = overlay("v/committed.qcow2", "committed-to.qcow2");
+        Path base = image("vj/committed-to.qcow2");
+        Path top = overlay("vj/committed.qcow2", "committed-to.qcow2");
         QemuTools.img("resize", top.toString(), "12M").succeeded();
         QemuTools.edit(top, "write -P 5 512k 1M", "write -z 2M 64k", "write -P 6 11M 64k");
-        JsonPath job = completed("{'type': 'commit', 'file': 'v/committed.qcow2'}");
-        assertThat(job.getString("result.filename")).isEqualTo("v/committed.qcow2");
+        JsonPath job = completed("{'type': 'commit', 'file': 'vj/committed.qcow2'}");
+        assertThat(job.getString("result.filename")).isEqualTo("vj/committed.qcow2");
         assertThat(job.getLong("result.actual-size")).isLessThan(MIB);
         for (Path file : new Path[] {base, top}) {
             ImageAssertions.assertThat(file).passesQemuCheck();
@@ -189,18 +190,18 @@ class VolumeJobsContractTest extends RunningService {
 
     @Test
     void aCommitFurtherDownKeepsTheOverlay() {
-        Path base = image("v/deep.qcow2");
-        QemuTools.edit(overlay("v/deep-middle.qcow2", "deep.qcow2"), "write -P 3 4M 64k");
-        Path top = overlay("v/deep-top.qcow2", "deep-middle.qcow2");
+        Path base = image("vj/deep.qcow2");
+        QemuTools.edit(overlay("vj/deep-middle.qcow2", "deep.qcow2"), "write -P 3 4M 64k");
+        Path top = overlay("vj/deep-top.qcow2", "deep-middle.qcow2");
         QemuTools.edit(top, "write -P 5 5M 64k");
         JsonPath refused =
-                ended(start("{\"type\": \"commit\", \"file\": \"v/deep-top.qcow2\", \"base\": \"v/deep.qcow2\"}"));
+                ended(start("{\"type\": \"commit\", \"file\": \"vj/deep-top.qcow2\", \"base\": \"vj/deep.qcow2\"}"));
         assertThat(refused.getString("state")).isEqualTo("completed");
         QemuTools.edit(base, "read -P 3 4M 64k", "read -P 5 5M 64k");
         QemuTools.edit(top, "read -P 3 4M 64k", "read -P 5 5M 64k");
         assertThat(QemuTools.map(top)).anyMatch(entry -> entry.depth() == 0 && entry.data());
         problem(
-                        json("{\"type\": \"commit\", \"file\": \"v/deep-top.qcow2\", \"base\": \"v/deep.qcow2\", \"keep\": false}")
+                        json("{\"type\": \"commit\", \"file\": \"vj/deep-top.qcow2\", \"base\": \"vj/deep.qcow2\", \"keep\": false}")
                                 .post("/jobs"),
                         400,
                         "invalid-option")
@@ -209,25 +210,25 @@ class VolumeJobsContractTest extends RunningService {
 
     @Test
     void othersThatStandOnTheBaseAreNamed() {
-        image("v/shared.qcow2");
-        Path top = overlay("v/one.qcow2", "shared.qcow2");
+        image("vj/shared.qcow2");
+        Path top = overlay("vj/one.qcow2", "shared.qcow2");
         QemuTools.edit(top, "write -P 5 0 64k");
-        overlay("v/two.qcow2", "shared.qcow2");
-        problem(json("{\"type\": \"commit\", \"file\": \"v/one.qcow2\"}").post("/jobs"), 409, "in-use")
+        overlay("vj/two.qcow2", "shared.qcow2");
+        problem(json("{\"type\": \"commit\", \"file\": \"vj/one.qcow2\"}").post("/jobs"), 409, "in-use")
                 .body(
                         "detail",
-                        equalTo("\"v/shared.qcow2\" is below \"v/two.qcow2\" as well, which would read differently;"
+                        equalTo("\"vj/shared.qcow2\" is below \"vj/two.qcow2\" as well, which would read differently;"
                                 + " \"allow-dependents\": true commits all the same"));
-        completed("{'type': 'commit', 'file': 'v/one.qcow2', 'allow-dependents': true}");
-        QemuTools.edit(root().resolve("v/two.qcow2"), "read -P 5 0 64k");
+        completed("{'type': 'commit', 'file': 'vj/one.qcow2', 'allow-dependents': true}");
+        QemuTools.edit(root().resolve("vj/two.qcow2"), "read -P 5 0 64k");
     }
 
     @Test
     void aVolumeIsCompacted() throws IOException {
-        Path file = image("v/compact.qcow2");
+        Path file = image("vj/compact.qcow2");
         QemuTools.edit(file, "write -P 0 0 1M");
         long before = Files.size(file);
-        JsonPath job = completed("{'type': 'compact', 'file': 'v/compact.qcow2'}");
+        JsonPath job = completed("{'type': 'compact', 'file': 'vj/compact.qcow2'}");
         assertThat(job.getLong("result.file-size-before")).isEqualTo(before);
         assertThat(job.getLong("result.file-size-after"))
                 .isEqualTo(Files.size(file))
@@ -242,37 +243,37 @@ class VolumeJobsContractTest extends RunningService {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "{'type': 'resize', 'file': 'v/held.qcow2', 'virtual-size': '9M'}",
-                "{'type': 'amend', 'file': 'v/held.qcow2', 'lazy-refcounts': true}",
-                "{'type': 'rebase', 'file': 'v/held.qcow2', 'backing-file': null}",
-                "{'type': 'rebase', 'file': 'v/held.qcow2', 'backing-file': null, 'unsafe': true}",
-                "{'type': 'commit', 'file': 'v/held.qcow2'}",
-                "{'type': 'compact', 'file': 'v/held.qcow2'}"
+                "{'type': 'resize', 'file': 'vj/held.qcow2', 'virtual-size': '9M'}",
+                "{'type': 'amend', 'file': 'vj/held.qcow2', 'lazy-refcounts': true}",
+                "{'type': 'rebase', 'file': 'vj/held.qcow2', 'backing-file': null}",
+                "{'type': 'rebase', 'file': 'vj/held.qcow2', 'backing-file': null, 'unsafe': true}",
+                "{'type': 'commit', 'file': 'vj/held.qcow2'}",
+                "{'type': 'compact', 'file': 'vj/held.qcow2'}"
             })
     void whoHasAVolumeIsNamed(String body) {
-        image("v/below-held.qcow2");
-        overlay("v/held.qcow2", "below-held.qcow2");
-        json("{\"id\": \"holder\", \"file\": \"v/held.qcow2\", \"read-only\": true}")
+        image("vj/below-held.qcow2");
+        overlay("vj/held.qcow2", "below-held.qcow2");
+        json("{\"id\": \"holder\", \"file\": \"vj/held.qcow2\", \"read-only\": true}")
                 .post("/drives");
         problem(json(body.replace('\'', '"')).post("/jobs"), 409, "in-use")
-                .body("detail", equalTo("\"v/held.qcow2\" is in use by drive \"holder\""));
+                .body("detail", equalTo("\"vj/held.qcow2\" is in use by drive \"holder\""));
     }
 
     @Test
     void whoHasTheBaseIsNamed() {
-        image("v/busy.qcow2");
-        overlay("v/idle.qcow2", "busy.qcow2");
-        json("{\"id\": \"reader\", \"file\": \"v/busy.qcow2\", \"read-only\": true}")
+        image("vj/busy.qcow2");
+        overlay("vj/idle.qcow2", "busy.qcow2");
+        json("{\"id\": \"reader\", \"file\": \"vj/busy.qcow2\", \"read-only\": true}")
                 .post("/drives");
-        problem(json("{\"type\": \"commit\", \"file\": \"v/idle.qcow2\"}").post("/jobs"), 409, "in-use")
-                .body("detail", equalTo("\"v/busy.qcow2\" is in use by drive \"reader\""));
+        problem(json("{\"type\": \"commit\", \"file\": \"vj/idle.qcow2\"}").post("/jobs"), 409, "in-use")
+                .body("detail", equalTo("\"vj/busy.qcow2\" is in use by drive \"reader\""));
     }
 
     @Test
     void aVolumeThatQemuHasFailsTheJob() {
-        Path file = image("v/foreign.qcow2");
+        Path file = image("vj/foreign.qcow2");
         try (var held = QemuTools.hold("qcow2", file)) {
-            JsonPath job = ended(start("{\"type\": \"compact\", \"file\": \"v/foreign.qcow2\"}"));
+            JsonPath job = ended(start("{\"type\": \"compact\", \"file\": \"vj/foreign.qcow2\"}"));
             assertThat(job.getString("problem.type")).isEqualTo("/problems/busy");
         }
     }
@@ -282,32 +283,32 @@ class VolumeJobsContractTest extends RunningService {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "{'type': 'resize', 'file': 'v/a.qcow2'}                                        | 400 | invalid-option | virtual-size",
+                "{'type': 'resize', 'file': 'vj/a.qcow2'}                                        | 400 | invalid-option | virtual-size",
                 "{'type': 'resize', 'virtual-size': 512}                                        | 400 | invalid-option | file",
-                "{'type': 'resize', 'file': 'v/a.qcow2', 'virtual-size': 512, 'preallocation': 'x'} | 400 | invalid-option | preallocation",
-                "{'type': 'resize', 'file': 'v/none', 'virtual-size': 512}                      | 404 | not-found      | ",
+                "{'type': 'resize', 'file': 'vj/a.qcow2', 'virtual-size': 512, 'preallocation': 'x'} | 400 | invalid-option | preallocation",
+                "{'type': 'resize', 'file': 'vj/none', 'virtual-size': 512}                      | 404 | not-found      | ",
                 "{'type': 'resize', 'file': '../a', 'virtual-size': 512}                        | 403 | forbidden-path | ",
-                "{'type': 'resize', 'file': 'v/a.qcow2', 'size': 512}                           | 400 | unknown-key    | size",
-                "{'type': 'amend', 'file': 'v/none', 'compat': '1.1'}                           | 404 | not-found      | ",
-                "{'type': 'amend', 'file': 'v/a.qcow2', 'compat': '2'}                          | 400 | invalid-option | compat",
+                "{'type': 'resize', 'file': 'vj/a.qcow2', 'size': 512}                           | 400 | unknown-key    | size",
+                "{'type': 'amend', 'file': 'vj/none', 'compat': '1.1'}                           | 404 | not-found      | ",
+                "{'type': 'amend', 'file': 'vj/a.qcow2', 'compat': '2'}                          | 400 | invalid-option | compat",
                 "{'type': 'measure'}                                                            | 400 | invalid-option | file",
-                "{'type': 'measure', 'file': 'v/a.qcow2', 'size': 1}                            | 400 | invalid-option | size",
+                "{'type': 'measure', 'file': 'vj/a.qcow2', 'size': 1}                            | 400 | invalid-option | size",
                 "{'type': 'measure', 'size': 1, 'target': {'compat': '3'}}                      | 400 | invalid-option | compat",
-                "{'type': 'map', 'file': 'v/a.qcow2', 'limit': 0}                               | 400 | invalid-option | limit",
-                "{'type': 'map', 'file': 'v/a.qcow2', 'limit': 10001}                           | 400 | invalid-option | limit",
+                "{'type': 'map', 'file': 'vj/a.qcow2', 'limit': 0}                               | 400 | invalid-option | limit",
+                "{'type': 'map', 'file': 'vj/a.qcow2', 'limit': 10001}                           | 400 | invalid-option | limit",
                 "{'type': 'map', 'drive': 'none'}                                               | 404 | no-such-drive  | ",
-                "{'type': 'rebase', 'file': 'v/a.qcow2'}                                        | 400 | invalid-option | backing-file",
-                "{'type': 'rebase', 'file': 'v/a.qcow2', 'backing-file': 7}                     | 400 | invalid-option | backing-file",
-                "{'type': 'rebase', 'file': 'v/a.qcow2', 'backing-file': 'b'}                   | 400 | invalid-option | backing-format",
-                "{'type': 'rebase', 'file': 'v/a.qcow2', 'backing-file': null, 'backing-format': 'raw'} | 400 | invalid-option | backing-format",
-                "{'type': 'rebase', 'file': 'v/a.qcow2', 'backing-file': '../../b', 'backing-format': 'raw'} | 403 | forbidden-path | ",
-                "{'type': 'commit', 'file': 'v/a.qcow2'}                                        | 400 | invalid-option | file",
-                "{'type': 'commit', 'file': 'v/none'}                                           | 404 | not-found      | ",
+                "{'type': 'rebase', 'file': 'vj/a.qcow2'}                                        | 400 | invalid-option | backing-file",
+                "{'type': 'rebase', 'file': 'vj/a.qcow2', 'backing-file': 7}                     | 400 | invalid-option | backing-file",
+                "{'type': 'rebase', 'file': 'vj/a.qcow2', 'backing-file': 'b'}                   | 400 | invalid-option | backing-format",
+                "{'type': 'rebase', 'file': 'vj/a.qcow2', 'backing-file': null, 'backing-format': 'raw'} | 400 | invalid-option | backing-format",
+                "{'type': 'rebase', 'file': 'vj/a.qcow2', 'backing-file': '../../b', 'backing-format': 'raw'} | 403 | forbidden-path | ",
+                "{'type': 'commit', 'file': 'vj/a.qcow2'}                                        | 400 | invalid-option | file",
+                "{'type': 'commit', 'file': 'vj/none'}                                           | 404 | not-found      | ",
                 "{'type': 'compact'}                                                            | 400 | invalid-option | file",
                 "{'type': 'compact', 'drive': 'd'}                                              | 400 | unknown-key    | drive"
             })
     void requestsThatCannotBe(String body, int status, String type, String option) {
-        image("v/a.qcow2");
+        image("vj/a.qcow2");
         problem(json(body.replace('\'', '"')).post("/jobs"), status, type)
                 .body("option", option == null ? nullValue() : equalTo(option));
     }
