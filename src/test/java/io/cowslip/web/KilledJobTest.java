@@ -115,7 +115,7 @@ final class KilledJobTest {
     }
 
     static Stream<Arguments> jobs() {
-        return Stream.of(Killed.values()).flatMap(job -> Seeds.seeds(1, 8).mapToObj(seed -> Arguments.of(job, seed)));
+        return Stream.of(Killed.values()).flatMap(job -> Seeds.seeds(1, 2).mapToObj(seed -> Arguments.of(job, seed)));
     }
 
     @ParameterizedTest(name = "{0}, seed {1}")

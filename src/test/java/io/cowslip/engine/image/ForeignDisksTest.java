@@ -30,7 +30,7 @@ final class ForeignDisksTest {
     Path folder;
 
     static Stream<Arguments> kindsAndSeeds() {
-        long[] seeds = Seeds.seeds(2, 12).toArray();
+        long[] seeds = Seeds.seeds(2, 4).toArray();
         return Stream.of(ForeignKind.values())
                 .flatMap(kind -> Arrays.stream(seeds).mapToObj(seed -> Arguments.of(kind, seed)));
     }
