@@ -81,6 +81,7 @@ public final class ServiceProcess implements AutoCloseable {
 
     private static void pause() {
         try {
+            // Between two looks at its output, which is all that another process tells.
             Thread.sleep(50);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

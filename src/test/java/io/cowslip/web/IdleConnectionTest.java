@@ -39,6 +39,7 @@ class IdleConnectionTest {
                 assertThat(hello(idle)).isEqualTo("Hello");
                 stalled.send("GET /drives/demo/da".getBytes(StandardCharsets.US_ASCII));
                 assertThat(stalled.ended()).isTrue();
+                // Idle is what the connection has to be: several times what a stalled one is given.
                 Thread.sleep(Duration.ofSeconds(4));
                 assertThat(hello(idle)).isEqualTo("Hello");
             }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.Seeds;
+import io.cowslip.testing.ServiceProcess;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -20,8 +21,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,7 +38,6 @@ import tools.jackson.databind.json.JsonMapper;
 @Tag("long")
 final class KilledJobTest {
     private static final String JOB = "cowslip.job";
-    private static final Pattern STARTED = Pattern.compile("Tomcat started on port (\\d+)");
     private static final Duration LIMIT = Duration.ofSeconds(240);
     private static final int MIB = 1 << 20;
     private static final int DISK_MIB = 96;
@@ -128,6 +126,7 @@ final class KilledJobTest {
             try (Service service = Service.start(root, folder)) {
                 String location = service.post(job.body);
                 service.awaitRunning(location);
+                // The kill is to come at any moment of the job, which nothing tells of from outside.
                 Thread.sleep(random.nextInt(1, 150));
                 service.kill();
             }
@@ -162,53 +161,21 @@ final class KilledJobTest {
         return QemuTools.convert(top, "qcow2", folder.resolve("reference.raw"), "raw");
     }
 
-    /** A service in a process of its own. */
-    private record Service(Process process, HttpClient client, URI address) implements AutoCloseable {
-        static Service start(Path root, Path folder) throws IOException, InterruptedException {
-            Path output = Files.createTempFile(folder, "service", ".log");
-            Process process = new ProcessBuilder(
-                            Path.of(System.getProperty("java.home"), "bin", "java")
-                                    .toString(),
-                            "-XX:TieredStopAtLevel=1",
-                            "--enable-native-access=ALL-UNNAMED",
-                            "--sun-misc-unsafe-memory-access=allow",
-                            "-cp",
-                            classPath(),
-                            "io.cowslip.Cowslip",
-                            "--server.port=0",
-                            "--cowslip.demo-image=false",
-                            "--cowslip.image-root=" + root)
-                    .directory(folder.toFile())
-                    .redirectErrorStream(true)
-                    .redirectOutput(output.toFile())
-                    .start();
+    /** A service in a process of its own, and who speaks to it. */
+    private record Service(ServiceProcess process, HttpClient client, URI address) implements AutoCloseable {
+        static Service start(Path root, Path folder) {
+            ServiceProcess process =
+                    ServiceProcess.start(folder, "--cowslip.demo-image=false", "--cowslip.image-root=" + root);
             boolean started = false;
             try {
-                URI address = URI.create("http://127.0.0.1:" + port(process, output));
+                URI address = URI.create("http://127.0.0.1:" + process.port());
                 started = true;
                 return new Service(process, HttpClient.newHttpClient(), address);
             } finally {
                 if (!started) {
-                    process.destroyForcibly();
+                    process.close();
                 }
             }
-        }
-
-        /** That of this test: a test runner may hide it behind a jar of its own. */
-        private static String classPath() {
-            return System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
-        }
-
-        private static int port(Process process, Path output) throws IOException, InterruptedException {
-            Instant deadline = Instant.now().plus(LIMIT);
-            while (Instant.now().isBefore(deadline) && process.isAlive()) {
-                Matcher started = STARTED.matcher(Files.readString(output));
-                if (started.find()) {
-                    return Integer.parseInt(started.group(1));
-                }
-                Thread.sleep(20);
-            }
-            throw new AssertionError("The service did not start:\n" + Files.readString(output));
         }
 
         String post(String body) throws IOException, InterruptedException {
@@ -241,13 +208,13 @@ final class KilledJobTest {
             throw new AssertionError("the job does not begin");
         }
 
-        void kill() throws InterruptedException {
-            process.destroyForcibly().waitFor();
+        void kill() {
+            process.kill();
         }
 
         @Override
         public void close() {
-            process.destroyForcibly();
+            process.close();
             client.close();
         }
     }

@@ -79,7 +79,7 @@ class OpenApiExamplesTest extends RunningService {
             return path;
         }
         JsonPath ticket = json("{\"ops\": [\"read\", \"write\"]}")
-                .post("/drives/root/tickets")
+                .post("/drives/{id}/tickets", "root")
                 .jsonPath();
         return path.replace(ImageController.EXAMPLE_TOKEN, ticket.getString("ticket"))
                 .replace(TicketController.EXAMPLE_ID, ticket.getString("id"));
