@@ -54,7 +54,8 @@ public final class DiskChanges {
             Qcow2Layer layer,
             SnapshotRecord since,
             @Nullable SnapshotRecord until,
-            ImageHeader header) {
+            ImageHeader header)
+            throws ImageException {
         this.image = image;
         this.since = since;
         this.until = until;
@@ -101,7 +102,8 @@ public final class DiskChanges {
         return ImageException.of(Kind.UNSUPPORTED_FEATURE, layer.file().path(), why);
     }
 
-    private static DiskTables tablesOf(SnapshotRecord snapshot, Qcow2Layer layer, ImageHeader header) {
+    private static DiskTables tablesOf(SnapshotRecord snapshot, Qcow2Layer layer, ImageHeader header)
+            throws ImageException {
         return new DiskTables.OfSnapshot(layer.file(), snapshot, SnapshotReader.diskBytes(snapshot, header));
     }
 

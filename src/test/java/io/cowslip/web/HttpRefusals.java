@@ -1,0 +1,23 @@
+package io.cowslip.web;
+
+import io.cowslip.fuzz.Hostile;
+import tools.jackson.core.JacksonException;
+
+/** Requests that are taken, or refused with a problem of 4xx that says what is wrong. */
+final class HttpRefusals {
+    private HttpRefusals() {}
+
+    static void taken(Runnable parsing) {
+        Hostile.within(() -> {
+            try {
+                parsing.run();
+            } catch (Refusal | JacksonException refused) {
+                Refusal refusal = ApiProblems.problem(refused, path -> path.toString());
+                if (!refusal.type().status().is4xxClientError()
+                        || String.valueOf(refusal.getMessage()).isBlank()) {
+                    throw new AssertionError("refused as " + refusal.type(), refused);
+                }
+            }
+        });
+    }
+}
