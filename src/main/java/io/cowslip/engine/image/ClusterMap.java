@@ -171,6 +171,12 @@ final class ClusterMap {
     /** The extended entry of {@code cluster}, whose table is there, having been found sound. */
     ExtendedL2Entry soundEntry(L2SliceCache cache, long cluster) throws IOException {
         ExtendedL2Entry entry = cache.extendedEntry(cluster);
+        requireSound(entry, cluster);
+        return entry;
+    }
+
+    /** As {@link #requireSound(long, long)}, of an extended entry. */
+    void requireSound(ExtendedL2Entry entry, long cluster) throws ImageException {
         long descriptor = entry.descriptor();
         requireSound(descriptor, cluster);
         boolean sound = L2Entry.isCompressed(descriptor)
@@ -183,7 +189,6 @@ final class ClusterMap {
                     + Long.toHexString(descriptor) + " with the subcluster bitmap 0x"
                     + Long.toHexString(entry.bitmap()) + ", which no cluster can have");
         }
-        return entry;
     }
 
     /** In an external data file each cluster lies where it lies on the disk, as it is. */

@@ -539,6 +539,11 @@ public final class DiskImage implements AutoCloseable {
                 : new DiskSnapshots(this, beside.image, beside.snapshotId);
     }
 
+    /** Whether this reads a snapshot beside an image that may be written. */
+    boolean isBeside() {
+        return beside != null;
+    }
+
     /** Who reads the image's snapshots beside it. */
     SnapshotReaders snapshotReaders() {
         return snapshotReaders;
