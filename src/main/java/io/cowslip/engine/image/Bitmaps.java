@@ -25,6 +25,12 @@ import org.jspecify.annotations.Nullable;
 final class Bitmaps {
     private static final DirtyBits[] NONE = {};
 
+    /** Uses the bitmaps, under the image's metadata lock where it is writable. */
+    @FunctionalInterface
+    interface Use<T> {
+        T of(Bitmaps bitmaps) throws IOException;
+    }
+
     private final @Nullable BitmapStore store;
     private final BitmapFile reader;
     private final List<Bitmap> bitmaps = new ArrayList<>();

@@ -2,6 +2,8 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.foreign.ForeignDisk;
+import io.cowslip.engine.foreign.VmdkFacts;
 import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.FileIdentity;
@@ -109,8 +111,40 @@ final class ChainFacts {
                 name -> environment
                         .files()
                         .open(environment.references().resolve(file.path(), name), HostFiles.Mode.READ))) {
-            return layer.facts();
+            return foreign(file, format, layer.disk());
         }
+    }
+
+    private static ImageInfo foreign(HostFile file, ImageFormat format, ForeignDisk disk) throws IOException {
+        long actualSizeBytes = file.allocatedBytes();
+        List<Path> extentPaths = new ArrayList<>();
+        for (HostFile extent : disk.extentFiles()) {
+            actualSizeBytes += extent.allocatedBytes();
+            extentPaths.add(extent.path());
+        }
+        return new ImageInfo(
+                file.path(),
+                format,
+                disk.virtualSizeBytes(),
+                actualSizeBytes,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                new ImageInfo.ForeignFacts(disk.blockBytes(), List.copyOf(extentPaths), vmdkFacts(disk.vmdkFacts())));
+    }
+
+    private static ImageInfo.@Nullable VmdkFacts vmdkFacts(@Nullable VmdkFacts facts) {
+        if (facts == null) {
+            return null;
+        }
+        List<ImageInfo.VmdkExtentFacts> extents = facts.extents().stream()
+                .map(extent -> new ImageInfo.VmdkExtentFacts(
+                        extent.file(), extent.lengthBytes(), extent.type(), extent.grainBytes(), extent.compressed()))
+                .toList();
+        return new ImageInfo.VmdkFacts(facts.contentId(), facts.parentContentId(), facts.createType(), extents);
     }
 
     private static ImageInfo raw(HostFile file) throws IOException {

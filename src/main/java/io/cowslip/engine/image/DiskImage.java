@@ -265,7 +265,7 @@ public final class DiskImage implements AutoCloseable {
         return new DirtyBitmaps(this);
     }
 
-    <T> T readBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+    <T> T readBitmaps(Bitmaps.Use<T> use) throws IOException {
         if (beside != null) {
             throw ImageException.of(
                     Kind.UNSUPPORTED_FEATURE,
@@ -280,7 +280,7 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
-    <T> T changeBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+    <T> T changeBitmaps(Bitmaps.Use<T> use) throws IOException {
         int entered = changes.enter();
         try {
             requireWritable();

@@ -13,9 +13,6 @@ import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
-import java.nio.CharBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -47,9 +44,10 @@ final class Encryption {
                     "encrypt.format is \"" + wish.format().wireName() + "\", but the image is encrypted as \""
                             + format.wireName() + "\"");
         }
-        byte[] passphrase = passphrase(requirePassphrase(
+        byte[] passphrase = Secret.require(
                 wish == null ? null : wish.keySecret(),
-                "the image is encrypted; give its passphrase as encrypt.key-secret, which must not be empty"));
+                "the image is encrypted; give its passphrase as encrypt.key-secret, which must not be empty")
+                .utf8();
         try {
             return luks ? unlockLuks(file, header, passphrase) : legacyCipher(passphrase);
         } finally {
@@ -63,23 +61,6 @@ final class Encryption {
             throw ImageException.invalidOption(
                     "encrypt", file.path(), "encrypt is given, but the image is not encrypted; leave encrypt out");
         }
-    }
-
-    /** Refuses to go on without a passphrase, saying {@code missing}. */
-    static Secret requirePassphrase(@Nullable Secret secret, String missing) throws ImageException {
-        if (secret == null || secret.isEmpty()) {
-            throw ImageException.invalidOption("encrypt.key-secret", missing);
-        }
-        return secret;
-    }
-
-    /** In UTF-8, for the caller to wipe. */
-    static byte[] passphrase(Secret secret) {
-        ByteBuffer encoded = StandardCharsets.UTF_8.encode(CharBuffer.wrap(secret.characters()));
-        byte[] utf8 = new byte[encoded.remaining()];
-        encoded.get(utf8);
-        Arrays.fill(encoded.array(), (byte) 0);
-        return utf8;
     }
 
     private static ClusterCipher unlockLuks(HostFile file, ImageHeader header, byte[] passphrase) throws IOException {

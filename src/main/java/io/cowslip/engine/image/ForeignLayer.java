@@ -7,14 +7,10 @@ import io.cowslip.engine.foreign.DiskRun;
 import io.cowslip.engine.foreign.ExtentFiles;
 import io.cowslip.engine.foreign.ForeignDisk;
 import io.cowslip.engine.foreign.ForeignFormat;
-import io.cowslip.engine.foreign.VmdkFacts;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.WritableByteChannel;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -41,38 +37,9 @@ final class ForeignLayer implements ImageLayer, AutoCloseable {
         return new ForeignLayer(file, format, foreign.open(file, extents));
     }
 
-    /** The image's facts. */
-    ImageInfo facts() throws IOException {
-        long actualSizeBytes = file.allocatedBytes();
-        List<Path> extentPaths = new ArrayList<>();
-        for (HostFile extent : disk.extentFiles()) {
-            actualSizeBytes += extent.allocatedBytes();
-            extentPaths.add(extent.path());
-        }
-        return new ImageInfo(
-                file.path(),
-                format,
-                virtualSizeBytes(),
-                actualSizeBytes,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                new ImageInfo.ForeignFacts(disk.blockBytes(), List.copyOf(extentPaths), vmdkFacts()));
-    }
-
-    private ImageInfo.@Nullable VmdkFacts vmdkFacts() {
-        VmdkFacts facts = disk.vmdkFacts();
-        if (facts == null) {
-            return null;
-        }
-        List<ImageInfo.VmdkExtentFacts> extents = facts.extents().stream()
-                .map(extent -> new ImageInfo.VmdkExtentFacts(
-                        extent.file(), extent.lengthBytes(), extent.type(), extent.grainBytes(), extent.compressed()))
-                .toList();
-        return new ImageInfo.VmdkFacts(facts.contentId(), facts.parentContentId(), facts.createType(), extents);
+    /** The disk itself, which ends with the layer. */
+    ForeignDisk disk() {
+        return disk;
     }
 
     /** What is to be done instead of a write to such an image. */
@@ -215,8 +182,8 @@ final class ForeignLayer implements ImageLayer, AutoCloseable {
     public void settle() {}
 
     @Override
-    public <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
-        throw DirtyBitmaps.notQcow2(format);
+    public <T> T withBitmaps(Bitmaps.Use<T> use) throws IOException {
+        throw ImageLayer.noBitmaps(format);
     }
 
     @Override

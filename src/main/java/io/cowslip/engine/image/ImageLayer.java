@@ -145,7 +145,13 @@ sealed interface ImageLayer permits ForeignLayer, Qcow2Layer, RawLayer {
     default void resumeBitmaps() throws IOException {}
 
     /** Uses the dirty bitmaps; only of a writable layer may they be changed. */
-    <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException;
+    <T> T withBitmaps(Bitmaps.Use<T> use) throws IOException;
+
+    /** What a layer whose format has no bitmaps says instead of using them. */
+    static ImageException noBitmaps(ImageFormat format) {
+        return ImageException.of(
+                ImageException.Kind.UNSUPPORTED_FEATURE, "a " + format.wireName() + " image has no bitmaps");
+    }
 
     /** Compresses and gives space back to the host, or not, as {@code options} say from now on. */
     void followWrites(ImageOptions options);

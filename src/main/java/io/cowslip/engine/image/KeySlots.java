@@ -63,7 +63,7 @@ final class KeySlots {
         int slot = freeSlot(wanted);
         LuksKeys keys = new LuksKeys(header);
         byte[] volumeKey = volumeKey(keys, current);
-        byte[] passphrase = Encryption.passphrase(added);
+        byte[] passphrase = added.utf8();
         try {
             int iterations = keys.iterationsIn(iterTimeMillis, ticker);
             write(slot, keys.fill(slot, volumeKey, passphrase, iterations, random));
@@ -75,7 +75,7 @@ final class KeySlots {
     }
 
     private byte[] volumeKey(LuksKeys keys, Secret current) throws IOException {
-        byte[] passphrase = Encryption.passphrase(current);
+        byte[] passphrase = current.utf8();
         try {
             byte[] volumeKey =
                     keys.find(passphrase, (offset, length) -> Encryption.read(file, areaOffset + offset, length));

@@ -86,7 +86,7 @@ public record NewEncryption(
     Area makeArea(SecureRandom random) throws ImageException {
         LuksHeader empty = emptyHeader();
         byte[] volumeKey = new byte[empty.keyBytes()];
-        byte[] passphrase = Encryption.passphrase(keySecret);
+        byte[] passphrase = keySecret.utf8();
         try {
             random.nextBytes(volumeKey);
             LuksHeader keyed = new LuksKeys(empty)
@@ -137,7 +137,7 @@ public record NewEncryption(
 
     /** Refuses what cannot be made, naming the option. */
     void check() throws ImageException {
-        Encryption.requirePassphrase(keySecret, "encrypt.key-secret is missing; it must be the new image's passphrase");
+        Secret.require(keySecret, "encrypt.key-secret is missing; it must be the new image's passphrase");
         checkCipher();
     }
 

@@ -409,7 +409,7 @@ final class Qcow2Layer implements ImageLayer {
     }
 
     @Override
-    public <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+    public <T> T withBitmaps(Bitmaps.Use<T> use) throws IOException {
         return writing == null ? use.of(Bitmaps.readOnly(file, header)) : writing.withBitmaps(use);
     }
 

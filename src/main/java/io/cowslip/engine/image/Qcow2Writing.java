@@ -389,7 +389,7 @@ final class Qcow2Writing {
     }
 
     /** Uses the dirty bitmaps while no metadata changes. */
-    <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+    <T> T withBitmaps(Bitmaps.Use<T> use) throws IOException {
         return step(() -> use.of(bitmaps));
     }
 

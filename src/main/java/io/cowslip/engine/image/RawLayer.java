@@ -144,8 +144,8 @@ final class RawLayer implements ImageLayer {
     }
 
     @Override
-    public <T> T withBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
-        throw DirtyBitmaps.notQcow2(ImageFormat.RAW);
+    public <T> T withBitmaps(Bitmaps.Use<T> use) throws IOException {
+        throw ImageLayer.noBitmaps(ImageFormat.RAW);
     }
 
     @Override

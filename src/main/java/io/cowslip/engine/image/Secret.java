@@ -1,9 +1,11 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.ImageException;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A passphrase in memory, until {@link #close}. It is shown nowhere: not by {@link #toString}, and nothing else but the
@@ -34,9 +36,25 @@ public final class Secret implements AutoCloseable {
         return new Secret(copy);
     }
 
-    /** The passphrase itself, not a copy. Only for whoever derives a key from it. */
-    char[] characters() {
-        return characters;
+    /**
+     * Refuses to go on without a passphrase, saying {@code missing}.
+     *
+     * @throws ImageException INVALID_OPTION
+     */
+    static Secret require(@Nullable Secret secret, String missing) throws ImageException {
+        if (secret == null || secret.isEmpty()) {
+            throw ImageException.invalidOption("encrypt.key-secret", missing);
+        }
+        return secret;
+    }
+
+    /** The passphrase in UTF-8, for whoever derives a key from it and wipes this copy then. */
+    byte[] utf8() {
+        ByteBuffer encoded = StandardCharsets.UTF_8.encode(CharBuffer.wrap(characters));
+        byte[] utf8 = new byte[encoded.remaining()];
+        encoded.get(utf8);
+        Arrays.fill(encoded.array(), (byte) 0);
+        return utf8;
     }
 
     /** Whether nothing is in it: it was empty from the start, or is wiped. */
