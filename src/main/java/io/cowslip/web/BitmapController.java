@@ -18,7 +18,7 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.DriveLease;
 import io.cowslip.drive.DriveRegistry;
-import io.cowslip.engine.image.BitmapInfo;
+import io.cowslip.engine.image.bitmap.BitmapInfo;
 import io.cowslip.engine.image.DirtyBitmaps;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;

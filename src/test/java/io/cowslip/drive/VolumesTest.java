@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
-import io.cowslip.engine.image.CreateOptions;
+import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.ImageInfo;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -9,6 +9,15 @@ import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.bitmap.BitmapFile;
+import io.cowslip.engine.image.file.FormatProbe;
+import io.cowslip.engine.image.file.HeaderReader;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.layer.ForeignLayer;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.EncryptOptions;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * Walks down a backing chain, one open file at a time, and gathers each file's facts. Ends with a refusal where the
  * chain comes back to a file it has been at, or goes deeper than any chain should.
  */
-final class ChainFacts {
+public final class ChainFacts {
     /** More files than any real chain has. */
     static final int MAX_DEPTH = 200;
 
@@ -40,7 +49,7 @@ final class ChainFacts {
     }
 
     /** The facts of one file, read as {@code format}. */
-    static ImageInfo of(HostFile file, ImageFormat format, ImageEnvironment environment) throws IOException {
+    public static ImageInfo of(HostFile file, ImageFormat format, ImageEnvironment environment) throws IOException {
         return new ChainFacts(environment).read(file, format);
     }
 

@@ -2,6 +2,8 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.BitmapEntry;
+import io.cowslip.engine.image.bitmap.BitmapInfo;
+import io.cowslip.engine.image.bitmap.Bitmaps;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
