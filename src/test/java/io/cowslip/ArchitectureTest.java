@@ -69,7 +69,8 @@ final class ArchitectureTest {
     static final ArchRule WORK_KNOWS_NO_IMAGES = mayUse(ENGINE + ".work", ENGINE);
 
     @ArchTest
-    static final ArchRule OPTIONS_STAND_ON_FORMATS = partMayUse("image.options", "cache", "codec", "foreign", "format", "host");
+    static final ArchRule OPTIONS_STAND_ON_FORMATS =
+            partMayUse("image.options", "cache", "codec", "foreign", "format", "host");
 
     @ArchTest
     static final ArchRule FILES_ARE_READ_BY_OPTIONS =
@@ -88,8 +89,8 @@ final class ArchitectureTest {
             partMayUse("image.bitmap", "alloc", "format", "host", "image.file", "image.map");
 
     @ArchTest
-    static final ArchRule SNAPSHOTS_STAND_ON_MAP_AND_BITMAPS = partMayUse(
-            "image.snapshot", "alloc", "cache", "format", "host", "image.bitmap", "image.file", "image.map");
+    static final ArchRule SNAPSHOTS_STAND_ON_MAP_AND_BITMAPS =
+            partMayUse("image.snapshot", "alloc", "cache", "format", "host", "image.bitmap", "image.file", "image.map");
 
     /** A check trusts nothing that an image is opened with. */
     @ArchTest
@@ -103,10 +104,12 @@ final class ArchitectureTest {
     static final ArchRule IMAGE_IS_THE_ENGINES_FACE = partMayUse("image", withImageParts("image.layer"));
 
     @ArchTest
-    static final ArchRule CREATION_STANDS_ON_IMAGES = partMayUse("image.create", withImageParts("image", "image.layer"));
+    static final ArchRule CREATION_STANDS_ON_IMAGES =
+            partMayUse("image.create", withImageParts("image", "image.layer"));
 
     @ArchTest
-    static final ArchRule CONVERSION_STANDS_ON_IMAGES = partMayUse("image.convert", withImageParts("image", "image.layer"));
+    static final ArchRule CONVERSION_STANDS_ON_IMAGES =
+            partMayUse("image.convert", withImageParts("image", "image.layer"));
 
     @ArchTest
     static final ArchRule EXPORT_STANDS_ON_IMAGES = partMayUse("image.export", withImageParts("image", "image.layer"));
@@ -195,7 +198,8 @@ final class ArchitectureTest {
             .that()
             .resideInAPackage(ROOT + "observe..")
             .should()
-            .dependOnClassesThat(resideInAnyPackage(ENGINE + ".image..", ENGINE + ".cache").and(not(areRecordsOrEnums())))
+            .dependOnClassesThat(
+                    resideInAnyPackage(ENGINE + ".image..", ENGINE + ".cache").and(not(areRecordsOrEnums())))
             .allowEmptyShould(true);
 
     @ArchTest

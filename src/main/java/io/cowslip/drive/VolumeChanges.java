@@ -2,11 +2,11 @@ package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
-import io.cowslip.engine.image.options.AmendOptions;
+import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.convert.DiskCompaction;
 import io.cowslip.engine.image.convert.HeaderAmender;
 import io.cowslip.engine.image.file.ImageEnvironment;
-import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.options.AmendOptions;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;

@@ -1,10 +1,10 @@
 package io.cowslip.job;
 
+import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.check.CheckReport;
 import io.cowslip.engine.image.convert.DiskCompaction;
 import io.cowslip.engine.image.convert.DiskComparison;
 import io.cowslip.engine.image.convert.DiskMap;
-import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.create.ImageMeasure;
 import java.util.List;
 

@@ -2,10 +2,10 @@ package io.cowslip.drive;
 
 import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.host.HostFiles;
-import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.create.ImageCreator;
 import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;

@@ -1,9 +1,9 @@
 package io.cowslip.testing;
 
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.create.ImageCreator;
 import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.options.EncryptOptions;
-import io.cowslip.engine.image.create.ImageCreator;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.image.options.NewEncryption;

@@ -131,8 +131,8 @@ public final class DiskImage implements AutoCloseable {
      *
      * @throws ImageException as {@link #open}
      */
-    public static DiskImage openOver(Path file, @Nullable Path backing, ImageOptions options, ImageEnvironment environment)
-            throws IOException {
+    public static DiskImage openOver(
+            Path file, @Nullable Path backing, ImageOptions options, ImageEnvironment environment) throws IOException {
         WriteOptions.check(options);
         InFlightRequests requests = new InFlightRequests();
         ImageLayer top = BackingChain.openOver(file, backing, options, environment, requests);

@@ -72,7 +72,8 @@ public final class Bitmaps {
     }
 
     /** Those of an image that is written from now on, with {@link #begin}. */
-    public static Bitmaps writable(BitmapStore store, @Nullable BitmapDirectory directory, long diskBytes) throws IOException {
+    public static Bitmaps writable(BitmapStore store, @Nullable BitmapDirectory directory, long diskBytes)
+            throws IOException {
         Bitmaps bitmaps = new Bitmaps(store.reader(), store, diskBytes);
         bitmaps.read(directory);
         return bitmaps;

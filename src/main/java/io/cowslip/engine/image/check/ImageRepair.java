@@ -39,7 +39,8 @@ public final class ImageRepair {
      *
      * @return what a check finds afterwards, and how much of what one found before is repaired
      */
-    public static CheckReport repair(HostFile file, ImageCheck.Repair repair, WorkObserver observer) throws IOException {
+    public static CheckReport repair(HostFile file, ImageCheck.Repair repair, WorkObserver observer)
+            throws IOException {
         ImageRepair run = new ImageRepair(file, observer);
         CheckRun found = run.check();
         CheckReport before = found.report();

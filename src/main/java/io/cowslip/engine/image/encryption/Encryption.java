@@ -32,7 +32,8 @@ public final class Encryption {
      * @throws ImageException INVALID_OPTION where the options do not fit the image or the passphrase is missing;
      *     KEY_REFUSED where it opens no key slot; INVALID_FORMAT or UNSUPPORTED_FEATURE as the LUKS header has it
      */
-    public static @Nullable ClusterCipher unlock(HostFile file, ImageHeader header, ImageOptions options) throws IOException {
+    public static @Nullable ClusterCipher unlock(HostFile file, ImageHeader header, ImageOptions options)
+            throws IOException {
         EncryptOptions wish = options.encrypt();
         if (header.cryptMethod() == ImageHeader.CRYPT_NONE) {
             refuse(file, wish);
@@ -48,8 +49,8 @@ public final class Encryption {
                             + format.wireName() + "\"");
         }
         byte[] passphrase = Secret.require(
-                wish == null ? null : wish.keySecret(),
-                "the image is encrypted; give its passphrase as encrypt.key-secret, which must not be empty")
+                        wish == null ? null : wish.keySecret(),
+                        "the image is encrypted; give its passphrase as encrypt.key-secret, which must not be empty")
                 .utf8();
         try {
             return luks ? unlockLuks(file, header, passphrase) : legacyCipher(passphrase);

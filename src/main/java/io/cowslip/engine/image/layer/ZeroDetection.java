@@ -12,7 +12,8 @@ public final class ZeroDetection {
     private ZeroDetection() {}
 
     /** Writes all of {@code from}, its zeros as {@link ImageLayer#zero} does. */
-    public static void write(ImageLayer layer, long guestOffset, MemorySegment from, boolean unmap, InFlightRequests requests)
+    public static void write(
+            ImageLayer layer, long guestOffset, MemorySegment from, boolean unmap, InFlightRequests requests)
             throws IOException {
         long pieceBytes = layer.clusterBytes() == 0 ? RAW_PIECE_BYTES : layer.clusterBytes();
         long position = 0;

@@ -28,7 +28,8 @@ public final class ClusterMap {
     private volatile L2SliceCache slices;
 
     /** @param externalData whether the guest's bytes lie in another file, each at its place on the disk */
-    public ClusterMap(HostFile file, ImageGeometry geometry, int version, boolean externalData, ActiveL1 l1, L2Caches caches)
+    public ClusterMap(
+            HostFile file, ImageGeometry geometry, int version, boolean externalData, ActiveL1 l1, L2Caches caches)
             throws ImageException {
         this.file = file;
         this.geometry = geometry;

@@ -59,8 +59,7 @@ public final class DataStore {
     }
 
     /** What stands between the disk and the file, or null. */
-    public @Nullable
-    EncryptedData encrypted() {
+    public @Nullable EncryptedData encrypted() {
         return encrypted;
     }
 

@@ -58,8 +58,7 @@ public record MappedExtent(
     }
 
     /** This run and the one behind it as one, or null where they differ. */
-    public @Nullable
-    MappedExtent joined(MappedExtent following) {
+    public @Nullable MappedExtent joined(MappedExtent following) {
         boolean goesOn = hostOffset < 0
                 ? following.hostOffset < 0
                 : following.hostOffset == hostOffset + length && file != null && file.equals(following.file);

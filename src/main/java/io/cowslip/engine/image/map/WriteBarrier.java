@@ -334,7 +334,8 @@ public final class WriteBarrier {
     }
 
     /** Writes a table to where it lies alone, and zeros behind it up to {@code wholeBytes}. */
-    public void writeTable(MetadataKind kind, long hostOffset, MemorySegment table, long wholeBytes) throws IOException {
+    public void writeTable(MetadataKind kind, long hostOffset, MemorySegment table, long wholeBytes)
+            throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(wholeBytes)) {
             MemorySegment whole = loan.segment(wholeBytes);
             whole.asSlice(table.byteSize()).fill((byte) 0);

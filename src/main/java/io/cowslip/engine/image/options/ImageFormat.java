@@ -42,8 +42,7 @@ public enum ImageFormat {
     }
 
     /** What reads this format, where that is not the engine's own map. */
-    public @Nullable
-    ForeignFormat foreign() {
+    public @Nullable ForeignFormat foreign() {
         return foreign;
     }
 
