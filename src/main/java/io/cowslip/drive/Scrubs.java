@@ -4,9 +4,9 @@ import io.cowslip.drive.DiskSource.OfDrive;
 import io.cowslip.drive.DiskSource.OfVolume;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.DiskScrub;
-import io.cowslip.engine.image.ScrubReport;
-import io.cowslip.engine.image.WorkObserver;
+import io.cowslip.engine.image.scrub.DiskScrub;
+import io.cowslip.engine.image.scrub.ScrubReport;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 
 /**

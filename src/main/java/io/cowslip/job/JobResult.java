@@ -1,12 +1,12 @@
 package io.cowslip.job;
 
-import io.cowslip.engine.image.CheckReport;
-import io.cowslip.engine.image.DiskCompaction;
-import io.cowslip.engine.image.DiskComparison;
-import io.cowslip.engine.image.DiskMap;
 import io.cowslip.engine.image.ImageInfo;
-import io.cowslip.engine.image.ImageMeasure;
-import io.cowslip.engine.image.ScrubReport;
+import io.cowslip.engine.image.check.CheckReport;
+import io.cowslip.engine.image.convert.DiskCompaction;
+import io.cowslip.engine.image.convert.DiskComparison;
+import io.cowslip.engine.image.convert.DiskMap;
+import io.cowslip.engine.image.create.ImageMeasure;
+import io.cowslip.engine.image.scrub.ScrubReport;
 import java.util.List;
 
 /** What came of a job that completed. */

@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.Volumes;
-import io.cowslip.engine.image.ScrubFinding;
-import io.cowslip.engine.image.ScrubReport;
+import io.cowslip.engine.image.scrub.ScrubFinding;
+import io.cowslip.engine.image.scrub.ScrubReport;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.List;
 import java.util.Locale;

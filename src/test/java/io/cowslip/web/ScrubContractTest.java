@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.nullValue;
 import static org.hamcrest.Matchers.startsWith;
 
+import io.cowslip.drive.Scrubs;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.restassured.path.json.JsonPath;

@@ -1,13 +1,21 @@
 package io.cowslip.engine.image;
 
-import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.format.L1Entry;
 import io.cowslip.engine.format.SnapshotRecord;
 import io.cowslip.engine.format.SnapshotTable;
 import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.image.file.HeaderReader;
+import io.cowslip.engine.image.layer.ImageLayer;
+import io.cowslip.engine.image.layer.Qcow2Layer;
+import io.cowslip.engine.image.map.DiskTables;
+import io.cowslip.engine.image.map.EntryComparison;
+import io.cowslip.engine.image.map.GuestExtent;
+import io.cowslip.engine.image.map.L2TableBatch;
+import io.cowslip.engine.image.snapshot.SnapshotReader;
 import java.io.IOException;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
