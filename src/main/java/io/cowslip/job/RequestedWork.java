@@ -97,8 +97,7 @@ final class RequestedWork implements JobWork {
                 new JobResult.Mapped(facts.map(
                         id.value(), map.source(), map.start(), map.lengthBytes(), map.limit(), progress::advanced));
             case JobRequest.Scrub scrub ->
-                new JobResult.Scrubbed(
-                        scrubs.scrub(id.value(), scrub.source(), scrub.options(), progress::advanced));
+                new JobResult.Scrubbed(scrubs.scrub(id.value(), scrub.source(), scrub.options(), progress::advanced));
             case JobRequest.Rebase rebase ->
                 new JobResult.Changed(overlays.rebase(
                         id.value(), rebase.file(), rebase.options(), rebase.rebase(), progress::advanced));

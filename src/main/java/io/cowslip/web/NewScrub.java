@@ -54,7 +54,9 @@ record NewScrub(
     public JobRequest request(ImageOptions defaults) {
         DiskSource source = new DiskNamed(file, drive, options).source(defaults, "");
         boolean all = Boolean.TRUE.equals(snapshots);
-        if (all && source instanceof DiskSource.OfVolume volume && volume.options().snapshot() != null) {
+        if (all
+                && source instanceof DiskSource.OfVolume volume
+                && volume.options().snapshot() != null) {
             throw Refusal.ofOption(
                     "snapshots", "snapshots is true, which reads all of them; leave the snapshot in options out");
         }
@@ -64,7 +66,6 @@ record NewScrub(
         }
         return new JobRequest.Scrub(
                 source,
-                new ScrubOptions(
-                        all, Boolean.TRUE.equals(chain), bytesPerSecond == null ? 0 : bytesPerSecond.bytes()));
+                new ScrubOptions(all, Boolean.TRUE.equals(chain), bytesPerSecond == null ? 0 : bytesPerSecond.bytes()));
     }
 }

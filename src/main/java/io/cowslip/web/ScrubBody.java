@@ -36,12 +36,7 @@ record ScrubBody(
     @Schema(name = "ScrubFinding", description = "Bytes of a disk that could not be read")
     record Finding(
             @Schema(
-                    allowableValues = {
-                        "unreadable",
-                        "undecodable",
-                        "outside-file",
-                        "unsound-entry",
-                        "unreadable-table"
+                    allowableValues = {"unreadable", "undecodable", "outside-file", "unsound-entry", "unreadable-table"
                     })
             String kind,
 

@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.nullValue;
 import static org.hamcrest.Matchers.startsWith;
 
-import io.cowslip.drive.Scrubs;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.restassured.path.json.JsonPath;
@@ -64,8 +63,8 @@ class ScrubContractTest extends RunningService {
         // The last cluster that was written in each.
         cut(base);
         cut(top);
-        JsonPath job = completed(
-                "{\"type\": \"scrub\", \"file\": \"scrub/top.qcow2\", \"snapshots\": true, \"chain\": true}");
+        JsonPath job =
+                completed("{\"type\": \"scrub\", \"file\": \"scrub/top.qcow2\", \"snapshots\": true, \"chain\": true}");
         assertThat(job.getLong("result.clusters")).isEqualTo(1 + 31);
         assertThat(job.getLong("result.unreadable")).isEqualTo(2);
         assertThat(job.getLong("result.unreadable-bytes")).isEqualTo(2 * CLUSTER);

@@ -1,7 +1,7 @@
 package io.cowslip.engine.image;
 
-import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.format.L1Entry;

@@ -30,7 +30,6 @@ import io.cowslip.engine.image.map.WriteBarrier;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.image.snapshot.SnapshotReader;
-import io.cowslip.engine.image.snapshot.Snapshots;
 import io.cowslip.engine.work.WorkThreads;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

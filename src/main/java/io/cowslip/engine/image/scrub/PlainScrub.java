@@ -74,7 +74,11 @@ final class PlainScrub implements LayerScrub {
             if (failure == null) {
                 tally.read(0, piece);
             } else {
-                found(layer, failure.kind() == ImageException.Kind.IO ? Kind.UNREADABLE : Kind.UNDECODABLE, piece, failure);
+                found(
+                        layer,
+                        failure.kind() == ImageException.Kind.IO ? Kind.UNREADABLE : Kind.UNDECODABLE,
+                        piece,
+                        failure);
             }
             position += piece;
         }

@@ -11,7 +11,6 @@ import io.cowslip.engine.image.layer.Qcow2Layer;
 import io.cowslip.engine.image.scrub.ScrubFinding.Kind;
 import io.cowslip.engine.image.scrub.ScrubTally.Place;
 import io.cowslip.engine.image.snapshot.SnapshotReader;
-import io.cowslip.engine.image.snapshot.Snapshots;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -263,10 +262,10 @@ final class Qcow2Scrub implements LayerScrub {
         return layer == null
                 ? expectedBytes
                 : doneBefore
-                + states.stream()
-                        .skip(current)
-                        .filter(state -> !finished.contains(state.id()))
-                        .mapToLong(ScrubState::diskBytes)
-                        .sum();
+                        + states.stream()
+                                .skip(current)
+                                .filter(state -> !finished.contains(state.id()))
+                                .mapToLong(ScrubState::diskBytes)
+                                .sum();
     }
 }

@@ -44,8 +44,7 @@ final class ScrubTally {
         }
     }
 
-    private record Found(
-            Kind kind, Path file, long lengthBytes, long hostOffset, String detail, Set<Owner> owners) {}
+    private record Found(Kind kind, Path file, long lengthBytes, long hostOffset, String detail, Set<Owner> owners) {}
 
     /** Clusters that were read, and the bytes of the file that this took. */
     void read(long clusterCount, long lengthBytes) {

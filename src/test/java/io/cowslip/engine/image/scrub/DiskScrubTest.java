@@ -55,8 +55,7 @@ class DiskScrubTest {
     }
 
     private ScrubReport scrub(Path image, ImageOptions options, boolean snapshots, boolean chain) throws IOException {
-        try (DiskImage disk =
-                DiskImage.open(image, options.withReadOnly(true), TestImages.environment(files))) {
+        try (DiskImage disk = DiskImage.open(image, options.withReadOnly(true), TestImages.environment(files))) {
             return scrub(disk, snapshots, chain);
         }
     }
@@ -201,7 +200,8 @@ class DiskScrubTest {
         truncate(image, Files.size(image) - 20 * CLUSTER - 512);
         ScrubReport report = scrub(image);
         assertThat(offsets(report))
-                .isEqualTo(LongStream.range(44, 64).map(n -> n * CLUSTER).boxed().toList());
+                .isEqualTo(
+                        LongStream.range(44, 64).map(n -> n * CLUSTER).boxed().toList());
         assertThat(report.unreadable()).isEqualTo(QemuTools.check(image).corruptions());
         assertThat(report.findings()).allSatisfy(finding -> {
             assertThat(finding.kind()).isEqualTo(Kind.OUTSIDE_FILE);
@@ -278,15 +278,14 @@ class DiskScrubTest {
     }
 
     private static String brief(ScrubFinding finding) {
-        return finding.guestOffset() + (finding.active() ? " active" : "")
+        return finding.guestOffset()
+                + (finding.active() ? " active" : "")
                 + (finding.snapshots().isEmpty() ? "" : " " + String.join(" ", finding.snapshots()));
     }
 
-    private long hostOffset(Path image, @Nullable String snapshot, long guestOffset)
-            throws IOException {
-        ImageOptions options = snapshot == null
-                ? TestImages.readOnly()
-                : TestImages.readOnly().withSnapshot(snapshot);
+    private long hostOffset(Path image, @Nullable String snapshot, long guestOffset) throws IOException {
+        ImageOptions options =
+                snapshot == null ? TestImages.readOnly() : TestImages.readOnly().withSnapshot(snapshot);
         try (DiskImage disk = DiskImage.open(image, options, TestImages.environment(HostFiles.posix()))) {
             return disk.mapAt(guestOffset, 1).hostOffset();
         }
@@ -382,8 +381,8 @@ class DiskScrubTest {
     @CsvSource({"512", "4096", "65536", "2097152"})
     void theListIsBoundedAndTheCountIsNot(int clusterBytes) throws IOException {
         int clusters = clusterBytes == 2 * MIB ? 8 : 1500;
-        Path image =
-                QemuTools.create(folder.resolve("many.qcow2"), (long) clusters * clusterBytes, "cluster_size=" + clusterBytes);
+        Path image = QemuTools.create(
+                folder.resolve("many.qcow2"), (long) clusters * clusterBytes, "cluster_size=" + clusterBytes);
         try (DiskImage disk = TestImages.open(image)) {
             for (long offset = 0; offset < disk.virtualSizeBytes(); offset += MIB) {
                 int length = (int) Math.min(MIB, disk.virtualSizeBytes() - offset);
@@ -406,8 +405,8 @@ class DiskScrubTest {
     @Test
     void theDrivesCacheStaysAsItIs() throws IOException {
         Path image = QemuTools.create(folder.resolve("cached.qcow2"), 256 * MIB, "cluster_size=4k");
-        try (DiskImage disk = DiskImage.open(
-                image, TestImages.smallestCaches(4096), TestImages.environment(HostFiles.posix()))) {
+        try (DiskImage disk =
+                DiskImage.open(image, TestImages.smallestCaches(4096), TestImages.environment(HostFiles.posix()))) {
             for (long offset = 0; offset < 256L * MIB; offset += 2 * MIB) {
                 TestImages.write(disk, offset, TestImages.filled(8192, 1));
             }
