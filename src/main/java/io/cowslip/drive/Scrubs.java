@@ -97,14 +97,27 @@ public final class Scrubs {
 
         @Override
         public boolean use(Use use) throws IOException {
-            try (DriveLease lease = registry.lease(id)) {
+            try (DriveLease lease = lease()) {
                 if (lease.image() != image) {
-                    throw new DriveException(
-                            Reason.NO_SUCH_DRIVE,
-                            "drive \"" + id + "\" was closed while it was scrubbed, and is another one now");
+                    throw closed();
                 }
                 return use.of(image);
             }
+        }
+
+        private DriveLease lease() {
+            try {
+                return registry.lease(id);
+            } catch (DriveException gone) {
+                DriveException closed = closed();
+                closed.initCause(gone);
+                throw closed;
+            }
+        }
+
+        private DriveException closed() {
+            return new DriveException(
+                    Reason.NO_SUCH_DRIVE, "drive \"" + id + "\" was closed while it was scrubbed");
         }
     }
 }
