@@ -116,8 +116,7 @@ public final class Scrubs {
         }
 
         private DriveException closed() {
-            return new DriveException(
-                    Reason.NO_SUCH_DRIVE, "drive \"" + id + "\" was closed while it was scrubbed");
+            return new DriveException(Reason.NO_SUCH_DRIVE, "drive \"" + id + "\" was closed while it was scrubbed");
         }
     }
 }
