@@ -36,8 +36,8 @@ class L2SliceCacheLincheckTest {
     @Test
     void lookupsAndChangesAreLinearizable() {
         new ModelCheckingOptions()
-                .iterations(Seeds.longRun() ? 60 : 6)
-                .invocationsPerIteration(Seeds.longRun() ? 3000 : 300)
+                .iterations(Seeds.longRun() ? 60 : 3)
+                .invocationsPerIteration(Seeds.longRun() ? 3000 : 200)
                 .threads(2)
                 .actorsPerThread(3)
                 .actorsBefore(2)
