@@ -37,6 +37,11 @@ final class UnsyncedData {
         return first;
     }
 
+    /** Whether nothing failed before that leaves the file's state unknown. */
+    boolean isSound() {
+        return failure == null;
+    }
+
     /** Refuses when something failed before that leaves the file's state unknown. */
     void requireSound() throws ImageException {
         ImageException earlier = failure;

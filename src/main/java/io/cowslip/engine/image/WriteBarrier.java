@@ -63,7 +63,7 @@ final class WriteBarrier {
     private final UnsyncedData unsyncedData;
     private final AtomicLong newBytes = new AtomicLong();
     private boolean lazyRefcounts;
-    private int flagChanges;
+    private int dirtyChanges;
     private volatile boolean corrupt;
 
     /** @param dataFile where the guest's bytes are: {@code file} or another */
@@ -114,6 +114,11 @@ final class WriteBarrier {
         unsyncedData.requireSound();
     }
 
+    /** Whether neither happened. Any thread. */
+    boolean isSound() {
+        return unsynced.isSound() && unsyncedData.isSound();
+    }
+
     /**
      * Takes no more writes, because {@code cause} found the metadata corrupt, and says so in the file (qcow2 specification,
      * incompatible bit 1), so that nobody else writes either. Any thread.
@@ -149,23 +154,23 @@ final class WriteBarrier {
     }
 
     /**
-     * Begins a change in which COPIED flags and refcounts, which no one write can change together, disagree in the file
-     * for a while: says so durably with the dirty bit (qcow2 specification, incompatible bit 0), so that whoever opens
-     * the file for writing after a crash repairs both. Version 2 has no such bit. A change that is never ended leaves
-     * the bit set.
+     * Begins a change in the middle of which COPIED flags and refcounts, which no one write can change together, disagree
+     * in the file, or clusters are counted that nothing leads to any more: says so durably with the dirty bit (qcow2
+     * specification, incompatible bit 0), so that whoever opens the file for writing after a crash, or after a failure in
+     * the middle, repairs it. Version 2 has no such bit. A change that is never ended leaves the bit set.
      */
-    void beginFlagChange() throws IOException {
+    void beginDirtyChange() throws IOException {
         requireSound();
         bits.markDirty();
-        flagChanges++;
+        dirtyChanges++;
     }
 
     /**
-     * Ends a change that {@link #beginFlagChange} began and a commit has made durable. Where the host refuses to take the
+     * Ends a change that {@link #beginDirtyChange} began and a commit has made durable. Where the host refuses to take the
      * dirty bit away, closing tries again.
      */
-    void endFlagChange() throws IOException {
-        flagChanges--;
+    void endDirtyChange() throws IOException {
+        dirtyChanges--;
         if (!lazyRefcounts) {
             try {
                 markClean();
@@ -178,7 +183,7 @@ final class WriteBarrier {
     }
 
     private void markClean() throws IOException {
-        if (flagChanges == 0) {
+        if (dirtyChanges == 0) {
             bits.markClean();
         }
     }
