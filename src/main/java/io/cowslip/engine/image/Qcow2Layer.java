@@ -621,6 +621,9 @@ final class Qcow2Layer implements ImageLayer {
             caches.close();
             codec.close();
             data.forgetKey();
+            if (writing != null) {
+                writing.barrier().beforeClose();
+            }
             closeFiles();
         }
     }

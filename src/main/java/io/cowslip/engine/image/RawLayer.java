@@ -193,6 +193,7 @@ final class RawLayer implements ImageLayer {
                 flush();
             }
         } finally {
+            unsynced.beforeClose();
             file.close();
         }
     }

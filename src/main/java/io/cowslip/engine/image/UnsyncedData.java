@@ -54,6 +54,16 @@ final class UnsyncedData {
         }
     }
 
+    /**
+     * Before the file is closed: where something failed, who opens it next is to find what the disk has, and not what the
+     * host remembers.
+     */
+    void beforeClose() {
+        if (failure != null) {
+            file.forgetPages();
+        }
+    }
+
     /** Makes durable what may still be said of the file after it failed: that it did. */
     synchronized void syncAfterFailure() throws IOException {
         file.sync();

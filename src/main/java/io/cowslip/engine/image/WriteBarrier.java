@@ -43,7 +43,8 @@ import org.jspecify.annotations.Nullable;
  * <p>{@link #commit} may be called at any moment between two complete changes: a data cluster is written and counted
  * before its entry is published, so a commit in between writes counts without an owner at worst. When a write-back
  * fails, what is dirty stays dirty and the next commit starts again from the first stage. When a sync fails, nobody
- * knows what the disk has: the image takes no more writes until it is opened again.
+ * knows what the disk has: the image takes no more writes until it is opened again, and the host forgets what it remembers
+ * of the file when it is closed ({@link UnsyncedData#beforeClose}).
  *
  * <p>Under the image's metadata lock, except where it says otherwise. The last sync of a flush needs no lock: others may
  * change metadata in memory while it goes on, and commit it after it.
@@ -112,6 +113,12 @@ final class WriteBarrier {
     void requireSound() throws ImageException {
         unsynced.requireSound();
         unsyncedData.requireSound();
+    }
+
+    /** As {@link UnsyncedData#beforeClose}, of both files. */
+    void beforeClose() {
+        unsynced.beforeClose();
+        unsyncedData.beforeClose();
     }
 
     /** Whether neither happened. Any thread. */
