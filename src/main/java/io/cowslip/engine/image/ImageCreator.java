@@ -16,7 +16,6 @@ import io.cowslip.engine.host.IoBuffers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -142,7 +141,7 @@ public final class ImageCreator implements AutoCloseable {
         } finally {
             if (!finished) {
                 for (Path path : made) {
-                    Files.deleteIfExists(path);
+                    environment.files().delete(path);
                 }
             }
         }
