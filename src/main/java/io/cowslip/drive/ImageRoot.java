@@ -7,7 +7,7 @@ import io.cowslip.engine.host.FolderEntry;
 import io.cowslip.engine.host.FolderFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.HostFolder;
-import io.cowslip.engine.image.FileReferences;
+import io.cowslip.engine.image.file.FileReferences;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
