@@ -246,7 +246,8 @@ final class ArchitectureTest {
             .resideInAPackage("io.cowslip..")
             .and()
             .resideOutsideOfPackage(ENGINE + ".host")
-            .and(not(simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent", "UploadLog")))
+            .and(not(
+                    simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent", "UploadLog")))
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")));
 

@@ -52,10 +52,11 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
 
     /** Refuses to have a volume written while it has clones. */
     void requireNoClones(String name) throws IOException {
-        new CloneBases(root).requireNoClones(
-                name,
-                root.existing(name),
-                new VolumeDependents(root, volume -> pinnedChain(root.existing(volume))));
+        new CloneBases(root)
+                .requireNoClones(
+                        name,
+                        root.existing(name),
+                        new VolumeDependents(root, volume -> pinnedChain(root.existing(volume))));
     }
 
     private List<ImageInfo> pinnedChain(Path file) throws IOException {

@@ -20,7 +20,10 @@ final class FileVersions {
         StringBuilder facts = new StringBuilder();
         for (Path file : files) {
             FolderFile found = root.look(file);
-            facts.append(found.identity()).append(found.sizeBytes()).append(found.changed()).append('\n');
+            facts.append(found.identity())
+                    .append(found.sizeBytes())
+                    .append(found.changed())
+                    .append('\n');
         }
         byte[] digest = sha256().digest(facts.toString().getBytes(StandardCharsets.UTF_8));
         return HexFormat.of().formatHex(digest, 0, SHOWN_BYTES);

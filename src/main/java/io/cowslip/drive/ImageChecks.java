@@ -66,8 +66,7 @@ public final class ImageChecks {
             throws IOException {
         FileHolder holder = FileHolder.job(job);
         Path file = root.existing(name);
-        List<DriveClaims.Claim> taken =
-                List.of(new DriveClaims.Claim(root.identity(file), name, repair != null, true));
+        List<DriveClaims.Claim> taken = List.of(new DriveClaims.Claim(root.identity(file), name, repair != null, true));
         claims.add(holder, taken);
         try {
             return new Checked(

@@ -32,11 +32,14 @@ record UploadPlace(Path content, UploadLog log) {
     private static UploadPlace beside(HostFiles files, Path place, String name) {
         String shown = VolumeName.beginning(place.getFileName().toString());
         byte[] digest = FileVersions.sha256().digest(name.getBytes(StandardCharsets.UTF_8));
-        return at(files, place.resolveSibling("." + shown + "." + HexFormat.of().formatHex(digest, 0, TAG_BYTES) + SUFFIX));
+        return at(
+                files,
+                place.resolveSibling("." + shown + "." + HexFormat.of().formatHex(digest, 0, TAG_BYTES) + SUFFIX));
     }
 
     private static UploadPlace at(HostFiles files, Path content) {
-        return new UploadPlace(content, new UploadLog(files, content.resolveSibling(content.getFileName() + LOG_SUFFIX)));
+        return new UploadPlace(
+                content, new UploadLog(files, content.resolveSibling(content.getFileName() + LOG_SUFFIX)));
     }
 
     /** Whether it is that of a volume of this name, as far as the name of its file tells. */

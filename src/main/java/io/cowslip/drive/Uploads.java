@@ -336,7 +336,9 @@ public final class Uploads {
         HostTime touched = root.look(place.log().file()).modified();
         long offset = Math.min(facts.offsetBytes(), present);
         synchronized (this) {
-            uploads.putIfAbsent(facts.name(), new Upload(
+            uploads.putIfAbsent(
+                    facts.name(),
+                    new Upload(
                             facts.name(),
                             place,
                             offset,

@@ -106,8 +106,8 @@ public final class VolumeChanges {
     private List<DriveClaims.Claim> below(Path image, String backingFile) throws IOException {
         List<DriveClaims.Claim> below = new ArrayList<>();
         for (ImageInfo layer : ImageInfo.chain(newBacking(image, backingFile), environment)) {
-            below.add(new DriveClaims.Claim(
-                    root.identity(layer.file()), root.relativeName(layer.file()), false, false));
+            below.add(
+                    new DriveClaims.Claim(root.identity(layer.file()), root.relativeName(layer.file()), false, false));
         }
         return below;
     }

@@ -82,8 +82,8 @@ class PathRaceTest {
             }
             swaps = swap.swaps();
         }
-        System.out.println(one.getFileName() + " swapped " + swaps + " times during " + ATTEMPTS + " attempts: " + opened
-                + " got the file inside, " + refused + " were refused");
+        System.out.println(one.getFileName() + " swapped " + swaps + " times during " + ATTEMPTS + " attempts: "
+                + opened + " got the file inside, " + refused + " were refused");
         assertThat(swaps).isPositive();
         assertThat(outside.resolve("disk")).hasContent(CANARY);
         try (var names = Files.list(outside)) {

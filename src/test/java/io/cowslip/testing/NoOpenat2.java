@@ -67,7 +67,8 @@ public final class NoOpenat2 {
         }
     }
 
-    private static void instruction(MemorySegment code, int index, short operation, int ifTrue, int ifFalse, int value) {
+    private static void instruction(
+            MemorySegment code, int index, short operation, int ifTrue, int ifFalse, int value) {
         long at = index * 8L;
         code.set(ValueLayout.JAVA_SHORT, at, operation);
         code.set(ValueLayout.JAVA_BYTE, at + 2, (byte) ifTrue);

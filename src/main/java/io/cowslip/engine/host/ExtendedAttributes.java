@@ -65,7 +65,6 @@ public final class ExtendedAttributes {
     }
 
     private int open(Path file) throws ImageException {
-        return HostFolder.require(
-                file, folder.openFile(file, Posix.O_RDONLY | Posix.O_NONBLOCK | Posix.O_NOCTTY, 0));
+        return HostFolder.require(file, folder.openFile(file, Posix.O_RDONLY | Posix.O_NONBLOCK | Posix.O_NOCTTY, 0));
     }
 }

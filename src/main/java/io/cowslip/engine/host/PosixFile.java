@@ -54,7 +54,8 @@ final class PosixFile implements HostFile {
             case READ_WRITE -> Posix.O_RDWR;
             case CREATE_NEW -> Posix.O_RDWR | Posix.O_CREAT | Posix.O_EXCL;
         };
-        // Without O_NONBLOCK a FIFO would keep us waiting for its other end, and without O_NOCTTY a terminal might become
+        // Without O_NONBLOCK a FIFO would keep us waiting for its other end, and without O_NOCTTY a terminal might
+        // become
         // ours; regular files do not care.
         int descriptor = opener.open(path, flags | moreFlags | Posix.O_NONBLOCK | Posix.O_NOCTTY, NEW_FILE_MODE);
         if (descriptor == -Posix.EINVAL && (moreFlags & Posix.O_DIRECT) != 0) {
@@ -92,7 +93,9 @@ final class PosixFile implements HostFile {
             case Posix.EXDEV -> ImageException.of(Kind.FORBIDDEN, path, "its path leads out of the image root");
             case Posix.ELOOP ->
                 ImageException.of(
-                        Kind.NOT_FOUND, path, "there are too many symbolic links in its path, or one that was no link before");
+                        Kind.NOT_FOUND,
+                        path,
+                        "there are too many symbolic links in its path, or one that was no link before");
             default -> failure(path, "open", errno);
         };
     }

@@ -76,8 +76,8 @@ final class PosixNames {
             how.set(LONG, 0, flags | Posix.O_CLOEXEC);
             how.set(LONG, 8, (flags & Posix.O_CREAT) == 0 ? 0 : mode);
             how.set(LONG, 16, resolve);
-            long result = (long)
-                    OPENAT2.invokeExact(errno, SYS_OPENAT2, folder, text(arena, name), how, how.byteSize());
+            long result =
+                    (long) OPENAT2.invokeExact(errno, SYS_OPENAT2, folder, text(arena, name), how, how.byteSize());
             return result < 0 ? -Posix.errno(errno) : (int) result;
         } catch (Throwable impossible) {
             throw Posix.unexpected(impossible);
@@ -155,8 +155,7 @@ final class PosixNames {
     static int linkat(int folder, String name, int newFolder, String newName) {
         MemorySegment errno = Posix.CAPTURED.get();
         try (Arena arena = Arena.ofConfined()) {
-            int result =
-                    (int) LINKAT.invokeExact(errno, folder, text(arena, name), newFolder, text(arena, newName), 0);
+            int result = (int) LINKAT.invokeExact(errno, folder, text(arena, name), newFolder, text(arena, newName), 0);
             return result < 0 ? -Posix.errno(errno) : result;
         } catch (Throwable impossible) {
             throw Posix.unexpected(impossible);
@@ -194,7 +193,8 @@ final class PosixNames {
         while (position < entries.byteSize()) {
             int lengthBytes = entries.get(ValueLayout.JAVA_SHORT_UNALIGNED, position + ENTRY_LENGTH) & 0xFFFF;
             MemorySegment entry = entries.asSlice(position, lengthBytes);
-            sink.entry(entry.getString(ENTRY_NAME, StandardCharsets.UTF_8), entry.get(ValueLayout.JAVA_BYTE, ENTRY_TYPE));
+            sink.entry(
+                    entry.getString(ENTRY_NAME, StandardCharsets.UTF_8), entry.get(ValueLayout.JAVA_BYTE, ENTRY_TYPE));
             position += lengthBytes;
         }
     }

@@ -84,7 +84,10 @@ class HostFolderTest {
     @Test
     void pathsOutsideAreRefusedBeforeTheHostIsAsked() {
         for (Path path : List.of(
-                outside.resolve("secret"), root.getParent(), root.resolve("../outside/secret"), Path.of("/etc/passwd"))) {
+                outside.resolve("secret"),
+                root.getParent(),
+                root.resolve("../outside/secret"),
+                Path.of("/etc/passwd"))) {
             assertRefused(Kind.FORBIDDEN, () -> folder.files().open(path, HostFiles.Mode.READ));
             assertRefused(Kind.FORBIDDEN, () -> folder.look(path));
         }
@@ -235,7 +238,8 @@ class HostFolderTest {
 
     /** Only root makes devices. */
     private void makeSpecial(List<String> made, String program, String name, String... arguments) {
-        List<String> command = new ArrayList<>(List.of(program, root.resolve(name).toString()));
+        List<String> command =
+                new ArrayList<>(List.of(program, root.resolve(name).toString()));
         command.addAll(List.of(arguments));
         if (Processes.run(Duration.ofSeconds(30), command).exitCode() == 0) {
             made.add(name);
