@@ -84,8 +84,8 @@ class PathRaceTest {
             }
             swaps = swap.swaps();
         }
-        System.out.println(one.getFileName() + " swapped " + swaps + " times during " + (opened + refused) + " attempts: "
-                + opened + " got the file inside, " + refused + " were refused");
+        System.out.println(one.getFileName() + " swapped " + swaps + " times during " + (opened + refused)
+                + " attempts: " + opened + " got the file inside, " + refused + " were refused");
         assertThat(swaps).isPositive();
         assertThat(outside.resolve("disk")).hasContent(CANARY);
         try (var names = Files.list(outside)) {
@@ -141,12 +141,16 @@ class PathRaceTest {
     void pathsThatWereResolvedLongAgo() throws IOException {
         Path resolved = root.existing("vm/disk");
         Path link = Files.createSymbolicLink(folder.resolve("link"), outside);
-        race(folder.resolve("vm"), link, number -> {
-            try (HostFile file = root.files().open(resolved, HostFiles.Mode.READ)) {
-                assertThat(file.identity()).isNotEqualTo(canary);
-                return true;
-            }
-        }, true);
+        race(
+                folder.resolve("vm"),
+                link,
+                number -> {
+                    try (HostFile file = root.files().open(resolved, HostFiles.Mode.READ)) {
+                        assertThat(file.identity()).isNotEqualTo(canary);
+                        return true;
+                    }
+                },
+                true);
     }
 
     @Test
