@@ -2,13 +2,13 @@ package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
-import io.cowslip.engine.image.AmendOptions;
-import io.cowslip.engine.image.DiskCompaction;
-import io.cowslip.engine.image.HeaderAmender;
-import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageInfo;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.WorkObserver;
+import io.cowslip.engine.image.convert.DiskCompaction;
+import io.cowslip.engine.image.convert.HeaderAmender;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.AmendOptions;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -41,7 +41,7 @@ public final class VolumeChanges {
     }
 
     private DriveClaims.Claim own(String file) throws IOException {
-        return new DriveClaims.Claim(ImageRoot.identity(root.existing(file)), file, true, true);
+        return new DriveClaims.Claim(root.identity(root.existing(file)), file, true, true);
     }
 
     /**
@@ -106,8 +106,8 @@ public final class VolumeChanges {
     private List<DriveClaims.Claim> below(Path image, String backingFile) throws IOException {
         List<DriveClaims.Claim> below = new ArrayList<>();
         for (ImageInfo layer : ImageInfo.chain(newBacking(image, backingFile), environment)) {
-            below.add(new DriveClaims.Claim(
-                    ImageRoot.identity(layer.file()), root.relativeName(layer.file()), false, false));
+            below.add(
+                    new DriveClaims.Claim(root.identity(layer.file()), root.relativeName(layer.file()), false, false));
         }
         return below;
     }

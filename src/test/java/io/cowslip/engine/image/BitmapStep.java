@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.image.bitmap.BitmapInfo;
 import io.cowslip.testing.GuestSession;
 import java.io.IOException;
 import java.util.List;

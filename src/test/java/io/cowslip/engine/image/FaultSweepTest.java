@@ -3,6 +3,7 @@ package io.cowslip.engine.image;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.ImageException;
 import io.cowslip.testing.CrashVerifier;
 import io.cowslip.testing.CrashingHostFiles;

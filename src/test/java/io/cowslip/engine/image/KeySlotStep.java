@@ -1,5 +1,7 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.image.encryption.KeySlotInfo;
+import io.cowslip.engine.image.options.Secret;
 import io.cowslip.testing.EncryptedImages;
 import io.cowslip.testing.GuestSession;
 import java.io.IOException;

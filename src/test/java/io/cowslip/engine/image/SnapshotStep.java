@@ -2,6 +2,7 @@ package io.cowslip.engine.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.GuestSession;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
