@@ -26,7 +26,7 @@ import org.springframework.scheduling.TaskScheduler;
 
 /** Wires the service layer. */
 @Configuration(proxyBeanMethods = false)
-@EnableConfigurationProperties({DriveProperties.class, UploadProperties.class})
+@EnableConfigurationProperties({DriveProperties.class, UploadProperties.class, LimitProperties.class})
 class DriveConfiguration {
 
     @Bean

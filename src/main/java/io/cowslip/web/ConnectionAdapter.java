@@ -39,7 +39,9 @@ final class ConnectionAdapter implements Adapter {
     @Override
     public void service(Request request, Response response) throws Exception {
         request.setAttribute(CONNECTION, connection);
+        connection.begin();
         containers.service(request, response);
+        connection.answered();
     }
 
     @Override
