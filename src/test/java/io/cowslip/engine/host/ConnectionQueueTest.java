@@ -18,8 +18,8 @@ class ConnectionQueueTest {
 
     @Test
     void aConnectionThatIsGoneIsNotTheListener() throws IOException {
-        try (ServerSocketChannel server = ServerSocketChannel.open()
-                        .bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        try (ServerSocketChannel server =
+                        ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
                 SocketChannel client = SocketChannel.open(server.getLocalAddress());
                 SocketChannel served = server.accept()) {
             ConnectionQueue queue = ConnectionQueue.of(served);
