@@ -78,21 +78,42 @@ final class ArchitectureTest {
     /** Drives give images what they take from the outside: host files, and caches as beans. */
     @ArchTest
     static final ArchRule DRIVES_STAND_ON_IMAGES =
-            mayUse(ROOT + "drive", ENGINE, ENGINE + ".image", ENGINE + ".cache", ENGINE + ".host", ENGINE + ".format");
+            mayUse(
+                    ROOT + "drive",
+                    ROOT + "access",
+                    ENGINE,
+                    ENGINE + ".image",
+                    ENGINE + ".cache",
+                    ENGINE + ".host",
+                    ENGINE + ".format");
 
     @ArchTest
-    static final ArchRule JOBS_STAND_ON_DRIVES = mayUse(ROOT + "job", ROOT + "drive", ENGINE, ENGINE + ".image");
+    static final ArchRule JOBS_STAND_ON_DRIVES = mayUse(ROOT + "job", ROOT + "access", ROOT + "drive", ENGINE, ENGINE + ".image");
 
     @ArchTest
-    static final ArchRule TICKETS_STAND_ON_DRIVES = mayUse(ROOT + "ticket", ROOT + "drive", ENGINE, ENGINE + ".image");
+    static final ArchRule TICKETS_STAND_ON_DRIVES = mayUse(ROOT + "ticket", ROOT + "access", ROOT + "drive", ENGINE, ENGINE + ".image");
 
     @ArchTest
     static final ArchRule WEB_STANDS_ON_DRIVES_TICKETS_AND_JOBS = mayUse(
-            ROOT + "web", ROOT + "drive", ROOT + "ticket", ROOT + "job", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+            ROOT + "web", ROOT + "access", ROOT + "security", ROOT + "drive", ROOT + "ticket", ROOT + "job", ENGINE, ENGINE + ".image", ENGINE + ".cache");
 
     @ArchTest
     static final ArchRule OBSERVE_SEES_DRIVES_TICKETS_AND_STATS =
             mayUse(ROOT + "observe", ROOT + "drive", ROOT + "ticket", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+
+    @ArchTest
+    static final ArchRule WHO_CALLS_IS_PLAIN = mayUse(ROOT + "access");
+
+    @ArchTest
+    static final ArchRule SECURITY_KNOWS_CALLERS_ALONE = mayUse(ROOT + "security", ROOT + "access");
+
+    @ArchTest
+    static final ArchRule CALLERS_ARE_ASKED_IN_ONE_PLACE = noClasses()
+            .that()
+            .resideOutsideOfPackage(ROOT + "security")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.springframework.security..");
 
     @ArchTest
     static final ArchRule THE_CATALOGUE_SERVES_DRIVES_JOBS_AND_TICKETS =
@@ -193,7 +214,7 @@ final class ArchitectureTest {
     @ArchTest
     static final ArchRule HTTP_IS_THE_WEBS = noClasses()
             .that()
-            .resideOutsideOfPackage(ROOT + "web..")
+            .resideOutsideOfPackages(ROOT + "web..", ROOT + "security..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("jakarta.servlet..", "org.springframework.web..");
