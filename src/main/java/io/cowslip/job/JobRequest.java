@@ -1,5 +1,6 @@
 package io.cowslip.job;
 
+import io.cowslip.access.Scope;
 import io.cowslip.drive.CommitOptions;
 import io.cowslip.drive.Conversion;
 import io.cowslip.drive.DiskSource;
@@ -24,6 +25,18 @@ public sealed interface JobRequest {
 
     /** The name of the type, as callers write it. */
     String type();
+
+    /** What a caller must be let to do to start, restart or stop it. */
+    default Scope scope() {
+        return switch (this) {
+            case CheckVolume check -> check.repair == null ? Scope.READ : Scope.MANAGE;
+            case CheckDrive check -> Scope.READ;
+            case Compare compare -> Scope.READ;
+            case Measure measure -> Scope.READ;
+            case MapDisk map -> Scope.READ;
+            default -> Scope.MANAGE;
+        };
+    }
 
     /** Of before the service's last start, and cannot be read any more: only to be shown. */
     record Unreadable(String type) implements JobRequest {}
