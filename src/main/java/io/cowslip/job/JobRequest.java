@@ -9,9 +9,9 @@ import io.cowslip.drive.DriveResize;
 import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.Measurement;
 import io.cowslip.drive.RebaseOptions;
-import io.cowslip.engine.image.AmendOptions;
-import io.cowslip.engine.image.ImageCheck;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.image.options.AmendOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import org.jspecify.annotations.Nullable;
 
 /**

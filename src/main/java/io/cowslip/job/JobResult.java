@@ -1,11 +1,11 @@
 package io.cowslip.job;
 
-import io.cowslip.engine.image.CheckReport;
-import io.cowslip.engine.image.DiskCompaction;
-import io.cowslip.engine.image.DiskComparison;
-import io.cowslip.engine.image.DiskMap;
 import io.cowslip.engine.image.ImageInfo;
-import io.cowslip.engine.image.ImageMeasure;
+import io.cowslip.engine.image.check.CheckReport;
+import io.cowslip.engine.image.convert.DiskCompaction;
+import io.cowslip.engine.image.convert.DiskComparison;
+import io.cowslip.engine.image.convert.DiskMap;
+import io.cowslip.engine.image.create.ImageMeasure;
 import java.util.List;
 
 /** What came of a job that completed. */

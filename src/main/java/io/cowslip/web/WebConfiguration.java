@@ -4,7 +4,7 @@ import io.cowslip.drive.DriveObserver;
 import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.Uploads;
 import io.cowslip.drive.Volumes;
-import io.cowslip.engine.image.Secret;
+import io.cowslip.engine.image.options.Secret;
 import java.util.Objects;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.core.StandardHost;

@@ -169,6 +169,6 @@ class EndpointRulesTest extends SecuredService {
             assertThat(response.statusCode()).isNotIn(401, 403);
             return "";
         }
-        return response.jsonPath().getString("type").replace("/problems/", "");
+        return Objects.requireNonNullElse(response.jsonPath().getString("type"), "").replace("/problems/", "");
     }
 }

@@ -76,17 +76,6 @@ class TokenContractTest extends SecuredService {
     }
 
     @Test
-    void aTokenThatMustSayItsFoldersAndDoesNotReachesNothing() {
-        create(OPERATOR, "tenants/a/token.qcow2");
-        String token = token(claims().claim("scope", "cowslip.read"), ISSUER);
-        bearing(token).get("/volumes/tenants/a/token.qcow2").then().statusCode(200);
-        String without = token(claims().claim("scope", "cowslip.read").claim("folders", null), ISSUER);
-        problem(bearing(without).get("/volumes/tenants/a/token.qcow2"), 403, "forbidden-path");
-        assertRefused(token(
-                claims().claim("scope", "cowslip.read").claim("folders", List.of("../b")), ISSUER));
-    }
-
-    @Test
     void keysAreNoPasswordsAndNoQuery() {
         given().auth().preemptive().basic(OPERATOR, key(OPERATOR)).get("/drives").then().statusCode(401);
         given().queryParam("access_token", key(OPERATOR)).get("/drives").then().statusCode(401);

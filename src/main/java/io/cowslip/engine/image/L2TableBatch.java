@@ -4,6 +4,7 @@ import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
+import io.cowslip.engine.image.map.DiskTables;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;

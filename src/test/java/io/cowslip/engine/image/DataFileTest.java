@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.CrashVerifier;
 import io.cowslip.testing.CrashingHostFiles;
 import io.cowslip.testing.DiskRecipe;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.WriteOptions;
 import io.cowslip.testing.CrashVerifier;
 import io.cowslip.testing.CrashingHostFiles;
 import io.cowslip.testing.DiskRecipe;

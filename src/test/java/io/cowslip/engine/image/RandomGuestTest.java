@@ -4,6 +4,10 @@ import static io.cowslip.testing.ImageAssertions.assertThat;
 
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.WriteOptions;
 import io.cowslip.testing.DiskRecipe;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
