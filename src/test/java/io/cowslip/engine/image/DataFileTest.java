@@ -47,7 +47,7 @@ final class DataFileTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(24, 300);
+        return Seeds.seeds(12, 200);
     }
 
     @ParameterizedTest(name = "seed {0}")

@@ -39,7 +39,7 @@ final class HostFailureTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(100, 600);
+        return Seeds.seeds(50, 600);
     }
 
     @ParameterizedTest(name = "seed {0}")

@@ -41,11 +41,11 @@ final class RandomGuestTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(80, 500);
+        return Seeds.seeds(40, 500);
     }
 
     static LongStream rawSeeds() {
-        return Seeds.seeds(8, 100);
+        return Seeds.seeds(4, 100);
     }
 
     @ParameterizedTest(name = "seed {0}")

@@ -70,11 +70,11 @@ final class AmendedTablesTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(20, 150);
+        return Seeds.seeds(10, 150);
     }
 
     static LongStream fewSeeds() {
-        return Seeds.seeds(5, 40);
+        return Seeds.seeds(3, 40);
     }
 
     /** An image and what is asked of it. */

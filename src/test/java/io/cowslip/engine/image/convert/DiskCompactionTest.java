@@ -50,11 +50,11 @@ class DiskCompactionTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(15, 200);
+        return Seeds.seeds(8, 200);
     }
 
     static LongStream fewSeeds() {
-        return Seeds.seeds(6, 40);
+        return Seeds.seeds(3, 40);
     }
 
     private static DiskCompaction.Outcome compact(Path image, ImageOptions options) throws IOException {

@@ -40,7 +40,7 @@ final class SnapshotQemuTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(30, 300);
+        return Seeds.seeds(12, 150);
     }
 
     @ParameterizedTest(name = "seed {0}")

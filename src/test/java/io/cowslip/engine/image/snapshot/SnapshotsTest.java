@@ -67,11 +67,11 @@ public final class SnapshotsTest {
     private boolean resizes;
 
     static LongStream seeds() {
-        return Seeds.seeds(25, 300);
+        return Seeds.seeds(12, 200);
     }
 
     static LongStream crashSeeds() {
-        return Seeds.seeds(6, 60);
+        return Seeds.seeds(3, 40);
     }
 
     @ParameterizedTest(name = "seed {0}")
