@@ -148,7 +148,13 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule OBSERVE_SEES_DRIVES_TICKETS_AND_STATS = mayUse(
-            ROOT + "observe..", ROOT + "access", ROOT + "drive..", ROOT + "ticket..", ENGINE, ENGINE + ".image..", ENGINE + ".cache");
+            ROOT + "observe..",
+            ROOT + "access",
+            ROOT + "drive..",
+            ROOT + "ticket..",
+            ENGINE,
+            ENGINE + ".image..",
+            ENGINE + ".cache");
 
     /** What is public in the parts of an image is so for each other; outside the engine only their values are used. */
     @ArchTest

@@ -29,8 +29,9 @@ public sealed interface Access {
         return switch (this) {
             case Everyone everyone -> true;
             case Ticket ticket -> true;
-            case AnyOf any -> (!any.wholeService || caller.reach().isEverywhere())
-                    && any.scopes.stream().anyMatch(caller::has);
+            case AnyOf any ->
+                (!any.wholeService || caller.reach().isEverywhere())
+                        && any.scopes.stream().anyMatch(caller::has);
         };
     }
 }

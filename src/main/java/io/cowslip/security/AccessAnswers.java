@@ -25,25 +25,31 @@ import org.springframework.web.servlet.HandlerExceptionResolver;
  *
  * @param resolver makes problem documents of failures
  */
-record AccessAnswers(Supplier<HandlerExceptionResolver> resolver) implements AuthenticationEntryPoint, AccessDeniedHandler {
+record AccessAnswers(Supplier<HandlerExceptionResolver> resolver)
+        implements AuthenticationEntryPoint, AccessDeniedHandler {
     private static final Logger log = LoggerFactory.getLogger(AccessAnswers.class);
     private static final String REALM = "Bearer realm=\"cowslip\"";
 
     @Override
     public void commence(HttpServletRequest request, HttpServletResponse response, AuthenticationException failure)
             throws ServletException {
-        answer(request, response, switch (failure) {
-            case AuthenticationServiceException unreachable -> unavailable(unreachable);
-            case OAuth2AuthenticationException refused -> new AccessRefusedException(
-                    Reason.UNAUTHENTICATED,
-                    "the key or token is not good here: nobody has it, or it has expired, is for another service, or is"
-                            + " signed by somebody else",
-                    REALM + ", error=\"invalid_token\"");
-            default -> new AccessRefusedException(
-                    Reason.UNAUTHENTICATED,
-                    "say who is calling: Authorization: Bearer, and an API key or a token",
-                    REALM);
-        });
+        answer(
+                request,
+                response,
+                switch (failure) {
+                    case AuthenticationServiceException unreachable -> unavailable(unreachable);
+                    case OAuth2AuthenticationException refused ->
+                        new AccessRefusedException(
+                                Reason.UNAUTHENTICATED,
+                                "the key or token is not good here: nobody has it, or it has expired, is for another service, or is"
+                                        + " signed by somebody else",
+                                REALM + ", error=\"invalid_token\"");
+                    default ->
+                        new AccessRefusedException(
+                                Reason.UNAUTHENTICATED,
+                                "say who is calling: Authorization: Bearer, and an API key or a token",
+                                REALM);
+                });
     }
 
     private static AccessRefusedException unavailable(AuthenticationServiceException unreachable) {

@@ -38,7 +38,10 @@ record AccessProperties(
      * @param scopes What it is good for.
      * @param prefixes Folders of the volumes that it is good for; all where none is given.
      */
-    record ApiKey(@DefaultValue List<String> sha256, @DefaultValue Set<Scope> scopes, @Nullable List<String> prefixes) {}
+    record ApiKey(
+            @DefaultValue List<String> sha256,
+            @DefaultValue Set<Scope> scopes,
+            @Nullable List<String> prefixes) {}
 
     /**
      * How tokens are read.

@@ -33,9 +33,12 @@ final class AddressCheck implements BeanFactoryPostProcessor {
                     "none",
                     "There are API keys or tokens as well, which nobody would be asked for. Leave one of both out.");
         }
-        if (setup.tokens() && Binder.get(environment).bind(AUDIENCES, String[].class).orElse(new String[0]).length == 0) {
+        if (setup.tokens()
+                && Binder.get(environment).bind(AUDIENCES, String[].class).orElse(new String[0]).length == 0) {
             throw new InvalidConfigurationPropertyValueException(
-                    AUDIENCES, null, "It is missing: without it, a token that was made for another service is good here.");
+                    AUDIENCES,
+                    null,
+                    "It is missing: without it, a token that was made for another service is good here.");
         }
         if (!setup.isWaived() && !setup.isConfigured()) {
             requireLoopback(API, address(API));
@@ -46,9 +49,14 @@ final class AddressCheck implements BeanFactoryPostProcessor {
     }
 
     private boolean hasOwnManagementPort() {
-        int port = Binder.get(environment).bind("management.server.port", Integer.class).orElse(-1);
+        int port = Binder.get(environment)
+                .bind("management.server.port", Integer.class)
+                .orElse(-1);
         return port >= 0
-                && port != Binder.get(environment).bind("server.port", Integer.class).orElse(8080);
+                && port
+                        != Binder.get(environment)
+                                .bind("server.port", Integer.class)
+                                .orElse(8080);
     }
 
     private @Nullable InetAddress address(String property) {

@@ -42,7 +42,8 @@ final class ApiKeys {
             for (String digest : key.sha256()) {
                 if (!DIGEST.matcher(digest).matches()) {
                     // It may be the key itself, which belongs in no log.
-                    throw refused(name, "sha256", "(not shown)", "It takes 64 hexadecimal digits, as sha256sum prints.");
+                    throw refused(
+                            name, "sha256", "(not shown)", "It takes 64 hexadecimal digits, as sha256sum prints.");
                 }
                 entries.add(new Entry(HexFormat.of().parseHex(digest), caller));
             }

@@ -18,8 +18,8 @@ record AuthenticationSetup(AccessProperties properties, boolean tokens) {
         Binder binder = Binder.get(environment);
         return new AuthenticationSetup(
                 binder.bindOrCreate("cowslip.security", AccessProperties.class),
-                ISSUERS.stream().anyMatch(name -> binder.bind(JWT + name, String.class)
-                        .isBound()));
+                ISSUERS.stream()
+                        .anyMatch(name -> binder.bind(JWT + name, String.class).isBound()));
     }
 
     boolean isWaived() {

@@ -12,8 +12,7 @@ import org.springframework.security.oauth2.server.resource.authentication.Bearer
  *
  * @param tokens null: no tokens are taken
  */
-record BearerAuthentication(
-        ApiKeys keys, @Nullable AuthenticationManager tokens) implements AuthenticationManager {
+record BearerAuthentication(ApiKeys keys, @Nullable AuthenticationManager tokens) implements AuthenticationManager {
 
     @Override
     public Authentication authenticate(Authentication presented) {

@@ -39,8 +39,9 @@ final class OwnPagesFilter implements Filter {
     OwnPagesFilter(AccessAnswers answers, boolean onLoopback, List<String> allowedHosts) {
         this.answers = answers;
         this.onLoopback = onLoopback;
-        this.allowedHosts =
-                allowedHosts.stream().map(name -> name.toLowerCase(Locale.ROOT)).collect(Collectors.toUnmodifiableSet());
+        this.allowedHosts = allowedHosts.stream()
+                .map(name -> name.toLowerCase(Locale.ROOT))
+                .collect(Collectors.toUnmodifiableSet());
     }
 
     @Override
@@ -52,16 +53,15 @@ final class OwnPagesFilter implements Filter {
             chain.doFilter(request, response);
         } else {
             answers.answer(
-                    asked,
-                    (HttpServletResponse) response,
-                    new AccessRefusedException(Reason.CROSS_SITE, fault, null));
+                    asked, (HttpServletResponse) response, new AccessRefusedException(Reason.CROSS_SITE, fault, null));
         }
     }
 
     private @Nullable String fault(HttpServletRequest request) {
         String host = request.getHeader("Host");
         if (onLoopback && host != null && !isOwnName(host)) {
-            return "Host is \"" + host + "\"; the service is called by localhost or an address of loopback, or by a name"
+            return "Host is \"" + host
+                    + "\"; the service is called by localhost or an address of loopback, or by a name"
                     + " of cowslip.security.allowed-hosts";
         }
         if (SAFE.contains(request.getMethod())) {

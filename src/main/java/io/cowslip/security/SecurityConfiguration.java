@@ -48,8 +48,7 @@ class SecurityConfiguration {
     EndpointRules endpointRules(Environment environment) {
         String base = environment.getProperty("management.endpoints.web.base-path", "/actuator");
         String server = environment.getProperty("management.server.base-path", "");
-        return new EndpointRules(
-                Stream.of(base, server + base).distinct().toList());
+        return new EndpointRules(Stream.of(base, server + base).distinct().toList());
     }
 
     @Bean

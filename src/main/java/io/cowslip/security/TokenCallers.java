@@ -55,12 +55,12 @@ record TokenCallers(@Nullable String prefixesClaim) implements Converter<Jwt, Ca
 
     /** A claim that is a list of texts, or one text of words. */
     private static List<String> words(Jwt token, String claim) {
-        return switch (token.getClaims().get(claim)) {
-            case String text -> Arrays.stream(text.split(" ", -1))
+        Object value = token.getClaims().get(claim);
+        if (value instanceof String text) {
+            return Arrays.stream(text.split(" ", -1))
                     .filter(word -> !word.isEmpty())
                     .toList();
-            case List<?> list -> list.stream().map(String::valueOf).toList();
-            case null, default -> List.of();
-        };
+        }
+        return value instanceof List<?> list ? list.stream().map(String::valueOf).toList() : List.of();
     }
 }

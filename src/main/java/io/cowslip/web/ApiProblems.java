@@ -134,9 +134,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
 
     private static Refusal refusal(AccessRefusedException access) {
         Refusal refusal = Refusal.of(type(access.reason()), String.valueOf(access.getMessage()));
-        return access.challenge() == null
-                ? refusal
-                : refusal.with(HttpHeaders.WWW_AUTHENTICATE, access.challenge());
+        return access.challenge() == null ? refusal : refusal.with(HttpHeaders.WWW_AUTHENTICATE, access.challenge());
     }
 
     private static ProblemType type(AccessRefusedException.Reason reason) {

@@ -23,7 +23,8 @@ public final class DataProtocol extends Http11NioProtocol {
     @Override
     protected Processor createProcessor() {
         Connection connection = new Connection();
-        ConnectedProcessor processor = new ConnectedProcessor(this, new ConnectionAdapter(getAdapter(), connection, isUnixSocket()));
+        ConnectedProcessor processor =
+                new ConnectedProcessor(this, new ConnectionAdapter(getAdapter(), connection, isUnixSocket()));
         connection.processor = processor;
         return processor;
     }

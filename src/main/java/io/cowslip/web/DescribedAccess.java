@@ -26,9 +26,10 @@ record DescribedAccess(EndpointRules rules) {
         return new SecurityScheme()
                 .type(SecurityScheme.Type.HTTP)
                 .scheme("bearer")
-                .description("An API key, or a token (JWT) that the service's issuer signed for it. An operation names the"
-                        + " scopes that let a caller in. A service that is configured with neither listens on loopback"
-                        + " alone and asks nobody.");
+                .description(
+                        "An API key, or a token (JWT) that the service's issuer signed for it. An operation names the"
+                                + " scopes that let a caller in. A service that is configured with neither listens on loopback"
+                                + " alone and asks nobody.");
     }
 
     /** Adds to all operations. */
@@ -37,7 +38,8 @@ record DescribedAccess(EndpointRules rules) {
         api.getPaths()
                 .forEach((path, item) -> item.readOperationsMap()
                         .forEach((method, operation) -> describe(
-                                operation, rules.find(method.name(), example(path)).orElseThrow())));
+                                operation,
+                                rules.find(method.name(), example(path)).orElseThrow())));
     }
 
     private static PathContainer example(String path) {

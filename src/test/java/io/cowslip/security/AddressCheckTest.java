@@ -22,7 +22,8 @@ import org.springframework.mock.env.MockEnvironment;
 class AddressCheckTest {
     private static final String DIGEST = "ab".repeat(32);
     private static final String KEY = "cowslip.security.api-keys.operator.sha256=" + DIGEST;
-    private static final String ISSUER = "spring.security.oauth2.resourceserver.jwt.issuer-uri=https://login.example.org";
+    private static final String ISSUER =
+            "spring.security.oauth2.resourceserver.jwt.issuer-uri=https://login.example.org";
     private static final String AUDIENCE = "spring.security.oauth2.resourceserver.jwt.audiences=cowslip";
 
     private static void check(String... properties) {

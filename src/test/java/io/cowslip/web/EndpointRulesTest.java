@@ -40,7 +40,9 @@ class EndpointRulesTest extends SecuredService {
 
         /** The path with something in each place for a value. */
         String example() {
-            return path.replaceAll("/\\{\\*[^}]*}", "/x/y").replaceAll("\\{[^}]*}", "x").replace("/**", "/x");
+            return path.replaceAll("/\\{\\*[^}]*}", "/x/y")
+                    .replaceAll("\\{[^}]*}", "x")
+                    .replace("/**", "/x");
         }
 
         @Override
@@ -132,7 +134,8 @@ class EndpointRulesTest extends SecuredService {
 
     private void requireEnforced(Endpoint endpoint) {
         switch (rule(endpoint)) {
-            case Access.Everyone everyone -> assertThat(problem(endpoint, given())).isNotIn("unauthenticated", "forbidden");
+            case Access.Everyone everyone ->
+                assertThat(problem(endpoint, given())).isNotIn("unauthenticated", "forbidden");
             case Access.Ticket ticket -> assertThat(problem(endpoint, given())).isNotIn("unauthenticated", "forbidden");
             case Access.AnyOf any -> {
                 assertThat(problem(endpoint, given())).isEqualTo("unauthenticated");
@@ -169,6 +172,7 @@ class EndpointRulesTest extends SecuredService {
             assertThat(response.statusCode()).isNotIn(401, 403);
             return "";
         }
-        return Objects.requireNonNullElse(response.jsonPath().getString("type"), "").replace("/problems/", "");
+        return Objects.requireNonNullElse(response.jsonPath().getString("type"), "")
+                .replace("/problems/", "");
     }
 }

@@ -26,7 +26,9 @@ class OwnPagesTest extends RunningService {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "[::2]"})
+    @ValueSource(
+            strings = {"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "[::2]"
+            })
     void anotherNameThanThisMachinesIsRefused(String host) {
         problem(given().header("Host", host).get("/drives"), 403, "cross-site").body("detail", containsString(host));
         problem(given().header("Host", host).get("/drives/pages/data"), 403, "cross-site");
@@ -34,7 +36,16 @@ class OwnPagesTest extends RunningService {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"localhost", "LOCALHOST:1", "127.0.0.1", "127.9.9.9:80", "[::1]", "[::1]:8080", "disks.example.org"})
+    @ValueSource(
+            strings = {
+                "localhost",
+                "LOCALHOST:1",
+                "127.0.0.1",
+                "127.9.9.9:80",
+                "[::1]",
+                "[::1]:8080",
+                "disks.example.org"
+            })
     void thisMachinesNamesAndThoseAllowedAreTaken(String host) {
         given().header("Host", host).get("/drives").then().statusCode(200);
     }
@@ -63,7 +74,10 @@ class OwnPagesTest extends RunningService {
                 .post("/drives/pages/reopen")
                 .then()
                 .statusCode(200);
-        given().header("Sec-Fetch-Site", "none").post("/drives/pages/reopen").then().statusCode(200);
+        given().header("Sec-Fetch-Site", "none")
+                .post("/drives/pages/reopen")
+                .then()
+                .statusCode(200);
         given().post("/drives/pages/reopen").then().statusCode(200);
     }
 }

@@ -59,8 +59,7 @@ abstract class SecuredService {
     static final String OPERATOR = "operator";
     static final String TENANT_A = "tenant-a";
     static final String TENANT_B = "tenant-b";
-    static final List<String> CALLERS =
-            List.of("read", "write", "manage", "monitor", OPERATOR, TENANT_A, TENANT_B);
+    static final List<String> CALLERS = List.of("read", "write", "manage", "monitor", OPERATOR, TENANT_A, TENANT_B);
 
     static final Path ROOT = newFolder();
     static final KeyPair ISSUER = newKeyPair();
@@ -104,11 +103,13 @@ abstract class SecuredService {
         Files.writeString(
                 publicKey,
                 "-----BEGIN PUBLIC KEY-----\n"
-                        + Base64.getMimeEncoder().encodeToString(ISSUER.getPublic().getEncoded())
+                        + Base64.getMimeEncoder()
+                                .encodeToString(ISSUER.getPublic().getEncoded())
                         + "\n-----END PUBLIC KEY-----\n");
         registry.add("cowslip.image-root", ROOT::toString);
         registry.add("spring.security.oauth2.resourceserver.jwt.public-key-location", () -> "file:" + publicKey);
-        KEYS.forEach((caller, key) -> registry.add("cowslip.security.api-keys." + caller + ".sha256", () -> sha256(key)));
+        KEYS.forEach(
+                (caller, key) -> registry.add("cowslip.security.api-keys." + caller + ".sha256", () -> sha256(key)));
     }
 
     private static String sha256(String key) {
@@ -193,6 +194,9 @@ abstract class SecuredService {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        json(caller, "{\"virtual-size\": \"1M\"}").put("/volumes/" + volume).then().statusCode(201);
+        json(caller, "{\"virtual-size\": \"1M\"}")
+                .put("/volumes/" + volume)
+                .then()
+                .statusCode(201);
     }
 }

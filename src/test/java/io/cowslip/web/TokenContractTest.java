@@ -44,7 +44,11 @@ class TokenContractTest extends SecuredService {
                         equalTo("Bearer realm=\"cowslip\", error=\"insufficient_scope\", scope=\"cowslip.manage\""))
                 .body("detail", containsString("cowslip.manage"));
         problem(bearing(token(claims(), ISSUER)).get("/drives"), 403, "forbidden");
-        problem(bearing(token(claims().claim("scope", "read cowslip.reader"), ISSUER)).get("/drives"), 403, "forbidden");
+        problem(
+                bearing(token(claims().claim("scope", "read cowslip.reader"), ISSUER))
+                        .get("/drives"),
+                403,
+                "forbidden");
     }
 
     @Test
@@ -67,7 +71,8 @@ class TokenContractTest extends SecuredService {
     void aTokenThatIsNotSignedOrByThePublicKeyIsNone() throws JOSEException {
         assertRefused(new PlainJWT(claims().claim("scope", "cowslip.read").build()).serialize());
         SignedJWT symmetric = new SignedJWT(
-                new JWSHeader(JWSAlgorithm.HS256), claims().claim("scope", "cowslip.read").build());
+                new JWSHeader(JWSAlgorithm.HS256),
+                claims().claim("scope", "cowslip.read").build());
         symmetric.sign(new MACSigner(ISSUER.getPublic().getEncoded()));
         assertRefused(symmetric.serialize());
         String good = reading();
@@ -77,7 +82,12 @@ class TokenContractTest extends SecuredService {
 
     @Test
     void keysAreNoPasswordsAndNoQuery() {
-        given().auth().preemptive().basic(OPERATOR, key(OPERATOR)).get("/drives").then().statusCode(401);
+        given().auth()
+                .preemptive()
+                .basic(OPERATOR, key(OPERATOR))
+                .get("/drives")
+                .then()
+                .statusCode(401);
         given().queryParam("access_token", key(OPERATOR)).get("/drives").then().statusCode(401);
         given().header("X-API-Key", key(OPERATOR)).get("/drives").then().statusCode(401);
         as(OPERATOR).get("/drives").then().statusCode(200);
@@ -99,7 +109,11 @@ class TokenContractTest extends SecuredService {
                 .path("transfer-url");
         given().get(url).then().statusCode(200);
         bearing("nobody-has-this").get(url).then().statusCode(200);
-        given().body(new byte[512]).contentType("application/octet-stream").put(url).then().statusCode(403);
+        given().body(new byte[512])
+                .contentType("application/octet-stream")
+                .put(url)
+                .then()
+                .statusCode(403);
         String id = as("read").get(tickets).then().extract().path("[0].id");
         problem(as("write").delete(tickets + "/" + id), 403, "forbidden");
         as("read").delete(tickets + "/" + id).then().statusCode(204);
@@ -113,9 +127,13 @@ class TokenContractTest extends SecuredService {
         problem(json("read", check.formatted(", \"repair\": \"all\"")).post("/jobs"), 403, "forbidden");
         problem(json("manage", check.formatted("")).post("/jobs"), 403, "forbidden");
         json("read", check.formatted("")).post("/jobs").then().statusCode(202);
-        json("manage", check.formatted(", \"repair\": \"all\"")).post("/jobs").then().statusCode(202);
+        json("manage", check.formatted(", \"repair\": \"all\""))
+                .post("/jobs")
+                .then()
+                .statusCode(202);
         problem(
-                json("read", "{\"type\": \"compact\", \"file\": \"tenants/a/job.qcow2\"}").post("/jobs"),
+                json("read", "{\"type\": \"compact\", \"file\": \"tenants/a/job.qcow2\"}")
+                        .post("/jobs"),
                 403,
                 "forbidden");
     }
