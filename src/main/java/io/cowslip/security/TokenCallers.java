@@ -61,6 +61,8 @@ record TokenCallers(@Nullable String prefixesClaim) implements Converter<Jwt, Ca
                     .filter(word -> !word.isEmpty())
                     .toList();
         }
-        return value instanceof List<?> list ? list.stream().map(String::valueOf).toList() : List.of();
+        return value instanceof List<?> list
+                ? list.stream().map(String::valueOf).toList()
+                : List.of();
     }
 }
