@@ -65,10 +65,8 @@ final class ApiKeys {
         try {
             return prefixes == null ? Reach.EVERYWHERE : Reach.beneath(prefixes);
         } catch (IllegalArgumentException malformed) {
-            InvalidConfigurationPropertyValueException refusal =
-                    refused(name, "prefixes", prefixes, "Of these, " + malformed.getMessage() + ".");
-            refusal.initCause(malformed);
-            throw refusal;
+            throw new InvalidConfigurationPropertyValueException(
+                    PROPERTY + name + ".prefixes", prefixes, "Of these, " + malformed.getMessage() + ".", malformed);
         }
     }
 

@@ -68,10 +68,8 @@ final class UnixSocketListener implements WebServerFactoryCustomizer<TomcatServl
         try {
             PosixFilePermissions.fromString(permissions);
         } catch (IllegalArgumentException malformed) {
-            InvalidConfigurationPropertyValueException refusal = new InvalidConfigurationPropertyValueException(
-                    PERMISSIONS, permissions, "It takes nine characters as ls shows them, such as rw-rw----.");
-            refusal.initCause(malformed);
-            throw refusal;
+            throw new InvalidConfigurationPropertyValueException(
+                    PERMISSIONS, permissions, "It takes nine characters as ls shows them, such as rw-rw----.", malformed);
         }
     }
 
@@ -90,9 +88,8 @@ final class UnixSocketListener implements WebServerFactoryCustomizer<TomcatServl
             }
             Files.delete(socket);
         } catch (IOException e) {
-            InvalidConfigurationPropertyValueException refusal = refused("The host refuses: " + e.getMessage() + ".");
-            refusal.initCause(e);
-            throw refusal;
+            throw new InvalidConfigurationPropertyValueException(
+                    PATH, socket, "The host refuses: " + e.getMessage() + ".", e);
         }
     }
 

@@ -123,6 +123,7 @@ class TokenContractTest extends SecuredService {
     @Test
     void aJobNeedsWhatItDoes() {
         create(OPERATOR, "tenants/a/job.qcow2");
+        create(OPERATOR, "tenants/a/other.qcow2");
         String check = "{\"type\": \"check\", \"file\": \"tenants/a/job.qcow2\"%s}";
         problem(json("read", check.formatted(", \"repair\": \"all\"")).post("/jobs"), 403, "forbidden");
         problem(json("manage", check.formatted("")).post("/jobs"), 403, "forbidden");
