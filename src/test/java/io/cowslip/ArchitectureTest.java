@@ -112,6 +112,9 @@ final class ArchitectureTest {
             partMayUse("image.convert", withImageParts("image", "image.layer"));
 
     @ArchTest
+    static final ArchRule SCRUBS_STAND_ON_IMAGES = partMayUse("image.scrub", withImageParts("image", "image.layer"));
+
+    @ArchTest
     static final ArchRule EXPORT_STANDS_ON_IMAGES = partMayUse("image.export", withImageParts("image", "image.layer"));
 
     /** Drives give images what they take from the outside: host files, and caches as beans. */

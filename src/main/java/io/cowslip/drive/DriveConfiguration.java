@@ -203,6 +203,11 @@ class DriveConfiguration {
     }
 
     @Bean
+    Scrubs scrubs(DiskSources sources, DriveRegistry registry) {
+        return new Scrubs(sources, registry);
+    }
+
+    @Bean
     DemoImage demoImage(ImageRoot root, ImageEnvironment environment) {
         return new DemoImage(root, environment);
     }

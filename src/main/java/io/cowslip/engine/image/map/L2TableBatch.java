@@ -1,10 +1,9 @@
-package io.cowslip.engine.image;
+package io.cowslip.engine.image.map;
 
 import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
-import io.cowslip.engine.image.map.DiskTables;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -14,7 +13,7 @@ import java.util.BitSet;
  * L2 tables of one state of a disk, read together past the drive's cache: in the order of the file, those that touch each
  * other in one read. Used by one thread.
  */
-final class L2TableBatch {
+public final class L2TableBatch {
     private static final int READ_BYTES = 1 << 20;
 
     private final int tableBytes;
@@ -26,7 +25,7 @@ final class L2TableBatch {
     private int size;
 
     /** Room for as many tables as make 1 MiB, or for one; and for no more than a place has bits to count them in. */
-    L2TableBatch(ImageGeometry geometry) {
+    public L2TableBatch(ImageGeometry geometry) {
         this.tableBytes = geometry.clusterBytes();
         this.tableWords = tableBytes / Long.BYTES;
         int most = Math.clamp(READ_BYTES / tableBytes, 1, tableBytes);
@@ -34,28 +33,28 @@ final class L2TableBatch {
         this.l1Indexes = new int[most];
     }
 
-    void clear() {
+    public void clear() {
         size = 0;
         newer.clear();
     }
 
-    int size() {
+    public int size() {
         return size;
     }
 
     /** The most tables that there can be. */
-    int room() {
+    public int room() {
         return hostOffsets.length;
     }
 
     /** Notes a table to be read; says by which number its words are asked for then. */
-    int add(int l1Index, long hostOffset) {
+    public int add(int l1Index, long hostOffset) {
         hostOffsets[size] = hostOffset;
         l1Indexes[size] = l1Index;
         return size++;
     }
 
-    long word(int table, int word) {
+    public long word(int table, int word) {
         return words[table * tableWords + word];
     }
 
@@ -64,7 +63,7 @@ final class L2TableBatch {
      *
      * @throws io.cowslip.engine.ImageException CORRUPT when the file ends before a table does
      */
-    void read(HostFile file, DiskTables tables) throws IOException {
+    public void read(HostFile file, DiskTables tables) throws IOException {
         if (words.length < size * tableWords) {
             words = new long[size * tableWords];
         }
