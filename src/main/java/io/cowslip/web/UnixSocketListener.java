@@ -69,7 +69,10 @@ final class UnixSocketListener implements WebServerFactoryCustomizer<TomcatServl
             PosixFilePermissions.fromString(permissions);
         } catch (IllegalArgumentException malformed) {
             throw new InvalidConfigurationPropertyValueException(
-                    PERMISSIONS, permissions, "It takes nine characters as ls shows them, such as rw-rw----.", malformed);
+                    PERMISSIONS,
+                    permissions,
+                    "It takes nine characters as ls shows them, such as rw-rw----.",
+                    malformed);
         }
     }
 
