@@ -65,8 +65,10 @@ final class ApiKeys {
         try {
             return prefixes == null ? Reach.EVERYWHERE : Reach.beneath(prefixes);
         } catch (IllegalArgumentException malformed) {
-            throw new InvalidConfigurationPropertyValueException(
-                    PROPERTY + name + ".prefixes", prefixes, "Of these, " + malformed.getMessage() + ".", malformed);
+            InvalidConfigurationPropertyValueException refusal =
+                    refused(name, "prefixes", prefixes, "Of these, " + malformed.getMessage() + ".");
+            refusal.addSuppressed(malformed);
+            throw refusal;
         }
     }
 

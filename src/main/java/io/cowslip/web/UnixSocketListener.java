@@ -68,11 +68,10 @@ final class UnixSocketListener implements WebServerFactoryCustomizer<TomcatServl
         try {
             PosixFilePermissions.fromString(permissions);
         } catch (IllegalArgumentException malformed) {
-            throw new InvalidConfigurationPropertyValueException(
-                    PERMISSIONS,
-                    permissions,
-                    "It takes nine characters as ls shows them, such as rw-rw----.",
-                    malformed);
+            InvalidConfigurationPropertyValueException refusal = new InvalidConfigurationPropertyValueException(
+                    PERMISSIONS, permissions, "It takes nine characters as ls shows them, such as rw-rw----.");
+            refusal.addSuppressed(malformed);
+            throw refusal;
         }
     }
 
@@ -91,8 +90,9 @@ final class UnixSocketListener implements WebServerFactoryCustomizer<TomcatServl
             }
             Files.delete(socket);
         } catch (IOException e) {
-            throw new InvalidConfigurationPropertyValueException(
-                    PATH, socket, "The host refuses: " + e.getMessage() + ".", e);
+            InvalidConfigurationPropertyValueException refusal = refused("The host refuses: " + e.getMessage() + ".");
+            refusal.addSuppressed(e);
+            throw refusal;
         }
     }
 
