@@ -272,7 +272,8 @@ final class ArchitectureTest {
             .resideInAPackage("io.cowslip..")
             .and()
             .resideOutsideOfPackage(ENGINE + ".host")
-            .and(not(simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent")))
+            .and(not(
+                    simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent", "UploadLog")))
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")));
 

@@ -1,6 +1,7 @@
 package io.cowslip.drive;
 
 import io.cowslip.drive.DriveException.Reason;
+import io.cowslip.engine.ImageException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -9,14 +10,12 @@ import java.util.List;
  * Volumes that were cloned, and are not written any more as long as clones are there: what a clone reads would change under
  * it. A mark on the base says that clones have to be looked for, so that an opening of any other volume need not.
  */
-final class CloneBases {
+record CloneBases(ImageRoot root) {
     private static final String MARK = "clone-base";
 
-    private CloneBases() {}
-
     /** Notes that a clone is going to be made of this volume. */
-    static void mark(Path base) {
-        FileMarks.set(base, MARK, "y");
+    void mark(Path base) throws ImageException {
+        root.marks().set(base, MARK, "y");
     }
 
     /**
@@ -24,13 +23,14 @@ final class CloneBases {
      *
      * @throws DriveException IN_USE, naming the first of them
      */
-    static void requireNoClones(String name, Path file, VolumeDependents dependents) throws IOException {
-        if (FileMarks.get(file, MARK) == null) {
+    void requireNoClones(String name, Path file, VolumeDependents dependents) throws IOException {
+        FileMarks marks = root.marks();
+        if (marks.get(file, MARK) == null) {
             return;
         }
-        List<VolumeDependents.Dependent> found = dependents.of(ImageRoot.identity(file));
+        List<VolumeDependents.Dependent> found = dependents.of(root.identity(file));
         if (found.isEmpty()) {
-            FileMarks.remove(file, MARK);
+            marks.remove(file, MARK);
             return;
         }
         VolumeDependents.Dependent first = found.getFirst();

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.slf4j.Logger;
@@ -34,15 +33,13 @@ record DemoImage(ImageRoot root, ImageEnvironment environment) {
             "Here the disk ends: 32 bytes...\n");
 
     boolean present() {
-        return Files.exists(root.folder().resolve(NAME));
+        return root.holds(root.folder().resolve(NAME));
     }
 
     /** Makes the image if the root is empty. */
     void makeIfEmpty() throws IOException {
-        try (var entries = Files.newDirectoryStream(root.folder())) {
-            if (entries.iterator().hasNext()) {
-                return;
-            }
+        if (!root.tree().entries(root.folder()).isEmpty()) {
+            return;
         }
         Path file = root.newEntry(NAME);
         ImageCreator.create(file, CreateOptions.qcow2(SIZE_BYTES), environment);

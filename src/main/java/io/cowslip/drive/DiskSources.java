@@ -108,16 +108,21 @@ final class DiskSources {
     private Opened openVolume(FileHolder job, String file, ImageOptions options) throws IOException {
         ImageOpening.Opened opened =
                 registry.opening().open(job, file, opener.pinned(file, options), files -> claims.add(job, files));
-        return new ClaimedVolume(opened.image(), opened.files(), claims, job, opened.claims());
+        return new ClaimedVolume(opened.image(), opener.root(), opened.files(), claims, job, opened.claims());
     }
 
     private record ClaimedVolume(
-            DiskImage image, List<Path> files, DriveClaims claims, FileHolder job, List<DriveClaims.Claim> taken)
+            DiskImage image,
+            ImageRoot root,
+            List<Path> files,
+            DriveClaims claims,
+            FileHolder job,
+            List<DriveClaims.Claim> taken)
             implements Opened {
 
         @Override
         public String version() throws IOException {
-            return FileVersions.of(files);
+            return FileVersions.of(root, files);
         }
 
         /** Nobody else can write it. */

@@ -3,7 +3,6 @@ package io.cowslip.drive;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** Opens what is sent whole: disks of drives and volumes, and files of volumes as they are. */
@@ -39,7 +38,7 @@ public final class Downloads {
                 sources.open(holder(), new DiskSource.OfVolume(name, options.withFormat(ImageFormat.RAW)));
         boolean measured = false;
         try {
-            long sizeBytes = Files.size(root.existing(name));
+            long sizeBytes = root.look(root.existing(name)).sizeBytes();
             measured = true;
             return new Download(opened, lastSegment(name), sizeBytes, true);
         } finally {

@@ -8,7 +8,6 @@ import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.cache.L2SliceCache;
 import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.ImageGeometry;
-import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
@@ -70,7 +69,7 @@ class DriveConfiguration {
 
     @Bean
     ImageEnvironment imageEnvironment(ImageRoot root, CacheFactory caches) {
-        return new ImageEnvironment(HostFiles.posix(), root, caches);
+        return new ImageEnvironment(root.files(), root, caches);
     }
 
     @Bean

@@ -41,7 +41,7 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         List<DriveDefaults.Layer> layers = new ArrayList<>();
         ImageOptions wish = asked;
         for (ImageInfo info : ImageInfo.chain(root.existing(name), asked, environment)) {
-            PinnedFormats.require(info.file(), info.format());
+            PinnedFormats.of(root).require(info.file(), info.format());
             files.add(info.file());
             dataFiles.add(dataFiles(info, wish));
             layers.add(layer(info));
@@ -52,14 +52,15 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
 
     /** Refuses to have a volume written while it has clones. */
     void requireNoClones(String name) throws IOException {
-        CloneBases.requireNoClones(
-                name,
-                root.existing(name),
-                new VolumeDependents(new VolumeListing(root), volume -> pinnedChain(root.existing(volume))));
+        new CloneBases(root)
+                .requireNoClones(
+                        name,
+                        root.existing(name),
+                        new VolumeDependents(root, volume -> pinnedChain(root.existing(volume))));
     }
 
     private List<ImageInfo> pinnedChain(Path file) throws IOException {
-        return ImageInfo.chain(file, PinnedFormats.asked(file), environment);
+        return ImageInfo.chain(file, PinnedFormats.of(root).asked(file), environment);
     }
 
     /**
@@ -69,7 +70,7 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
     ImageOptions pinned(String name, ImageOptions asked) throws IOException {
         boolean possible = false;
         try {
-            ImageOptions pinned = PinnedFormats.fill(root.existing(name), asked);
+            ImageOptions pinned = PinnedFormats.of(root).fill(root.existing(name), asked);
             if (!pinned.readOnly()) {
                 requireNoClones(name);
             }
@@ -112,7 +113,7 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
     }
 
     private Claim claim(Path file, boolean own, ImageOptions asked, @Nullable FileHolder beside) throws IOException {
-        return new Claim(ImageRoot.identity(file), root.relativeName(file), own && !asked.readOnly(), own, beside);
+        return new Claim(root.identity(file), root.relativeName(file), own && !asked.readOnly(), own, beside);
     }
 
     /**

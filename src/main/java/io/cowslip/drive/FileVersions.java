@@ -1,15 +1,13 @@
 package io.cowslip.drive;
 
+import io.cowslip.engine.host.FolderFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 
 /** Tells states of files apart by what the host notes of every change: also across restarts of the service. */
 final class FileVersions {
@@ -18,11 +16,14 @@ final class FileVersions {
     private FileVersions() {}
 
     /** A text for these files as they are, short enough for a header. */
-    static String of(List<Path> files) throws IOException {
+    static String of(ImageRoot root, List<Path> files) throws IOException {
         StringBuilder facts = new StringBuilder();
         for (Path file : files) {
-            Map<String, Object> attributes = Files.readAttributes(file, "unix:dev,ino,size,ctime");
-            facts.append(new TreeMap<>(attributes)).append('\n');
+            FolderFile found = root.look(file);
+            facts.append(found.identity())
+                    .append(found.sizeBytes())
+                    .append(found.changed())
+                    .append('\n');
         }
         byte[] digest = sha256().digest(facts.toString().getBytes(StandardCharsets.UTF_8));
         return HexFormat.of().formatHex(digest, 0, SHOWN_BYTES);

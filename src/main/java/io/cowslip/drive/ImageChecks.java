@@ -41,7 +41,7 @@ public final class ImageChecks {
      * a check, none may have it in its chain during a repair ({@code repair} not null).
      */
     public void requireFree(String name, ImageCheck.@Nullable Repair repair) throws IOException {
-        FileIdentity identity = ImageRoot.identity(root.existing(name));
+        FileIdentity identity = root.identity(root.existing(name));
         Optional<FileHolder> holder = repair == null ? claims.writer(identity) : claims.holder(identity);
         holder.ifPresent(found -> {
             throw new DriveException(
@@ -66,8 +66,7 @@ public final class ImageChecks {
             throws IOException {
         FileHolder holder = FileHolder.job(job);
         Path file = root.existing(name);
-        List<DriveClaims.Claim> taken =
-                List.of(new DriveClaims.Claim(ImageRoot.identity(file), name, repair != null, true));
+        List<DriveClaims.Claim> taken = List.of(new DriveClaims.Claim(root.identity(file), name, repair != null, true));
         claims.add(holder, taken);
         try {
             return new Checked(

@@ -87,7 +87,7 @@ final class ImageOpening {
         if (options.snapshot() == null || !options.readOnly()) {
             return null;
         }
-        FileHolder writer = claims.writer(ImageRoot.identity(chain.top())).orElse(null);
+        FileHolder writer = claims.writer(opener.root().identity(chain.top())).orElse(null);
         return writer == null || !writer.isDrive() ? null : lease(writer);
     }
 

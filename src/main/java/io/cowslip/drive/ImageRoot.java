@@ -3,67 +3,103 @@ package io.cowslip.drive;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.FileIdentity;
+import io.cowslip.engine.host.FolderEntry;
+import io.cowslip.engine.host.FolderFile;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.host.HostFolder;
 import io.cowslip.engine.image.file.FileReferences;
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The folder that holds the volumes, and the one place that turns names into files of the host. A name is followed only
- * when what it stands for, symbolic links resolved, is a regular file below the folder's real path. Messages repeat a
- * caller's own name, never one found inside an image and never a path of the host.
+ * when what it stands for, symbolic links resolved, is a regular file below the folder. Messages repeat a caller's own
+ * name, never one found inside an image and never a path of the host.
  *
- * <p>Callers outside cannot make symbolic links, so between this check and the opening of the returned real path only
- * the operator could swap a folder for a link.
+ * <p>Names are resolved, and files opened, renamed and taken away, from the folder's descriptor on ({@link HostFolder}):
+ * who changes folders and links in the root meanwhile gets a refusal at most, and never a file outside. {@link #files}
+ * opens what was resolved, so that this holds each time that a file is opened again as well.
  */
 public final class ImageRoot implements FileReferences {
     private final Path named;
-    private final Path root;
+    private final HostFolder tree;
     private final HostFiles files;
 
-    private ImageRoot(Path named, Path root, HostFiles files) {
+    private ImageRoot(Path named, HostFolder tree, HostFiles files) {
         this.named = named;
-        this.root = root;
+        this.tree = tree;
         this.files = files;
     }
 
     /** Uses {@code folder}, which is made when it is missing. */
     public static ImageRoot at(Path folder) throws IOException {
-        return at(folder, HostFiles.posix());
+        Files.createDirectories(folder);
+        HostFolder tree = HostFolder.open(folder);
+        return new ImageRoot(folder.toAbsolutePath().normalize(), tree, tree.files());
     }
 
+    /** @param files syncs folders */
     static ImageRoot at(Path folder, HostFiles files) throws IOException {
-        Files.createDirectories(folder);
-        return new ImageRoot(folder.toAbsolutePath().normalize(), folder.toRealPath(), files);
+        ImageRoot root = at(folder);
+        return new ImageRoot(root.named, root.tree, files);
     }
 
     /** The folder itself, as a real path of the host. Not to be shown to callers outside. */
     public Path folder() {
-        return root;
+        return tree.path();
     }
 
-    /** The existing volume that a caller named, as its real path. */
+    /** What is below the folder. */
+    HostFolder tree() {
+        return tree;
+    }
+
+    /** Opens files of the root, and nothing else. */
+    public HostFiles files() {
+        return tree.files();
+    }
+
+    /** Notes on the volumes. */
+    FileMarks marks() {
+        return new FileMarks(tree.extendedAttributes());
+    }
+
+    /** The existing volume that a caller named, as its path without links. */
     Path existing(String name) throws ImageException {
-        return regularFile(entry(name), "the volume \"" + name + "\"");
+        return regularFile(lexical(name), "the volume \"" + name + "\"");
     }
 
-    /** The directory entry that a caller named, whether it is there or not, links unresolved. */
-    Path entry(String name) throws ImageException {
-        VolumeName.check(name, root);
+    private Path lexical(String name) throws ImageException {
+        VolumeName.check(name, folder());
         try {
-            return root.resolve(name);
+            return folder().resolve(name);
         } catch (InvalidPathException e) {
             throw ImageException.of(Kind.FORBIDDEN, "the host has no such file names")
                     .causedBy(e);
         }
+    }
+
+    /** The directory entry that a caller named, whether it is there or not: a link of that name is not followed. */
+    Path entry(String name) throws ImageException {
+        Path entry = lexical(name);
+        Path parent = Objects.requireNonNull(entry.getParent());
+        try {
+            return tree.look(parent).path().resolve(entry.getFileName());
+        } catch (ImageException e) {
+            if (e.kind() == Kind.NOT_FOUND) {
+                return entry;
+            }
+            throw about("the folder of the volume \"" + name + "\"", e);
+        }
+    }
+
+    /** Whether there is something of the name, and be it a link that leads nowhere. */
+    boolean isTaken(String name) throws ImageException {
+        return tree.lookAtName(entry(name)) != null;
     }
 
     /**
@@ -71,9 +107,9 @@ public final class ImageRoot implements FileReferences {
      * that fails, nothing is made.
      */
     Path newEntry(String name) throws IOException {
-        Path entry = entry(name);
+        Path entry = lexical(name);
         String[] segments = name.split("/");
-        Path folder = root;
+        Path folder = folder();
         boolean made = false;
         try {
             for (int i = 0; i < segments.length - 1; i++) {
@@ -89,24 +125,27 @@ public final class ImageRoot implements FileReferences {
     }
 
     private Path subfolder(Path folder) throws IOException {
-        try {
-            Path made = Files.createDirectory(folder);
+        String subject = "the folder \"" + relativeName(folder) + "\"";
+        if (isMade(folder, subject)) {
             files.syncFolder(Objects.requireNonNull(folder.getParent()));
-            return made;
+            return folder;
+        }
+        FolderFile there = look(folder, subject);
+        if (there.type() != FolderEntry.Type.FOLDER) {
+            throw ImageException.of(Kind.ALREADY_EXISTS, there.path(), "a volume stands where a folder is needed");
+        }
+        return there.path();
+    }
+
+    private boolean isMade(Path folder, String subject) throws ImageException {
+        try {
+            tree.makeFolder(folder);
+            return true;
         } catch (ImageException e) {
-            throw e;
-        } catch (FileAlreadyExistsException e) {
-            String subject = "the folder \"" + relativeName(folder) + "\"";
-            Path real = realPath(folder, subject);
-            requireBelowRoot(real, subject);
-            if (!Files.isDirectory(real)) {
-                throw ImageException.of(Kind.ALREADY_EXISTS, real, "a volume stands where a folder is needed")
-                        .causedBy(e);
+            if (e.kind() == Kind.ALREADY_EXISTS) {
+                return false;
             }
-            return real;
-        } catch (IOException e) {
-            throw ImageException.of(Kind.IO, folder, "the folder cannot be made")
-                    .causedBy(e);
+            throw about(subject, e);
         }
     }
 
@@ -116,23 +155,17 @@ public final class ImageRoot implements FileReferences {
      */
     void removeEmptyFolders(Path file) throws IOException {
         Path folder = file.getParent();
-        while (folder != null && isBelowRoot(folder) && !Files.isSymbolicLink(folder) && isEmptyOrMissing(folder)) {
-            Files.deleteIfExists(folder);
+        while (folder != null && isBelowRoot(folder)) {
+            FolderFile there = tree.lookAtName(folder);
+            if (there != null && (there.type() != FolderEntry.Type.FOLDER || !tree.removeFolder(folder))) {
+                return;
+            }
             folder = folder.getParent();
         }
     }
 
     private boolean isBelowRoot(Path folder) {
-        return folder.startsWith(root) && !folder.equals(root);
-    }
-
-    private static boolean isEmptyOrMissing(Path folder) throws IOException {
-        if (!Files.isDirectory(folder)) {
-            return !Files.exists(folder, LinkOption.NOFOLLOW_LINKS);
-        }
-        try (var entries = Files.newDirectoryStream(folder)) {
-            return !entries.iterator().hasNext();
-        }
+        return folder.startsWith(folder()) && !folder.equals(folder());
     }
 
     @Override
@@ -152,7 +185,7 @@ public final class ImageRoot implements FileReferences {
         try {
             Path file = image.resolveSibling(name).normalize();
             // Refused by the name alone before the host is asked: an answer about files outside would tell which exist.
-            if (!file.startsWith(root) && !file.startsWith(named)) {
+            if (!file.startsWith(folder()) && !file.startsWith(named)) {
                 throw outside();
             }
             return file;
@@ -163,8 +196,8 @@ public final class ImageRoot implements FileReferences {
 
     /** A file as callers may see it: relative to the root. */
     public String relativeName(Path file) {
-        if (file.startsWith(root)) {
-            return root.relativize(file).toString();
+        if (file.startsWith(folder())) {
+            return folder().relativize(file).toString();
         }
         if (file.startsWith(named)) {
             return named.relativize(file).toString();
@@ -172,28 +205,43 @@ public final class ImageRoot implements FileReferences {
         return "(outside the image root)";
     }
 
-    /** Which file of the host this is, whatever name led to it. */
-    static FileIdentity identity(Path file) throws IOException {
-        Map<String, Object> numbers = Files.readAttributes(file, "unix:dev,ino");
-        return new FileIdentity(number(numbers, "dev"), number(numbers, "ino"));
+    /** What the host knows of a file, whatever name led to it. */
+    FolderFile look(Path file) throws ImageException {
+        return tree.look(file);
     }
 
-    private static long number(Map<String, Object> numbers, String name) {
-        return ((Number) Objects.requireNonNull(numbers.get(name))).longValue();
+    /** Which file of the host this is, whatever name led to it. */
+    FileIdentity identity(Path file) throws ImageException {
+        return look(file).identity();
+    }
+
+    /** The regular file of exactly this path; null where there is none, or something else. */
+    @Nullable
+    FolderFile ownFile(Path file) throws ImageException {
+        FolderFile found = tree.lookAtName(file);
+        return found == null || found.type() != FolderEntry.Type.FILE ? null : found;
+    }
+
+    /** How many bytes of the file system that a file is on, or would be, anybody may take. */
+    long usableBytes(Path file) throws ImageException {
+        Path folder = Objects.requireNonNull(file.getParent());
+        while (isBelowRoot(folder) && tree.lookAtName(folder) == null) {
+            folder = Objects.requireNonNull(folder.getParent());
+        }
+        return tree.usableBytes(folder);
     }
 
     /** Whether files in a folder, given by its real path, could be volumes: it lies in the root, and is not hidden. */
     public boolean mayHoldVolumes(Path folder) {
-        return folder.equals(root)
-                || (folder.startsWith(root)
-                        && VolumeName.isValid(root.relativize(folder).toString()));
+        return folder.equals(folder())
+                || (folder.startsWith(folder())
+                        && VolumeName.isValid(folder().relativize(folder).toString()));
     }
 
     /** Whether this file, links resolved, is a regular one below the root. */
     boolean holds(Path file) {
         try {
-            Path real = file.toRealPath();
-            return real.startsWith(root) && Files.isRegularFile(real);
+            return look(file).type() == FolderEntry.Type.FILE;
         } catch (IOException e) {
             // A link that leads nowhere, or a file that has just gone: either way not a volume.
             return false;
@@ -201,35 +249,25 @@ public final class ImageRoot implements FileReferences {
     }
 
     private Path regularFile(Path file, String subject) throws ImageException {
-        Path real = realPath(file, subject);
-        requireBelowRoot(real, subject);
-        if (Files.isDirectory(real)) {
-            throw ImageException.of(Kind.NOT_FOUND, subject + " is not there: a folder has this name");
-        }
-        if (!Files.isRegularFile(real)) {
-            throw ImageException.of(Kind.FORBIDDEN, subject + " is not a regular file");
-        }
-        return real;
+        FolderFile found = look(file, subject);
+        return switch (found.type()) {
+            case FILE -> found.path();
+            case FOLDER -> throw ImageException.of(Kind.NOT_FOUND, subject + " is not there: a folder has this name");
+            default -> throw ImageException.of(Kind.FORBIDDEN, subject + " is not a regular file");
+        };
     }
 
-    private void requireBelowRoot(Path real, String subject) throws ImageException {
-        if (!real.startsWith(root)) {
-            throw ImageException.of(Kind.FORBIDDEN, subject + " leads out of the image root");
-        }
-    }
-
-    private static Path realPath(Path file, String subject) throws ImageException {
+    private FolderFile look(Path file, String subject) throws ImageException {
         try {
-            return file.toRealPath();
-        } catch (AccessDeniedException e) {
-            throw ImageException.of(Kind.FORBIDDEN, subject + " cannot be reached: the host denies access")
-                    .causedBy(e);
-        } catch (FileSystemException e) {
-            // Nothing there, a file where a folder should be, a name too long for the host, links in a circle.
-            throw ImageException.of(Kind.NOT_FOUND, subject + " is not there").causedBy(e);
-        } catch (IOException e) {
-            throw ImageException.of(Kind.IO, subject + " cannot be looked up").causedBy(e);
+            return look(file);
+        } catch (ImageException e) {
+            throw about(subject, e);
         }
+    }
+
+    private static ImageException about(String subject, ImageException failure) {
+        return ImageException.of(failure.kind(), subject + " " + failure.getMessage())
+                .causedBy(failure);
     }
 
     private static ImageException outside() {

@@ -1,14 +1,12 @@
 package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.host.FolderEntry;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
 import org.slf4j.Logger;
@@ -23,13 +21,9 @@ record Leftovers(ImageRoot root, HostFiles files) {
 
     void remove() throws IOException {
         List<Path> found = new ArrayList<>();
-        Files.walkFileTree(root.folder(), new RootVisitor() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-                if (attributes.isRegularFile() && PendingVolume.isPending(file)) {
-                    found.add(file);
-                }
-                return FileVisitResult.CONTINUE;
+        RootWalk.over(root, (file, type) -> {
+            if (type == FolderEntry.Type.FILE && PendingVolume.isPending(file)) {
+                found.add(file);
             }
         });
         for (Path file : found) {
@@ -40,7 +34,7 @@ record Leftovers(ImageRoot root, HostFiles files) {
     private void removeUnlessHeld(Path file) throws IOException {
         try (HostFile held = files.open(file, HostFiles.Mode.READ)) {
             held.lock(ImageLock.WRITER);
-            Files.delete(file);
+            root.tree().remove(file);
             log.info("Took away {}, a volume that was never finished", root.relativeName(file));
         } catch (ImageException inUse) {
             log.info("Left {} alone, which may still be in the making", root.relativeName(file), inUse);

@@ -92,7 +92,7 @@ public final class Overlays {
         Path path = opener.root().existing(file);
         List<Claim> wanted = new ArrayList<>();
         if (rebase.unsafe()) {
-            wanted.add(new Claim(ImageRoot.identity(path), file, true, true));
+            wanted.add(new Claim(opener.root().identity(path), file, true, true));
         } else {
             ImageOptions writable = options.withReadOnly(false);
             wanted.addAll(opener.claims(opener.chain(file, writable), writable, null));
@@ -184,7 +184,7 @@ public final class Overlays {
     }
 
     private Claim claim(Path file, boolean writes) throws IOException {
-        return new Claim(ImageRoot.identity(file), opener.root().relativeName(file), writes, false);
+        return new Claim(opener.root().identity(file), opener.root().relativeName(file), writes, false);
     }
 
     private int depth(String file, DriveOpener.Chain chain, @Nullable String base) throws IOException {
@@ -195,9 +195,9 @@ public final class Overlays {
         if (base == null) {
             return 1;
         }
-        FileIdentity wanted = ImageRoot.identity(opener.root().existing(base));
+        FileIdentity wanted = opener.root().identity(opener.root().existing(base));
         for (int layer = 1; layer < chain.files().size(); layer++) {
-            if (ImageRoot.identity(chain.files().get(layer)).equals(wanted)) {
+            if (opener.root().identity(chain.files().get(layer)).equals(wanted)) {
                 return layer;
             }
         }
@@ -216,9 +216,9 @@ public final class Overlays {
         }
         Set<FileIdentity> committed = new HashSet<>();
         for (Path layer : plan.chain.files().subList(0, plan.depth)) {
-            committed.add(ImageRoot.identity(layer));
+            committed.add(opener.root().identity(layer));
         }
-        FileIdentity base = ImageRoot.identity(plan.base());
+        FileIdentity base = opener.root().identity(plan.base());
         List<String> dependents = new ArrayList<>();
         for (String name : listing.all()) {
             if (standsOn(name, base, committed)) {
@@ -237,11 +237,11 @@ public final class Overlays {
     private boolean standsOn(String volume, FileIdentity base, Set<FileIdentity> committed) {
         try {
             List<ImageInfo> chain = ImageInfo.chain(opener.root().existing(volume), opener.environment());
-            if (committed.contains(ImageRoot.identity(chain.getFirst().file()))) {
+            if (committed.contains(opener.root().identity(chain.getFirst().file()))) {
                 return false;
             }
             for (ImageInfo layer : chain.subList(1, chain.size())) {
-                if (ImageRoot.identity(layer.file()).equals(base)) {
+                if (opener.root().identity(layer.file()).equals(base)) {
                     return true;
                 }
             }

@@ -9,10 +9,7 @@ import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.HexFormat;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
@@ -73,7 +70,7 @@ final class PendingVolume implements AutoCloseable {
 
     /** Refuses a name that is taken, or none for a volume. */
     static void requireNew(ImageRoot root, String name) throws ImageException {
-        if (Files.exists(root.entry(name), LinkOption.NOFOLLOW_LINKS)) {
+        if (root.isTaken(name)) {
             throw ImageException.of(Kind.ALREADY_EXISTS, "\"" + name + "\" is there already");
         }
     }
@@ -138,7 +135,7 @@ final class PendingVolume implements AutoCloseable {
             requireNew(root, name);
             ImageInfo.chain(file, asked(), environment);
             Path place = file.resolveSibling(root.newEntry(name).getFileName());
-            Files.move(file, place, StandardCopyOption.ATOMIC_MOVE);
+            root.tree().rename(file, place);
             published = true;
             environment.files().syncFolder(Objects.requireNonNull(place.getParent()));
             return place;
@@ -160,9 +157,9 @@ final class PendingVolume implements AutoCloseable {
             return;
         }
         try {
-            Files.deleteIfExists(file);
+            root.tree().remove(file);
             if (dataFile != null) {
-                Files.deleteIfExists(dataFile);
+                root.tree().remove(dataFile);
             }
             root.removeEmptyFolders(file);
         } catch (IOException e) {

@@ -10,24 +10,27 @@ import org.jspecify.annotations.Nullable;
  * Formats that were said of volumes when they were uploaded: whatever the content of one that is raw comes to look like, it
  * is never taken for anything else, since a guest can write a header to its disk. The file itself bears the mark.
  */
-final class PinnedFormats {
+record PinnedFormats(FileMarks marks) {
     private static final String MARK = "format";
 
-    private PinnedFormats() {}
+    static PinnedFormats of(ImageRoot root) {
+        return new PinnedFormats(root.marks());
+    }
 
     /** Marks a file; false where its file system has no place for that. */
-    static boolean pin(Path file, ImageFormat format) {
-        return FileMarks.set(file, MARK, format.wireName());
+    boolean pin(Path file, ImageFormat format) throws ImageException {
+        return marks.set(file, MARK, format.wireName());
     }
 
     /** The format that the file is pinned to; null: none. */
-    static @Nullable ImageFormat of(Path file) throws ImageException {
-        String name = FileMarks.get(file, MARK);
+    @Nullable
+    ImageFormat of(Path file) throws ImageException {
+        String name = marks.get(file, MARK);
         return name == null ? null : ImageFormat.parse(MARK, name);
     }
 
     /** What a look at the file is to begin with. */
-    static ImageOptions asked(Path file) throws ImageException {
+    ImageOptions asked(Path file) throws ImageException {
         ImageFormat format = of(file);
         ImageOptions defaults = ImageOptions.defaults();
         return format == null ? defaults : defaults.withFormat(format);
@@ -38,7 +41,7 @@ final class PinnedFormats {
      *
      * @throws ImageException INVALID_OPTION when they say another
      */
-    static ImageOptions fill(Path file, ImageOptions asked) throws ImageException {
+    ImageOptions fill(Path file, ImageOptions asked) throws ImageException {
         ImageFormat format = of(file);
         if (format == null || asked.format() == format) {
             return asked;
@@ -54,7 +57,7 @@ final class PinnedFormats {
     }
 
     /** Refuses a layer that is taken for another format than it is pinned to. */
-    static void require(Path file, ImageFormat format) throws ImageException {
+    void require(Path file, ImageFormat format) throws ImageException {
         ImageFormat pinned = of(file);
         if (pinned != null && pinned != format) {
             throw ImageException.of(

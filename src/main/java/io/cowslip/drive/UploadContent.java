@@ -8,7 +8,6 @@ import io.cowslip.engine.host.ImageLock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -51,8 +50,9 @@ final class UploadContent implements AutoCloseable {
      * @throws ImageException NOT_FOUND when bytes before {@code end} are not there any more; BUSY
      */
     static UploadContent open(UploadPlace place, long end, HostFiles files) throws IOException {
-        boolean isNew = end == 0 && !Files.exists(place.content());
-        HostFile file = files.open(place.content(), isNew ? HostFiles.Mode.CREATE_NEW : HostFiles.Mode.READ_WRITE);
+        HostFile there = openUnlessNew(place, end, files);
+        boolean isNew = there == null;
+        HostFile file = there == null ? files.open(place.content(), HostFiles.Mode.CREATE_NEW) : there;
         boolean ready = false;
         try {
             file.lock(ImageLock.WRITER);
@@ -67,6 +67,18 @@ final class UploadContent implements AutoCloseable {
             if (!ready) {
                 file.close();
             }
+        }
+    }
+
+    /** Null where there is no file, and need be none yet. */
+    private static @Nullable HostFile openUnlessNew(UploadPlace place, long end, HostFiles files) throws IOException {
+        try {
+            return files.open(place.content(), HostFiles.Mode.READ_WRITE);
+        } catch (ImageException refused) {
+            if (end == 0 && refused.kind() == Kind.NOT_FOUND) {
+                return null;
+            }
+            throw refused;
         }
     }
 

@@ -1,18 +1,14 @@
 package io.cowslip.drive;
 
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.HostFiles;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.SeekableByteChannel;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.OpenOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -20,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * What is known of an unfinished upload, in a file beside its bytes: a line for each fact, the last one counts. A line is
  * durable when it is written, and one without its end was never there. A line that says nothing is passed over.
  */
-record UploadLog(Path file) {
+record UploadLog(HostFiles files, Path file) {
     private static final String FIRST_LINE = "cowslip-upload 1";
     private static final String NAME = "name ";
     private static final String LENGTH = "length ";
@@ -30,15 +26,8 @@ record UploadLog(Path file) {
     /** Keeps the beginning of a line that was cut off from being read as a whole one. */
     private static final String CUT_OFF = " ...\n";
 
-    private static final Set<OpenOption> BEGIN = Set.of(
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE,
-            StandardOpenOption.DSYNC);
-
-    /** That of image files. */
-    private static final FileAttribute<Set<PosixFilePermission>> MODE =
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r-----"));
+    /** Far more than a log of the largest file comes to. */
+    private static final long MAX_BYTES = 16 << 20;
 
     /**
      * What a log says.
@@ -51,16 +40,18 @@ record UploadLog(Path file) {
 
     /** Begins anew, for a volume of this name. */
     void begin(String name) throws IOException {
-        try (SeekableByteChannel channel = Files.newByteChannel(file, BEGIN, MODE)) {
-            write(channel, FIRST_LINE + "\n" + NAME + name + "\n");
+        files.delete(file);
+        try (HostFile log = files.open(file, HostFiles.Mode.CREATE_NEW)) {
+            write(log, 0, FIRST_LINE + "\n" + NAME + name + "\n");
         }
     }
 
-    private static void write(SeekableByteChannel channel, String text) throws IOException {
-        ByteBuffer bytes = StandardCharsets.UTF_8.encode(text);
-        while (bytes.hasRemaining()) {
-            channel.write(bytes);
+    private static void write(HostFile log, long position, String text) throws IOException {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        try (Arena arena = Arena.ofConfined()) {
+            log.write(position, arena.allocate(bytes.length).copyFrom(MemorySegment.ofArray(bytes)));
         }
+        log.sync();
     }
 
     void noteLength(long bytes) throws IOException {
@@ -73,34 +64,32 @@ record UploadLog(Path file) {
     }
 
     private void append(String line) throws IOException {
-        try (SeekableByteChannel channel = Files.newByteChannel(
-                file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DSYNC)) {
-            boolean cutOff = isCutOff(channel);
-            channel.position(channel.size());
-            write(channel, (cutOff ? CUT_OFF : "") + line + "\n");
+        try (HostFile log = files.open(file, HostFiles.Mode.READ_WRITE)) {
+            long end = log.sizeBytes();
+            write(log, end, (isCutOff(log, end) ? CUT_OFF : "") + line + "\n");
         }
     }
 
     /** Whether the last line has no end. */
-    private static boolean isCutOff(SeekableByteChannel channel) throws IOException {
-        ByteBuffer last = ByteBuffer.allocate(1);
-        channel.position(Math.max(0, channel.size() - 1));
-        return channel.read(last) > 0 && last.get(0) != '\n';
+    private static boolean isCutOff(HostFile log, long end) throws IOException {
+        return end > 0 && read(log, end - 1, end)[0] != '\n';
+    }
+
+    private static byte[] read(HostFile log, long from, long to) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = arena.allocate(to - from);
+            return bytes.asSlice(0, log.read(from, bytes)).toArray(ValueLayout.JAVA_BYTE);
+        }
     }
 
     /** Null where there is no log, or none that says whose it is. */
     @Nullable
     Facts read() throws IOException {
-        String text;
-        try {
-            text = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
-        } catch (NoSuchFileException none) {
-            return null;
-        }
+        String text = text();
         String name = null;
         Long length = null;
         Long offset = null;
-        if (!text.startsWith(FIRST_LINE + "\n")) {
+        if (text == null || !text.startsWith(FIRST_LINE + "\n")) {
             return null;
         }
         for (String line : text.substring(0, text.lastIndexOf('\n')).split("\n", -1)) {
@@ -113,6 +102,19 @@ record UploadLog(Path file) {
             }
         }
         return name == null ? null : new Facts(name, length, offset == null ? 0 : offset);
+    }
+
+    /** Null where there is no file, or one that is no log by its size. */
+    private @Nullable String text() throws IOException {
+        try (HostFile log = files.open(file, HostFiles.Mode.READ)) {
+            long end = log.sizeBytes();
+            return end > MAX_BYTES ? null : new String(read(log, 0, end), StandardCharsets.UTF_8);
+        } catch (ImageException refused) {
+            if (refused.kind() == ImageException.Kind.NOT_FOUND) {
+                return null;
+            }
+            throw refused;
+        }
     }
 
     /** What the line says, or what is known where it says nothing. */

@@ -1,9 +1,9 @@
 package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.host.HostFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.regex.Pattern;
@@ -21,22 +21,25 @@ record UploadPlace(Path content, UploadLog log) {
 
     /** The place for a volume of this name, with the folders that the name takes made. */
     static UploadPlace make(ImageRoot root, String name) throws IOException {
-        return beside(root.newEntry(name), name);
+        return beside(root.files(), root.newEntry(name), name);
     }
 
     /** The same without making anything. */
     static UploadPlace of(ImageRoot root, String name) throws ImageException {
-        return beside(root.entry(name), name);
+        return beside(root.files(), root.entry(name), name);
     }
 
-    private static UploadPlace beside(Path place, String name) {
+    private static UploadPlace beside(HostFiles files, Path place, String name) {
         String shown = VolumeName.beginning(place.getFileName().toString());
         byte[] digest = FileVersions.sha256().digest(name.getBytes(StandardCharsets.UTF_8));
-        return at(place.resolveSibling("." + shown + "." + HexFormat.of().formatHex(digest, 0, TAG_BYTES) + SUFFIX));
+        return at(
+                files,
+                place.resolveSibling("." + shown + "." + HexFormat.of().formatHex(digest, 0, TAG_BYTES) + SUFFIX));
     }
 
-    private static UploadPlace at(Path content) {
-        return new UploadPlace(content, new UploadLog(content.resolveSibling(content.getFileName() + LOG_SUFFIX)));
+    private static UploadPlace at(HostFiles files, Path content) {
+        return new UploadPlace(
+                content, new UploadLog(files, content.resolveSibling(content.getFileName() + LOG_SUFFIX)));
     }
 
     /** Whether it is that of a volume of this name, as far as the name of its file tells. */
@@ -45,7 +48,7 @@ record UploadPlace(Path content, UploadLog log) {
             return false;
         }
         String last = name.substring(name.lastIndexOf('/') + 1);
-        return beside(content.resolveSibling(last), name).content().equals(content);
+        return beside(log.files(), content.resolveSibling(last), name).content().equals(content);
     }
 
     /** Whether this is a file of an upload, by its name. */
@@ -54,9 +57,10 @@ record UploadPlace(Path content, UploadLog log) {
     }
 
     /** The place that one of its files is in. */
-    static UploadPlace around(Path file) {
+    static UploadPlace around(ImageRoot root, Path file) {
         String name = file.getFileName().toString();
         return at(
+                root.files(),
                 name.endsWith(LOG_SUFFIX)
                         ? file.resolveSibling(name.substring(0, name.length() - LOG_SUFFIX.length()))
                         : file);
@@ -64,8 +68,8 @@ record UploadPlace(Path content, UploadLog log) {
 
     /** Takes everything away: the log last, without which nobody would know the rest. */
     void delete(ImageRoot root) throws IOException {
-        Files.deleteIfExists(content);
-        Files.deleteIfExists(log.file());
+        root.tree().remove(content);
+        root.tree().remove(log.file());
         root.removeEmptyFolders(content);
     }
 }

@@ -3,23 +3,21 @@ package io.cowslip.drive;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.host.FolderEntry;
+import io.cowslip.engine.host.FolderFile;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.host.HostTime;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.ImageFormat;
 import java.io.IOException;
-import java.nio.file.FileVisitResult;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.locks.Lock;
@@ -129,7 +127,7 @@ public final class Uploads {
         change.lock();
         try {
             UploadPlace place = UploadPlace.make(root, name);
-            Files.deleteIfExists(place.content());
+            root.tree().remove(place.content());
             place.log().begin(name);
         } finally {
             change.unlock();
@@ -215,21 +213,12 @@ public final class Uploads {
         if (rules.isRaw()) {
             return;
         }
-        long usable = Files.getFileStore(existing(place.content())).getUsableSpace();
+        long usable = root.usableBytes(place.content());
         if (sizeBytes - presentBytes > usable) {
             throw ImageException.of(
                     Kind.NO_SPACE,
                     sizeBytes - presentBytes + " bytes are to come, and the host has space for " + usable);
         }
-    }
-
-    /** The file, or the innermost folder above it that is there. */
-    private Path existing(Path file) {
-        Path found = file;
-        while (found.startsWith(root.folder()) && !Files.exists(found)) {
-            found = Objects.requireNonNull(found.getParent());
-        }
-        return found;
     }
 
     /** Gives an upload's file the volume's name. Its upload is over then. */
@@ -263,7 +252,7 @@ public final class Uploads {
 
     /** Where a raw file cannot be marked as one, it must not look like anything else at least. */
     private void pin(Path content, ImageFormat format) throws IOException {
-        if (!PinnedFormats.pin(content, format)
+        if (!PinnedFormats.of(root).pin(content, format)
                 && format == ImageFormat.RAW
                 && ImageInfo.chain(content, environment).getFirst().format() != ImageFormat.RAW) {
             throw ImageException.of(
@@ -314,18 +303,14 @@ public final class Uploads {
     /** Finds the uploads that an earlier service left. */
     void load() throws IOException {
         List<Path> found = new ArrayList<>();
-        Files.walkFileTree(root.folder(), new RootVisitor() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-                if (attributes.isRegularFile() && UploadPlace.isUpload(file)) {
-                    found.add(file);
-                }
-                return FileVisitResult.CONTINUE;
+        RootWalk.over(root, (file, type) -> {
+            if (type == FolderEntry.Type.FILE && UploadPlace.isUpload(file)) {
+                found.add(file);
             }
         });
         for (Path file : found) {
             try {
-                load(UploadPlace.around(file));
+                load(UploadPlace.around(root, file));
             } catch (IOException e) {
                 log.warn("The unfinished upload in {} is left alone: it cannot be read", root.relativeName(file), e);
             }
@@ -333,31 +318,38 @@ public final class Uploads {
     }
 
     private boolean isVolume(String name) throws ImageException {
-        return Files.exists(root.entry(name), LinkOption.NOFOLLOW_LINKS);
+        return root.isTaken(name);
     }
 
     private void load(UploadPlace place) throws IOException {
         UploadLog.Facts facts = place.log().read();
-        boolean arrived = Files.exists(place.content());
-        long present = arrived ? Files.size(place.content()) : 0;
+        FolderFile arrived = root.ownFile(place.content());
+        long present = arrived == null ? 0 : arrived.sizeBytes();
         if (facts == null || !place.isOf(facts.name())) {
             removeUnlessDamaged(place, present);
             return;
         }
-        if (!arrived && isVolume(facts.name())) {
+        if (arrived == null && isVolume(facts.name())) {
             place.delete(root);
             return;
         }
-        Instant touched = Files.getLastModifiedTime(place.log().file()).toInstant();
+        HostTime touched = root.look(place.log().file()).modified();
         long offset = Math.min(facts.offsetBytes(), present);
         synchronized (this) {
-            uploads.putIfAbsent(facts.name(), new Upload(facts.name(), place, offset, facts.lengthBytes(), touched));
+            uploads.putIfAbsent(
+                    facts.name(),
+                    new Upload(
+                            facts.name(),
+                            place,
+                            offset,
+                            facts.lengthBytes(),
+                            Instant.ofEpochSecond(touched.epochSeconds(), touched.nanoseconds())));
         }
     }
 
     /** Nothing has come in where the log was never finished. What has come in under one that is damaged is not ours to lose. */
     private void removeUnlessDamaged(UploadPlace place, long presentBytes) throws IOException {
-        if (presentBytes > 0 && Files.exists(place.log().file())) {
+        if (presentBytes > 0 && root.ownFile(place.log().file()) != null) {
             log.warn(
                     "The unfinished upload in {} is left alone: its log does not say what it is of",
                     root.relativeName(place.content()));

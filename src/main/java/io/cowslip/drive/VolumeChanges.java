@@ -41,7 +41,7 @@ public final class VolumeChanges {
     }
 
     private DriveClaims.Claim own(String file) throws IOException {
-        return new DriveClaims.Claim(ImageRoot.identity(root.existing(file)), file, true, true);
+        return new DriveClaims.Claim(root.identity(root.existing(file)), file, true, true);
     }
 
     /**
@@ -106,8 +106,8 @@ public final class VolumeChanges {
     private List<DriveClaims.Claim> below(Path image, String backingFile) throws IOException {
         List<DriveClaims.Claim> below = new ArrayList<>();
         for (ImageInfo layer : ImageInfo.chain(newBacking(image, backingFile), environment)) {
-            below.add(new DriveClaims.Claim(
-                    ImageRoot.identity(layer.file()), root.relativeName(layer.file()), false, false));
+            below.add(
+                    new DriveClaims.Claim(root.identity(layer.file()), root.relativeName(layer.file()), false, false));
         }
         return below;
     }

@@ -11,7 +11,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Which volumes stand on a file: those that have it in their backing chain, and those that have their data in it. */
-record VolumeDependents(VolumeListing listing, Chains chains) {
+record VolumeDependents(ImageRoot root, Chains chains) {
     private static final Logger log = LoggerFactory.getLogger(VolumeDependents.class);
 
     /** Follows chains. */
@@ -43,7 +43,7 @@ record VolumeDependents(VolumeListing listing, Chains chains) {
     /** All that need the file, by name, as far as their chains can be followed. */
     List<Dependent> of(FileIdentity file) throws IOException {
         List<Dependent> found = new ArrayList<>();
-        for (String volume : listing.all()) {
+        for (String volume : new VolumeListing(root).all()) {
             Need need = need(volume, file);
             if (need != null) {
                 found.add(new Dependent(volume, need));
@@ -71,7 +71,7 @@ record VolumeDependents(VolumeListing listing, Chains chains) {
         return null;
     }
 
-    private static boolean isSame(Path reference, FileIdentity file) throws IOException {
-        return ImageRoot.identity(reference).equals(file);
+    private boolean isSame(Path reference, FileIdentity file) throws IOException {
+        return root.identity(reference).equals(file);
     }
 }

@@ -1,11 +1,9 @@
 package io.cowslip.drive;
 
+import io.cowslip.engine.host.FolderEntry;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileVisitResult;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -40,24 +38,21 @@ record VolumeListing(ImageRoot root) {
     /** The first names in order: one more than the limit where there are more. */
     private TreeSet<String> walk(String prefix, @Nullable String after, int limit) throws IOException {
         TreeSet<String> names = new TreeSet<>(CODE_POINT_ORDER);
-        Files.walkFileTree(root.folder(), new RootVisitor() {
+        RootWalk.over(root, new RootWalk.Visitor() {
             @Override
-            public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
-                return folder.equals(root.folder()) || mayHold(root.relativeName(folder) + "/", prefix)
-                        ? FileVisitResult.CONTINUE
-                        : FileVisitResult.SKIP_SUBTREE;
+            public boolean enters(Path folder) {
+                return mayHold(root.relativeName(folder) + "/", prefix);
             }
 
             @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+            public void visit(Path file, FolderEntry.Type type) {
                 String name = root.relativeName(file);
-                if (name.startsWith(prefix) && isAfter(name, after) && isVolume(name, file, attributes)) {
+                if (name.startsWith(prefix) && isAfter(name, after) && isVolume(name, file, type)) {
                     names.add(name);
                     if (names.size() - 1 > limit) {
                         names.removeLast();
                     }
                 }
-                return FileVisitResult.CONTINUE;
             }
         });
         return names;
@@ -73,8 +68,8 @@ record VolumeListing(ImageRoot root) {
         return after == null || CODE_POINT_ORDER.compare(name, after) > 0;
     }
 
-    private boolean isVolume(String name, Path file, BasicFileAttributes attributes) {
+    private boolean isVolume(String name, Path file, FolderEntry.Type type) {
         return VolumeName.isValid(name)
-                && (attributes.isRegularFile() || (attributes.isSymbolicLink() && root.holds(file)));
+                && (type == FolderEntry.Type.FILE || (type == FolderEntry.Type.LINK && root.holds(file)));
     }
 }

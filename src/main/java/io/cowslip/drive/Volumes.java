@@ -16,7 +16,6 @@ import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.image.options.NewEncryption;
 import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,7 +58,7 @@ public final class Volumes {
         this.environment = environment;
         this.claims = claims;
         this.listing = new VolumeListing(root);
-        this.dependents = new VolumeDependents(listing, this::facts);
+        this.dependents = new VolumeDependents(root, this::facts);
     }
 
     /**
@@ -78,7 +77,7 @@ public final class Volumes {
     /** The facts of one volume and of the chain below it, from the top down. */
     public List<ImageInfo> facts(String name) throws IOException {
         Path file = root.existing(name);
-        return ImageInfo.chain(file, PinnedFormats.asked(file), environment);
+        return ImageInfo.chain(file, PinnedFormats.of(root).asked(file), environment);
     }
 
     /** A host file as callers may see it: relative to the root. */
@@ -111,7 +110,7 @@ public final class Volumes {
         change.lock();
         try {
             Path file = root.existing(name);
-            requireNotOpen(name, ImageRoot.identity(file));
+            requireNotOpen(name, root.identity(file));
             HeaderAmender.amend(file, options, WorkObserver.NONE, environment);
             return ImageInfo.chain(file, environment);
         } finally {
@@ -126,7 +125,7 @@ public final class Volumes {
         try {
             Path entry = root.entry(name);
             Path file = root.existing(name);
-            FileIdentity identity = ImageRoot.identity(file);
+            FileIdentity identity = root.identity(file);
             requireNotOpen(name, identity);
             requireNotBacking(name, identity);
             deleteUnlessHeld(entry, file);
@@ -140,7 +139,7 @@ public final class Volumes {
     private void deleteUnlessHeld(Path entry, Path file) throws IOException {
         try (HostFile held = environment.files().open(file, HostFiles.Mode.READ)) {
             held.lock(ImageLock.WRITER);
-            Files.delete(entry);
+            root.tree().remove(entry);
         }
     }
 
@@ -165,7 +164,7 @@ public final class Volumes {
 
     /** The volumes that need this one. Every volume of the root is looked at for that. */
     public List<String> dependents(String name) throws IOException {
-        return dependents.of(ImageRoot.identity(root.existing(name))).stream()
+        return dependents.of(root.identity(root.existing(name))).stream()
                 .map(VolumeDependents.Dependent::volume)
                 .toList();
     }
@@ -192,7 +191,7 @@ public final class Volumes {
     }
 
     private void requireNotWritten(String base, Path file) throws IOException {
-        claims.writer(ImageRoot.identity(file)).ifPresent(writer -> {
+        claims.writer(root.identity(file)).ifPresent(writer -> {
             throw new DriveException(
                     Reason.IN_USE,
                     "\"" + base + "\" is open for writing by " + writer
@@ -212,14 +211,14 @@ public final class Volumes {
         ImageFormat format = options.backingFormat();
         if (format == null) {
             format = facts(base).getFirst().format();
-            if (format == ImageFormat.RAW && PinnedFormats.of(file) != ImageFormat.RAW) {
+            if (format == ImageFormat.RAW && PinnedFormats.of(root).of(file) != ImageFormat.RAW) {
                 throw ImageException.invalidOption(
                         "backing-format",
                         "the content of \"" + base + "\" says no format; where it is raw, backing-format must say so");
             }
         }
         requireNotWritten(base, file);
-        CloneBases.mark(file);
+        new CloneBases(root).mark(file);
         Path folder = root.entry(name).getParent();
         return options.withBacking(
                 Objects.requireNonNull(folder).relativize(root.entry(base)).toString(), format);
