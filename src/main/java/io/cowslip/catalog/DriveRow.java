@@ -1,6 +1,6 @@
 package io.cowslip.catalog;
 
-import io.cowslip.drive.DriveCatalog;
+import io.cowslip.drive.registry.DriveCatalog;
 import io.cowslip.drive.DriveId;
 import org.springframework.data.annotation.Id;
 

@@ -1,6 +1,6 @@
 package io.cowslip.catalog;
 
-import io.cowslip.drive.DriveCatalog;
+import io.cowslip.drive.registry.DriveCatalog;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.drive.DriveId;

@@ -3,7 +3,7 @@ package io.cowslip.web;
 import io.cowslip.access.AccessRefusedException;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.ImageException;
 import io.cowslip.job.JobException;
 import io.cowslip.job.JobId;

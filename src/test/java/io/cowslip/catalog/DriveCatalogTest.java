@@ -2,8 +2,8 @@ package io.cowslip.catalog;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.cowslip.drive.DriveCatalog;
-import io.cowslip.drive.DriveCatalog.Entry;
+import io.cowslip.drive.registry.DriveCatalog;
+import io.cowslip.drive.registry.DriveCatalog.Entry;
 import io.cowslip.drive.DriveId;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
