@@ -1,11 +1,11 @@
 package io.cowslip.job;
 
 import io.cowslip.access.Scope;
+import io.cowslip.drive.DriveId;
+import io.cowslip.drive.registry.DriveResize;
 import io.cowslip.drive.work.CommitOptions;
 import io.cowslip.drive.work.Conversion;
 import io.cowslip.drive.work.DiskSource;
-import io.cowslip.drive.DriveId;
-import io.cowslip.drive.registry.DriveResize;
 import io.cowslip.drive.work.Imports.Import;
 import io.cowslip.drive.work.Measurement;
 import io.cowslip.drive.work.RebaseOptions;

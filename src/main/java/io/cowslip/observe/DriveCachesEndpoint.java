@@ -1,8 +1,8 @@
 package io.cowslip.observe;
 
-import io.cowslip.drive.registry.CacheCleaner;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveId;
+import io.cowslip.drive.registry.CacheCleaner;
 import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.drive.registry.DriveView;
 import java.util.List;

@@ -46,7 +46,8 @@ public final class ImageOpening {
      *
      * @param take claims files for the holder
      */
-    public Opened open(FileHolder holder, String file, ImageOptions options, Consumer<List<Claim>> take) throws IOException {
+    public Opened open(FileHolder holder, String file, ImageOptions options, Consumer<List<Claim>> take)
+            throws IOException {
         try (Found found = find(file, options, take)) {
             return open(holder, found, options);
         } finally {

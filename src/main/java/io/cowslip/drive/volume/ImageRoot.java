@@ -216,8 +216,7 @@ public final class ImageRoot implements FileReferences {
     }
 
     /** The regular file of exactly this path; null where there is none, or something else. */
-    public @Nullable
-    FolderFile ownFile(Path file) throws ImageException {
+    public @Nullable FolderFile ownFile(Path file) throws ImageException {
         FolderFile found = tree.lookAtName(file);
         return found == null || found.type() != FolderEntry.Type.FILE ? null : found;
     }

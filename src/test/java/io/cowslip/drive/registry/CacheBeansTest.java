@@ -3,8 +3,8 @@ package io.cowslip.drive.registry;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
-import io.cowslip.drive.ServiceLayer;
 import io.cowslip.drive.DriveId;
+import io.cowslip.drive.ServiceLayer;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.cache.CacheBudget;
 import io.cowslip.engine.cache.CacheOptions;

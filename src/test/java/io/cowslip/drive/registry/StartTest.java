@@ -2,8 +2,8 @@ package io.cowslip.drive.registry;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.cowslip.drive.ServiceLayer;
 import io.cowslip.drive.DriveId;
+import io.cowslip.drive.ServiceLayer;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
