@@ -3,8 +3,8 @@ package io.cowslip.engine.image;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
-import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.testing.CrashVerifier;
 import io.cowslip.testing.CrashingHostFiles;
 import io.cowslip.testing.DiskRecipe;
@@ -161,8 +161,8 @@ final class FaultSweepTest {
                 failures += files.refused() > 0 ? 1 : 0;
             } catch (IOException | RuntimeException | AssertionError e) {
                 throw new AssertionError(
-                        Seeds.replay(FaultSweepTest.class, seed) + " -D" + WORKLOAD + "=" + workload + " -D" + FAULT + "="
-                                + fault + ":" + place + ", told as " + told + ": " + e,
+                        Seeds.replay(FaultSweepTest.class, seed) + " -D" + WORKLOAD + "=" + workload + " -D" + FAULT
+                                + "=" + fault + ":" + place + ", told as " + told + ": " + e,
                         e);
             }
         }

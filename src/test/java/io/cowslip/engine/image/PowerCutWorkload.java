@@ -222,8 +222,7 @@ enum PowerCutWorkload {
     DETECTED_ZEROES(DiskRecipe.plain(512, 64 << 10, 20), mix(0, 8, 2, 2, 3, 0), 80, 6) {
         @Override
         ImageOptions options() {
-            return super.options()
-                    .withWrites(WriteOptions.DEFAULTS.withDetectZeroes(WriteOptions.DetectZeroes.UNMAP));
+            return super.options().withWrites(WriteOptions.DEFAULTS.withDetectZeroes(WriteOptions.DetectZeroes.UNMAP));
         }
 
         @Override
@@ -247,9 +246,7 @@ enum PowerCutWorkload {
     },
     /** In each table some clusters are shared and some are not. */
     SNAPSHOTS_OF_SUBCLUSTERS(
-            DiskRecipe.plain(16384, 300 << 10, 12)
-                    .withExtendedL2()
-                    .over(new DiskRecipe.Layer(0, 200 << 10, false)),
+            DiskRecipe.plain(16384, 300 << 10, 12).withExtendedL2().over(new DiskRecipe.Layer(0, 200 << 10, false)),
             mix(1, 12, 3, 4, 3, 0),
             40,
             3) {

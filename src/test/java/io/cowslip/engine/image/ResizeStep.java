@@ -17,7 +17,6 @@ record ResizeStep(GuestSession session, SplittableRandom random) implements Powe
         Preallocation[] modes = Preallocation.values();
         boolean grows = sizeBytes > session.sizeBytes();
         session.resize(
-                sizeBytes,
-                grows && random.nextInt(3) == 0 ? modes[random.nextInt(modes.length)] : Preallocation.OFF);
+                sizeBytes, grows && random.nextInt(3) == 0 ? modes[random.nextInt(modes.length)] : Preallocation.OFF);
     }
 }

@@ -24,9 +24,8 @@ final class SnapshotStep implements PowerCutWorkload.Step {
 
     @Override
     public void run() throws IOException {
-        List<String> known = session.image().snapshots().list().stream()
-                .map(Snapshot::name)
-                .toList();
+        List<String> known =
+                session.image().snapshots().list().stream().map(Snapshot::name).toList();
         String name = known.isEmpty() ? "" : known.get(random.nextInt(known.size()));
         if (known.isEmpty() || random.nextInt(5) < 2) {
             String next = "snapshot" + taken.size();
