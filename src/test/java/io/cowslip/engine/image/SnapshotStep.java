@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 
 /** Takes a snapshot, goes back to one or deletes one, and looks at another: it must hold what the disk held. */
@@ -34,7 +35,7 @@ final class SnapshotStep implements PowerCutWorkload.Step {
         } else if (random.nextInt(3) == 0) {
             session.image().snapshots().delete(name);
         } else if (random.nextBoolean()) {
-            session.revert(name, taken.get(name));
+            session.revert(name, Objects.requireNonNull(taken.get(name)));
         } else {
             requireHolds(name);
         }
