@@ -656,6 +656,9 @@ public final class Qcow2Layer implements ImageLayer {
             caches.close();
             codec.close();
             data.forgetKey();
+            if (writing != null) {
+                writing.barrier().beforeClose();
+            }
             closeFiles();
         }
     }
