@@ -101,7 +101,9 @@ class QemuBesideTest extends RunningService {
             }
             JsonPath job = ended(response.header("Location"));
             if (!job.getString("state").equals("completed")) {
-                assertThat(job.getInt("problem.status")).as(body + job.prettify()).isEqualTo(409);
+                assertThat(job.getInt("problem.status"))
+                        .as(body + job.prettify())
+                        .isEqualTo(409);
                 return false;
             }
             return true;
@@ -167,7 +169,9 @@ class QemuBesideTest extends RunningService {
             try (HeldImage qemu = QemuTools.hold("raw", image, held.flags)) {
                 // Who reads a raw disk by qemu-io bears all others, as for another qemu-io.
                 boolean expected = held != Held.WRITING;
-                assertThat(request.succeeds(FOLDER + "held.raw", "raw", 0)).as(request + "").isEqualTo(expected);
+                assertThat(request.succeeds(FOLDER + "held.raw", "raw", 0))
+                        .as(request + "")
+                        .isEqualTo(expected);
                 assertThat(qemu.run("read -P 1 0 64k")).contains("read 65536/65536");
             }
         }
@@ -180,8 +184,10 @@ class QemuBesideTest extends RunningService {
         QemuTools.createOver(file(FOLDER + "over.qcow2"), "base.qcow2", "qcow2", -1, "");
         try (HeldImage qemu = QemuTools.hold("qcow2", base, held.flags)) {
             boolean expected = held != Held.WRITING;
-            assertThat(Request.OPEN_TO_READ.succeeds(FOLDER + "over.qcow2", "qcow2", 0)).isEqualTo(expected);
-            assertThat(Request.OPEN_TO_WRITE.succeeds(FOLDER + "over.qcow2", "qcow2", 0)).isEqualTo(expected);
+            assertThat(Request.OPEN_TO_READ.succeeds(FOLDER + "over.qcow2", "qcow2", 0))
+                    .isEqualTo(expected);
+            assertThat(Request.OPEN_TO_WRITE.succeeds(FOLDER + "over.qcow2", "qcow2", 0))
+                    .isEqualTo(expected);
             // A commit writes the base.
             assertThat(Request.completes("{\"type\": \"commit\", \"file\": \"" + FOLDER + "over.qcow2\"}"))
                     .isEqualTo(held == Held.FORCE_SHARE);
@@ -241,7 +247,8 @@ class QemuBesideTest extends RunningService {
             write("has", 0, filled(KIB, 5));
         }
         given().delete("/drives/has").then().statusCode(204);
-        assertThat(qemuIo(format, image, "read -P " + (readOnly ? 1 : 5) + " 0 1k")).isTrue();
+        assertThat(qemuIo(format, image, "read -P " + (readOnly ? 1 : 5) + " 0 1k"))
+                .isTrue();
         assertThat(qemuIo(format, image, "write -P 9 0 64k")).isTrue();
     }
 
@@ -280,7 +287,8 @@ class QemuBesideTest extends RunningService {
         Path image = image("snapshot.qcow2");
         open("live", FOLDER + "snapshot.qcow2");
         json("{\"name\": \"s\"}").post("/drives/live/snapshots").then().statusCode(201);
-        json("{\"id\": \"still\", \"file\": \"" + FOLDER + "snapshot.qcow2\", \"snapshot\": \"s\", \"read-only\": true}")
+        json("{\"id\": \"still\", \"file\": \"" + FOLDER
+                        + "snapshot.qcow2\", \"snapshot\": \"s\", \"read-only\": true}")
                 .post("/drives")
                 .then()
                 .statusCode(201);

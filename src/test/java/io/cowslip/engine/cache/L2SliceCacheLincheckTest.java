@@ -8,10 +8,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
+import org.jetbrains.lincheck.datastructures.IntGen;
 import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
-import org.jetbrains.lincheck.datastructures.IntGen;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -99,10 +99,7 @@ class L2SliceCacheLincheckTest {
 
         public PlainCache() throws IOException {
             cache = new L2SliceCache(
-                    new CacheBudget(512, 2, 1 << CLUSTER_BITS, 4, false),
-                    DISK,
-                    file,
-                    new CacheCounters());
+                    new CacheBudget(512, 2, 1 << CLUSTER_BITS, 4, false), DISK, file, new CacheCounters());
             L2SliceCache before = LAST.getAndSet(cache);
             if (before != null) {
                 before.close();
