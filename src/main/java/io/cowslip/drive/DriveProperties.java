@@ -1,12 +1,12 @@
 package io.cowslip.drive;
 
 import io.cowslip.engine.cache.CacheOptions;
-import io.cowslip.engine.image.EncryptOptions;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.ImageOptions.DiscardMode;
-import io.cowslip.engine.image.WriteOptions;
-import io.cowslip.engine.image.WriteOptions.DetectZeroes;
+import io.cowslip.engine.image.options.EncryptOptions;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions.DiscardMode;
+import io.cowslip.engine.image.options.WriteOptions;
+import io.cowslip.engine.image.options.WriteOptions.DetectZeroes;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotBlank;
@@ -95,7 +95,7 @@ public record DriveProperties(
             @Nullable OverlapCheckProperties overlapCheck) {
 
         /** These options, and those of {@code otherwise} where there are none. Cache sizes are these alone. */
-        ImageOptions over(ImageOptions otherwise, @Nullable ImageFormat format) {
+        public ImageOptions over(ImageOptions otherwise, @Nullable ImageFormat format) {
             return new ImageOptions(
                             format,
                             Objects.requireNonNullElse(readOnly, otherwise.readOnly()),
@@ -198,7 +198,7 @@ public record DriveProperties(
             @Nullable String snapshot,
             @Nullable String keySecretFile) {
 
-        ImageOptions over(ImageOptions otherwise) {
+        public ImageOptions over(ImageOptions otherwise) {
             Options options = new Options(
                     l2CacheSize,
                     l2CacheEntrySize,

@@ -1,8 +1,9 @@
 package io.cowslip.web;
 
+import io.cowslip.access.AccessRefusedException;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.ImageException;
 import io.cowslip.job.JobException;
 import io.cowslip.job.JobId;
@@ -12,6 +13,7 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Objects;
 import java.util.function.Function;
 import org.apache.catalina.connector.ClientAbortException;
@@ -45,6 +47,9 @@ class ApiProblems extends ResponseEntityExceptionHandler {
 
     private final Volumes volumes;
 
+    /** A full disk refuses every write there is: nobody needs a line for each. */
+    private final RareWarning fullDisks = new RareWarning(Duration.ofMinutes(1), System::nanoTime);
+
     ApiProblems(Volumes volumes) {
         this.volumes = volumes;
     }
@@ -74,6 +79,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case ImageException image -> Refusal.of(type(image.kind()), image.option(), detail(image, relativeName));
             case DriveException drive -> Refusal.of(type(drive.reason()), String.valueOf(drive.getMessage()));
             case TicketException ticket -> Refusal.of(type(ticket.reason()), String.valueOf(ticket.getMessage()));
+            case AccessRefusedException access -> refusal(access);
             case JobException job -> Refusal.of(type(job.reason()), String.valueOf(job.getMessage()));
             case JacksonException malformed -> JsonFaults.problem(malformed);
             case UncheckedIOException wrapped -> problem(Objects.requireNonNull(wrapped.getCause()), relativeName);
@@ -130,6 +136,20 @@ class ApiProblems extends ResponseEntityExceptionHandler {
         };
     }
 
+    private static Refusal refusal(AccessRefusedException access) {
+        Refusal refusal = Refusal.of(type(access.reason()), String.valueOf(access.getMessage()));
+        return access.challenge() == null ? refusal : refusal.with(HttpHeaders.WWW_AUTHENTICATE, access.challenge());
+    }
+
+    private static ProblemType type(AccessRefusedException.Reason reason) {
+        return switch (reason) {
+            case UNAUTHENTICATED -> ProblemType.UNAUTHENTICATED;
+            case FORBIDDEN -> ProblemType.FORBIDDEN;
+            case CROSS_SITE -> ProblemType.CROSS_SITE;
+            case UNAVAILABLE -> ProblemType.UNAVAILABLE;
+        };
+    }
+
     private static ProblemType type(TicketException.Reason reason) {
         return switch (reason) {
             case REFUSED -> ProblemType.TICKET_REFUSED;
@@ -145,8 +165,10 @@ class ApiProblems extends ResponseEntityExceptionHandler {
         return failure.path() == null ? message : relativeName.apply(failure.path()) + ": " + message;
     }
 
-    private static void note(ProblemType type, Exception failure, HttpServletRequest request) {
-        if (type.status().is5xxServerError() && !isRefusal(type)) {
+    private void note(ProblemType type, Exception failure, HttpServletRequest request) {
+        if (type == ProblemType.INSUFFICIENT_STORAGE) {
+            fullDisks.warn(log, "{} {}: {}", request.getMethod(), LoggedPath.of(request), failure.getMessage());
+        } else if (type.status().is5xxServerError() && !isRefusal(type)) {
             log.error("{} {} failed", request.getMethod(), LoggedPath.of(request), failure);
         } else {
             log.debug("{} {} was refused", request.getMethod(), LoggedPath.of(request), failure);

@@ -1,10 +1,10 @@
 package io.cowslip.fuzz;
 
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageEnvironment;
-import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageInfo;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.nio.file.Path;
 
 /** What is done with an image of another hypervisor's format. */

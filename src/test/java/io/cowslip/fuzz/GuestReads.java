@@ -1,9 +1,9 @@
 package io.cowslip.fuzz;
 
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.DiskMap;
-import io.cowslip.engine.image.GuestExtent;
-import io.cowslip.engine.image.WorkObserver;
+import io.cowslip.engine.image.convert.DiskMap;
+import io.cowslip.engine.image.map.GuestExtent;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

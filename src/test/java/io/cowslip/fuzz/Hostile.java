@@ -4,7 +4,7 @@ import com.sun.management.ThreadMXBean;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.cache.CacheFactory;
-import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.file.ImageEnvironment;
 import java.io.IOException;
 import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;

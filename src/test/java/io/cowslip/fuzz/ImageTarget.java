@@ -1,15 +1,15 @@
 package io.cowslip.fuzz;
 
-import io.cowslip.engine.image.BitmapInfo;
-import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageCheck;
-import io.cowslip.engine.image.ImageEnvironment;
 import io.cowslip.engine.image.ImageInfo;
-import io.cowslip.engine.image.ImageMeasure;
-import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.Snapshot;
-import io.cowslip.engine.image.WorkObserver;
+import io.cowslip.engine.image.bitmap.BitmapInfo;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.image.create.ImageMeasure;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

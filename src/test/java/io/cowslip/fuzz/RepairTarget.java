@@ -1,12 +1,12 @@
 package io.cowslip.fuzz;
 
-import io.cowslip.engine.image.CheckReport;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageCheck;
-import io.cowslip.engine.image.ImageCheck.Repair;
-import io.cowslip.engine.image.ImageEnvironment;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.WorkObserver;
+import io.cowslip.engine.image.check.CheckReport;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.image.check.ImageCheck.Repair;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Path;
 

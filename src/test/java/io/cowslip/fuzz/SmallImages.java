@@ -1,13 +1,13 @@
 package io.cowslip.fuzz;
 
 import io.cowslip.engine.host.HostFiles;
-import io.cowslip.engine.image.CreateOptions;
-import io.cowslip.engine.image.CreateOptions.CompressionType;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageCreator;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.WriteOptions;
+import io.cowslip.engine.image.create.ImageCreator;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.CreateOptions.CompressionType;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.WriteOptions;
 import io.cowslip.testing.FeatureRecipe;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.TestImages;

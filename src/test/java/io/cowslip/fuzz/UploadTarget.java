@@ -2,8 +2,8 @@ package io.cowslip.fuzz;
 
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
-import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageProbe;
+import io.cowslip.engine.image.options.ImageFormat;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;

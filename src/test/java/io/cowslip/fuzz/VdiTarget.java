@@ -1,6 +1,6 @@
 package io.cowslip.fuzz;
 
-import io.cowslip.engine.image.ImageFormat;
+import io.cowslip.engine.image.options.ImageFormat;
 
 /** A VDI image. Behind the input there are zeros, so that blocks of 1 MiB have their places. */
 final class VdiTarget {

@@ -1,6 +1,6 @@
 package io.cowslip.fuzz;
 
-import io.cowslip.engine.image.ImageFormat;
+import io.cowslip.engine.image.options.ImageFormat;
 
 /** A VMDK image: a descriptor, which may name itself or a file of 64 KiB, or a sparse extent, compressed or not. */
 final class VmdkTarget {

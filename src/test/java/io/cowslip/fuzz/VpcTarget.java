@@ -1,6 +1,6 @@
 package io.cowslip.fuzz;
 
-import io.cowslip.engine.image.ImageFormat;
+import io.cowslip.engine.image.options.ImageFormat;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;

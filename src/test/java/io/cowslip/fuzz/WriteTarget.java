@@ -1,13 +1,13 @@
 package io.cowslip.fuzz;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.CheckReport;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageCheck;
-import io.cowslip.engine.image.ImageEnvironment;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.Preallocation;
-import io.cowslip.engine.image.WorkObserver;
+import io.cowslip.engine.image.check.CheckReport;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.Preallocation;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

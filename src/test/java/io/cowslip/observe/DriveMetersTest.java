@@ -3,10 +3,10 @@ package io.cowslip.observe;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveObserver.Operation;
+import io.cowslip.drive.registry.DriveObserver.Operation;
 import io.cowslip.engine.cache.CacheStats;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.LayerStats;
+import io.cowslip.engine.image.layer.LayerStats;
+import io.cowslip.engine.image.options.ImageFormat;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;

@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.util.Arrays;
 import java.util.List;
 import tools.jackson.databind.JsonNode;

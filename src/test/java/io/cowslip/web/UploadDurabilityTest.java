@@ -4,11 +4,11 @@ import static io.cowslip.web.Problems.problem;
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.cowslip.drive.ImageRoot;
+import io.cowslip.drive.volume.ImageRoot;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.host.HostFiles;
-import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.testing.FaultyHostFiles;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -5,7 +5,13 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.ImageHeader;
-import io.cowslip.engine.image.CreateOptions.CompressionType;
+import io.cowslip.engine.image.convert.DiskMap;
+import io.cowslip.engine.image.create.ImageCreator;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.CreateOptions.CompressionType;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.fuzz.Hostile;
 import io.cowslip.fuzz.MemoryFiles;
 import io.cowslip.testing.TestImages;

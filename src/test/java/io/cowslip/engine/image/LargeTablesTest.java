@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.create.ImageCreator;
+import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.testing.ImageBytes;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
