@@ -134,9 +134,7 @@ class DriveDataController {
     @Operation(
             operationId = "headData",
             summary = "Tell the disk's size and ETag",
-            parameters = {
-                @Parameter(ref = SharedParameters.IF_MATCH),
-                @Parameter(ref = SharedParameters.IF_NONE_MATCH)
+            parameters = {@Parameter(ref = SharedParameters.IF_MATCH), @Parameter(ref = SharedParameters.IF_NONE_MATCH)
             })
     @ApiResponse(responseCode = "200", description = "The headers of the whole disk", content = @Content)
     @ApiResponse(responseCode = "304", description = "The data still has the ETag in If-None-Match", content = @Content)

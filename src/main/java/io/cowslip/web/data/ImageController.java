@@ -68,7 +68,6 @@ import org.springframework.web.bind.annotation.RestController;
 @Tag(name = "images", description = "The guest's bytes, by ticket, as clients of oVirt imageio expect them")
 class ImageController {
     /** In the description's examples the place of a ticket, which cannot be known before. */
-
     private static final String TICKET = "The ticket";
 
     /** Stands for a ticket that allows all there is. */
@@ -178,9 +177,7 @@ class ImageController {
     @Operation(
             operationId = "headImage",
             summary = "Tell the size of what a ticket opens",
-            parameters = {
-                @Parameter(ref = SharedParameters.IF_MATCH),
-                @Parameter(ref = SharedParameters.IF_NONE_MATCH)
+            parameters = {@Parameter(ref = SharedParameters.IF_MATCH), @Parameter(ref = SharedParameters.IF_NONE_MATCH)
             })
     @ApiResponse(responseCode = "200", description = "The headers of the whole disk", content = @Content)
     @ApiResponse(responseCode = "304", description = "The data still has the ETag in If-None-Match", content = @Content)

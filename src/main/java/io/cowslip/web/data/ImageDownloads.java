@@ -85,7 +85,8 @@ public final class ImageDownloads {
     }
 
     /** Answers with a file as it is. */
-    public void answerFile(Download download, HttpServletRequest request, HttpServletResponse response) throws IOException {
+    public void answerFile(Download download, HttpServletRequest request, HttpServletResponse response)
+            throws IOException {
         reads.answer(ByteView.of(download), download.fileName(), request, response);
     }
 

@@ -51,8 +51,8 @@ import org.springframework.web.bind.annotation.RestController;
 @Tag(name = "tickets", description = "Links to a drive's bytes that may be handed out")
 class TicketController {
     /** In the description's examples the place of a ticket's name, which cannot be known before. */
-
     private static final String DRIVE = "The drive's id";
+
     private static final String TICKET = "The ticket's id, or the ticket itself";
     private static final int DEFAULT_PATIENCE_SECONDS = 60;
     private static final int MAX_PATIENCE_SECONDS = 600;
@@ -118,7 +118,8 @@ class TicketController {
     @GetMapping(path = "/{ticket}", produces = MediaType.APPLICATION_JSON_VALUE)
     TicketBody get(
             @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
-            @PathVariable @Parameter(description = TICKET, example = SharedParameters.EXAMPLE_TICKET_ID) String ticket) {
+            @PathVariable @Parameter(description = TICKET, example = SharedParameters.EXAMPLE_TICKET_ID)
+                    String ticket) {
         return TicketBody.of(tickets.ticket(id, ticket));
     }
 

@@ -35,8 +35,7 @@ public final class Query {
         }
     }
 
-    public @Nullable
-    String text(String name) {
+    public @Nullable String text(String name) {
         // Parameters could also come from a body of a form, and here none is read as one.
         return request.getQueryString() == null ? null : request.getParameter(name);
     }

@@ -1,12 +1,12 @@
 package io.cowslip.web.openapi;
 
-import io.cowslip.web.json.StrictJson;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import io.cowslip.drive.DriveId;
 import io.cowslip.job.JobId;
 import io.cowslip.security.EndpointRules;
 import io.cowslip.web.json.ByteSize;
+import io.cowslip.web.json.StrictJson;
 import io.cowslip.web.problem.ProblemType;
 import io.swagger.v3.core.jackson.ModelResolver;
 import io.swagger.v3.oas.models.Components;
@@ -95,12 +95,19 @@ class OpenApiConfiguration {
 
     private static Map<String, Parameter> parameters() {
         Map<String, Parameter> parameters = new TreeMap<>();
-        parameters.put(SharedParameters.IF_MATCH, header(SharedParameters.IF_MATCH, "Only if the ETag is still this one"));
-        parameters.put(SharedParameters.IF_NONE_MATCH, header(SharedParameters.IF_NONE_MATCH, "Only if the ETag is none of these"));
-        parameters.put(SharedParameters.IF_RANGE, header(SharedParameters.IF_RANGE, "The Range counts only for this ETag"));
         parameters.put(
-                SharedParameters.CONTENT_RANGE, header(SharedParameters.CONTENT_RANGE, "Where the body goes").example("bytes 512-527/*"));
-        parameters.put(SharedParameters.CONTENT_DIGEST, header(SharedParameters.CONTENT_DIGEST, "RFC 9530: checked before anything is written"));
+                SharedParameters.IF_MATCH, header(SharedParameters.IF_MATCH, "Only if the ETag is still this one"));
+        parameters.put(
+                SharedParameters.IF_NONE_MATCH,
+                header(SharedParameters.IF_NONE_MATCH, "Only if the ETag is none of these"));
+        parameters.put(
+                SharedParameters.IF_RANGE, header(SharedParameters.IF_RANGE, "The Range counts only for this ETag"));
+        parameters.put(
+                SharedParameters.CONTENT_RANGE,
+                header(SharedParameters.CONTENT_RANGE, "Where the body goes").example("bytes 512-527/*"));
+        parameters.put(
+                SharedParameters.CONTENT_DIGEST,
+                header(SharedParameters.CONTENT_DIGEST, "RFC 9530: checked before anything is written"));
         return parameters;
     }
 

@@ -74,8 +74,7 @@ public final class Refusal extends RuntimeException {
         return type;
     }
 
-    public @Nullable
-    String option() {
+    public @Nullable String option() {
         return option;
     }
 

@@ -40,8 +40,7 @@ public record WebProperties(
         @DefaultValue("rw-rw----") String unixSocketPermissions) {
 
     /** The Unix domain socket's absolute path, or null. */
-    public @Nullable
-    String unixSocketName() {
+    public @Nullable String unixSocketName() {
         return unixSocket == null ? null : unixSocket.toAbsolutePath().toString();
     }
 }

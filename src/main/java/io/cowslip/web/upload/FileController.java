@@ -165,9 +165,7 @@ class FileController {
             description =
                     "While the volume is being uploaded, Upload-Complete is ?0 and Upload-Offset says how many bytes"
                             + " have come in; once it is there, Upload-Complete is ?1.",
-            parameters = {
-                @Parameter(ref = SharedParameters.IF_MATCH),
-                @Parameter(ref = SharedParameters.IF_NONE_MATCH)
+            parameters = {@Parameter(ref = SharedParameters.IF_MATCH), @Parameter(ref = SharedParameters.IF_NONE_MATCH)
             })
     @ApiResponse(responseCode = "200", description = "The headers of the whole file", content = @Content)
     @ApiResponse(responseCode = "204", description = "The volume is being uploaded", content = @Content)

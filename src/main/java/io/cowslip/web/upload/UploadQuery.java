@@ -49,7 +49,8 @@ final class UploadQuery {
 
     /** What the file must be. */
     UploadRules rules() {
-        return new UploadRules(NewImport.format(query.text(FORMAT)), query.yes(BACKING_FILE, false), query.yes(DATA_FILE, false));
+        return new UploadRules(
+                NewImport.format(query.text(FORMAT)), query.yes(BACKING_FILE, false), query.yes(DATA_FILE, false));
     }
 
     /** What to make of the file, as the volume {@code file}; null: nothing else than it is. */
