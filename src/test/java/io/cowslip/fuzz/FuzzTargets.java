@@ -1,7 +1,9 @@
 package io.cowslip.fuzz;
 
-import io.cowslip.web.HttpHeadersTarget;
-import io.cowslip.web.JsonBodiesTarget;
+import io.cowslip.web.data.HttpHeadersTarget;
+import io.cowslip.web.job.JobBodiesTarget;
+import io.cowslip.web.json.JsonBodiesTarget;
+import io.cowslip.web.upload.UploadHeadersTarget;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.function.Consumer;
@@ -35,7 +37,9 @@ final class FuzzTargets {
             new Target("vpc", VpcTarget.class, VpcTarget::fuzzerTestOneInput, 8 << 10),
             new Target("vdi", VdiTarget.class, VdiTarget::fuzzerTestOneInput, 8 << 10),
             new Target("http-headers", HttpHeadersTarget.class, HttpHeadersTarget::fuzzerTestOneInput, 2 << 10),
-            new Target("json-bodies", JsonBodiesTarget.class, JsonBodiesTarget::fuzzerTestOneInput, 4 << 10));
+            new Target("json-bodies", JsonBodiesTarget.class, JsonBodiesTarget::fuzzerTestOneInput, 4 << 10),
+            new Target("upload-headers", UploadHeadersTarget.class, UploadHeadersTarget::fuzzerTestOneInput, 1 << 10),
+            new Target("job-bodies", JobBodiesTarget.class, JobBodiesTarget::fuzzerTestOneInput, 4 << 10));
 
     private FuzzTargets() {}
 

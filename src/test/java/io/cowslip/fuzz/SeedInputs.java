@@ -52,8 +52,7 @@ final class SeedInputs {
             case "luks" -> luksHeaders();
             case "upload" -> uploads();
             case "vmdk", "vhdx", "vpc", "vdi" -> SmallForeignImages.make(target, folder.resolve(target));
-            case "http-headers" -> texts("http-headers.txt");
-            case "json-bodies" -> texts("json-bodies.txt");
+            case "http-headers", "upload-headers", "json-bodies", "job-bodies" -> texts(target + ".txt");
             default -> throw new IllegalArgumentException(target);
         };
     }
@@ -169,14 +168,14 @@ final class SeedInputs {
         return inputs;
     }
 
-    /** Lines of a resource; the numbers before a line's first space are the input's first bytes. */
+    /** Lines of a resource; the numbers before a line's first space are the input's first bytes, where there are any. */
     private static List<byte[]> texts(String name) throws IOException {
         List<byte[]> inputs = new ArrayList<>();
         for (String line : Files.readAllLines(FuzzResources.file(name))) {
             String[] parts = line.split(" ", 2);
-            byte[] prefix = new byte[parts[0].split(",").length];
+            byte[] prefix = new byte[parts[0].equals("-") ? 0 : parts[0].split(",").length];
             int index = 0;
-            for (String number : parts[0].split(",")) {
+            for (String number : prefix.length == 0 ? new String[0] : parts[0].split(",")) {
                 prefix[index++] = Byte.parseByte(number);
             }
             inputs.add(joined(prefix, parts[1].getBytes(StandardCharsets.ISO_8859_1)));

@@ -1,13 +1,14 @@
-package io.cowslip.web;
+package io.cowslip.web.problem;
 
 import io.cowslip.fuzz.Hostile;
 import tools.jackson.core.JacksonException;
 
 /** Requests that are taken, or refused with a problem of 4xx that says what is wrong. */
-final class HttpRefusals {
+public final class HttpRefusals {
     private HttpRefusals() {}
 
-    static void taken(Runnable parsing) {
+    /** Fails where {@code parsing} fails in any other way. */
+    public static void taken(Runnable parsing) {
         Hostile.within(() -> {
             try {
                 parsing.run();
