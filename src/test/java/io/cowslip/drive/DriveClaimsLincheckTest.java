@@ -92,7 +92,9 @@ class DriveClaimsLincheckTest {
 
         @Operation
         public String writer() {
-            return claims.writer(new FileIdentity(1, 1)).map(FileHolder::toString).orElse("nobody");
+            return claims.writer(new FileIdentity(1, 1))
+                    .map(FileHolder::toString)
+                    .orElse("nobody");
         }
     }
 }

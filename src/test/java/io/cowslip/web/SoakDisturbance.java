@@ -178,7 +178,8 @@ final class SoakDisturbance {
                 "POST",
                 path(drive, "/tickets"),
                 "application/json",
-                ("{\"ops\": [\"read\"], \"timeout\": 30, \"size\": " + SoakDrive.DISK_BYTES + "}").getBytes(StandardCharsets.UTF_8));
+                ("{\"ops\": [\"read\"], \"timeout\": 30, \"size\": " + SoakDrive.DISK_BYTES + "}")
+                        .getBytes(StandardCharsets.UTF_8));
         if (!SoakClient.isDone(made)) {
             return;
         }

@@ -62,8 +62,8 @@ final class SoakDrive {
 
     private static void create(String id, String options) {
         RunningService.file(FOLDER + id + ".qcow2");
-        Response made = RunningService.json("{" + options.replace('\'', '"') + "}")
-                .put("/volumes/" + FOLDER + id + ".qcow2");
+        Response made =
+                RunningService.json("{" + options.replace('\'', '"') + "}").put("/volumes/" + FOLDER + id + ".qcow2");
         assertThat(made.statusCode()).as(made.asString()).isEqualTo(201);
     }
 

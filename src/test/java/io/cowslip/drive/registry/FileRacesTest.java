@@ -163,7 +163,9 @@ class FileRacesTest {
         Set<DriveId> before = holders.now();
         if (tolerant(() -> bench.volumes.delete(name))) {
             Set<DriveId> still = holders.now();
-            assertThat(before.stream().filter(still::contains)).as("drives that had the file when it was deleted").isEmpty();
+            assertThat(before.stream().filter(still::contains))
+                    .as("drives that had the file when it was deleted")
+                    .isEmpty();
         } else {
             tolerant(() -> bench.volumes.create(name, CreateOptions.qcow2(Bench.DISK_BYTES)));
         }
