@@ -17,16 +17,16 @@ final class BitmapDirectoryTarget {
     }
 
     private static void examine(byte[] input) throws IOException {
-        BitmapDirectory directory =
-                new BitmapDirectory(512, input.length - 1, Byte.toUnsignedInt(input[0]));
-        List<BitmapEntry> entries = directory.entries(MemorySegment.ofArray(input).asSlice(1));
+        BitmapDirectory directory = new BitmapDirectory(512, input.length - 1, Byte.toUnsignedInt(input[0]));
+        List<BitmapEntry> entries =
+                directory.entries(MemorySegment.ofArray(input).asSlice(1));
         for (BitmapEntry entry : entries) {
             entry.isKnown();
             entry.flagNames();
         }
         byte[] written = BitmapDirectory.toBytes(entries);
-        List<BitmapEntry> again = new BitmapDirectory(512, written.length, entries.size())
-                .entries(MemorySegment.ofArray(written));
+        List<BitmapEntry> again =
+                new BitmapDirectory(512, written.length, entries.size()).entries(MemorySegment.ofArray(written));
         if (again.size() != entries.size()) {
             throw new AssertionError(again.size() + " entries of " + entries.size());
         }

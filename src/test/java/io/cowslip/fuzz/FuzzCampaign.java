@@ -144,11 +144,18 @@ public final class FuzzCampaign {
         }
         long broke;
         try (Stream<Path> files = Files.list(found)) {
-            broke = files.filter(file -> !file.getFileName().toString().endsWith(".java")).count();
+            broke = files.filter(file -> !file.getFileName().toString().endsWith(".java"))
+                    .count();
         }
         failed |= exitCode != 0 || broke > 0;
         rows.add(String.format(
-                Locale.ROOT, "%-12s %12s %8d %9s %6d%s", name, inputs, elapsedSeconds, coverage, broke,
+                Locale.ROOT,
+                "%-12s %12s %8d %9s %6d%s",
+                name,
+                inputs,
+                elapsedSeconds,
+                coverage,
+                broke,
                 exitCode == 0 ? "" : "  exit code " + exitCode + ", see " + log));
         System.out.println(rows.getLast());
     }

@@ -29,7 +29,8 @@ final class FuzzTargets {
             new Target("repair", RepairTarget.class, RepairTarget::fuzzerTestOneInput, IMAGE_BYTES),
             new Target("snapshots", SnapshotTableTarget.class, SnapshotTableTarget::fuzzerTestOneInput, 8 << 10),
             new Target("bitmaps", BitmapDirectoryTarget.class, BitmapDirectoryTarget::fuzzerTestOneInput, 8 << 10),
-            new Target("compressed", CompressedClusterTarget.class, CompressedClusterTarget::fuzzerTestOneInput, 8 << 10),
+            new Target(
+                    "compressed", CompressedClusterTarget.class, CompressedClusterTarget::fuzzerTestOneInput, 8 << 10),
             new Target("luks", LuksTarget.class, LuksTarget::fuzzerTestOneInput, 1 << 10),
             new Target("upload", UploadTarget.class, UploadTarget::fuzzerTestOneInput, IMAGE_BYTES),
             new Target("vmdk", VmdkTarget.class, VmdkTarget::fuzzerTestOneInput, 160 << 10),

@@ -50,11 +50,11 @@ final class HeaderTarget {
 
     private static void requireSameAgain(ImageHeader header, long fileSizeBytes) throws IOException {
         byte[] written = header.toBytes();
-        byte[] again = ImageHeader.parse(MemorySegment.ofArray(written), fileSizeBytes)
-                .toBytes();
+        byte[] again =
+                ImageHeader.parse(MemorySegment.ofArray(written), fileSizeBytes).toBytes();
         if (!Arrays.equals(written, again)) {
-            throw new AssertionError("the header that was written says something else: byte "
-                    + Arrays.mismatch(written, again));
+            throw new AssertionError(
+                    "the header that was written says something else: byte " + Arrays.mismatch(written, again));
         }
     }
 }

@@ -38,11 +38,10 @@ public final class Hostile {
 
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
-    private static final BufferPoolMXBean NATIVE =
-            ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).stream()
-                    .filter(pool -> pool.getName().equals("direct"))
-                    .findFirst()
-                    .orElseThrow();
+    private static final BufferPoolMXBean NATIVE = ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).stream()
+            .filter(pool -> pool.getName().equals("direct"))
+            .findFirst()
+            .orElseThrow();
 
     private Hostile() {}
 

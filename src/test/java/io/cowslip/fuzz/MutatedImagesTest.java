@@ -32,8 +32,34 @@ final class MutatedImagesTest {
     };
 
     private static final long[] EDGES = {
-        0, 1, 2, 3, 9, 21, 33, 0x68, 0x7f, 0x80, 0xff, 511, 512, 513, 1024, 0xffff, 0x1_0000, 0x7fff_ffffL, 0x8000_0000L,
-        0xffff_ffffL, 1L << 40, 1L << 55, 1L << 56, 1L << 62, 1L << 63, -1, -512, Long.MAX_VALUE
+        0,
+        1,
+        2,
+        3,
+        9,
+        21,
+        33,
+        0x68,
+        0x7f,
+        0x80,
+        0xff,
+        511,
+        512,
+        513,
+        1024,
+        0xffff,
+        0x1_0000,
+        0x7fff_ffffL,
+        0x8000_0000L,
+        0xffff_ffffL,
+        1L << 40,
+        1L << 55,
+        1L << 56,
+        1L << 62,
+        1L << 63,
+        -1,
+        -512,
+        Long.MAX_VALUE
     };
 
     private static final int CASES = 12;

@@ -44,8 +44,8 @@ final class RepairTarget {
             throw new AssertionError("more corruptions than before: " + before + ", then " + again);
         }
         if (what == Repair.ALL && again.isClean()) {
-            Hostile.refusable(() -> DiskImage.open(file, ImageOptions.defaults(), environment)
-                    .close());
+            Hostile.refusable(() ->
+                    DiskImage.open(file, ImageOptions.defaults(), environment).close());
         }
     }
 }

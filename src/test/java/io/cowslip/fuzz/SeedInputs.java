@@ -97,8 +97,8 @@ final class SeedInputs {
             var directory = header.bitmapDirectory(image.length);
             if (directory != null) {
                 int offset = Math.toIntExact(directory.hostOffset());
-                inputs.add(prefixed(
-                        directory.count(), Arrays.copyOfRange(image, offset, offset + directory.sizeBytes())));
+                inputs.add(
+                        prefixed(directory.count(), Arrays.copyOfRange(image, offset, offset + directory.sizeBytes())));
             }
         }
         return inputs;

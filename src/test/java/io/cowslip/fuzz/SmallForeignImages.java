@@ -85,7 +85,14 @@ final class SmallForeignImages {
         Path raw = Files.write(folder.resolve("raw"), disk);
         Path image = folder.resolve("stream");
         QemuTools.img(
-                        "convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=streamOptimized", raw.toString(),
+                        "convert",
+                        "-f",
+                        "raw",
+                        "-O",
+                        "vmdk",
+                        "-o",
+                        "subformat=streamOptimized",
+                        raw.toString(),
                         image.toString())
                 .succeeded();
         return Files.readAllBytes(image);

@@ -85,9 +85,7 @@ final class SmallImages {
                 TestImages.environment(HostFiles.posix()));
         WriteOptions compressing = ImageOptions.defaults().writes().withCompress(true);
         try (DiskImage image = DiskImage.open(
-                file,
-                ImageOptions.defaults().withWrites(compressing),
-                TestImages.environment(HostFiles.posix()))) {
+                file, ImageOptions.defaults().withWrites(compressing), TestImages.environment(HostFiles.posix()))) {
             for (int cluster = 0; cluster < 10; cluster += 3) {
                 byte[] bytes = TestImages.filled(512, cluster + 1);
                 bytes[cluster] = 99;

@@ -10,7 +10,6 @@ import io.cowslip.engine.image.options.Preallocation;
 import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -73,8 +72,7 @@ final class WriteTarget {
             }
         }
         if (expected != null) {
-            try (DiskImage image =
-                    DiskImage.open(file, ImageOptions.defaults().withReadOnly(true), environment)) {
+            try (DiskImage image = DiskImage.open(file, ImageOptions.defaults().withReadOnly(true), environment)) {
                 requireSame(expected, GuestReads.bytes(image));
             }
         }
@@ -99,8 +97,7 @@ final class WriteTarget {
         long place = Byte.toUnsignedInt(operations[at + 1]) * 256L + Byte.toUnsignedInt(operations[at + 2]);
         long offset = sizeBytes == 0 ? 0 : sizeBytes / 65536 * place + sizeBytes % 65536 * place / 65536;
         int length = (int) Math.min(
-                sizeBytes - offset,
-                Math.min(MOST_WRITTEN_BYTES, 32L * (1 + Byte.toUnsignedInt(operations[at + 3]))));
+                sizeBytes - offset, Math.min(MOST_WRITTEN_BYTES, 32L * (1 + Byte.toUnsignedInt(operations[at + 3]))));
         boolean done = taken(() -> {
             switch (what % 12) {
                 case 0, 1, 2 -> write(offset, length, (byte) what);

@@ -58,11 +58,7 @@ public final class DiskChanges {
     private int mostTables = 1;
 
     private DiskChanges(
-            DiskImage image,
-            Qcow2Layer layer,
-            SnapshotRecord since,
-            @Nullable SnapshotRecord until,
-            ImageHeader header)
+            DiskImage image, Qcow2Layer layer, SnapshotRecord since, @Nullable SnapshotRecord until, ImageHeader header)
             throws ImageException {
         this.image = image;
         this.since = since;

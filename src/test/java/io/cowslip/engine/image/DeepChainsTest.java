@@ -45,8 +45,7 @@ final class DeepChainsTest {
         Path file = folder.resolve("image");
         ImageCreator.create(
                 file,
-                new CreateOptions(
-                        ImageFormat.QCOW2, (long) DISK_BYTES, 512, null, null, 16, CompressionType.ZLIB, 3),
+                new CreateOptions(ImageFormat.QCOW2, (long) DISK_BYTES, 512, null, null, 16, CompressionType.ZLIB, 3),
                 TestEnvironments.plain());
         made = Files.readAllBytes(file);
     }
@@ -65,7 +64,8 @@ final class DeepChainsTest {
             try (DiskImage image = DiskImage.open(top, ImageOptions.defaults(), Hostile.environment(files))) {
                 assertThat(TestImages.read(image, 0, DISK_BYTES)).isEqualTo(disk);
                 assertThat(image.extentAt(0, DISK_BYTES).length()).isPositive();
-                assertThat(DiskMap.of(image, 0, DISK_BYTES, 10, WorkObserver.NONE).extents())
+                assertThat(DiskMap.of(image, 0, DISK_BYTES, 10, WorkObserver.NONE)
+                                .extents())
                         .isNotEmpty();
                 TestImages.write(image, 100, TestImages.filled(100, 8));
                 assertThat(image.layers()).hasSize(BackingChain.MAX_LAYERS);
@@ -102,8 +102,8 @@ final class DeepChainsTest {
                     () -> DiskImage.open(top, TestImages.readOnly(), Hostile.environment(files))
                             .close());
             assertThat(refused).isNotNull().hasMessageContaining(why);
-            ImageException untold = catchThrowableOfType(
-                    ImageException.class, () -> ImageInfo.chain(top, Hostile.environment(files)));
+            ImageException untold =
+                    catchThrowableOfType(ImageException.class, () -> ImageInfo.chain(top, Hostile.environment(files)));
             assertThat(untold).isNotNull().hasMessageContaining(why);
         });
         files.close();

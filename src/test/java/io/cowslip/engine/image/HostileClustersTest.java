@@ -100,8 +100,8 @@ final class HostileClustersTest {
             assertThat(refused.kind()).isEqualTo(Kind.CORRUPT);
             catchThrowableOfType(ImageException.class, image::close);
         }
-        assertThat(catchThrowableOfType(ImageException.class, () -> TestImages.open(file)
-                        .close()))
+        assertThat(catchThrowableOfType(
+                        ImageException.class, () -> TestImages.open(file).close()))
                 .hasMessageContaining("corrupt");
     }
 

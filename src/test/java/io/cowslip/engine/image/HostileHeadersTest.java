@@ -71,8 +71,7 @@ final class HostileHeadersTest {
         Path file = folder.resolve("sound");
         ImageCreator.create(
                 file,
-                new CreateOptions(
-                        ImageFormat.QCOW2, 1L << 20, CLUSTER_BYTES, null, null, 16, CompressionType.ZLIB, 3),
+                new CreateOptions(ImageFormat.QCOW2, 1L << 20, CLUSTER_BYTES, null, null, 16, CompressionType.ZLIB, 3),
                 TestEnvironments.plain());
         sound = Files.readAllBytes(file);
     }
@@ -125,8 +124,7 @@ final class HostileHeadersTest {
         return attacks.stream();
     }
 
-    private static void add(
-            List<Attack> attacks, String source, String field, long value, int bytes, int offset) {
+    private static void add(List<Attack> attacks, String source, String field, long value, int bytes, int offset) {
         Kind kind = field.equals("compression") ? Kind.UNSUPPORTED_FEATURE : Kind.INVALID_FORMAT;
         attacks.add(new Attack(source, field, kind, List.of(new Edit(offset, bytes, value))));
     }
@@ -154,9 +152,13 @@ final class HostileHeadersTest {
     void extensionsThatLeadOutOfTheFileAreRefused() {
         for (long offset : new long[] {0, 520, 1L << 40, -512}) {
             ByteBuffer luks = ByteBuffer.wrap(edited(List.of(new Edit(32, 4, 2))));
-            luks.putInt(112, LUKS_EXTENSION).putInt(116, 16).putLong(120, offset).putLong(128, 4096);
-            assertThat(open(luks.array(), ImageOptions.defaults()
-                            .withEncrypt(new EncryptOptions(null, Secret.of("x"), null))))
+            luks.putInt(112, LUKS_EXTENSION)
+                    .putInt(116, 16)
+                    .putLong(120, offset)
+                    .putLong(128, 4096);
+            assertThat(open(
+                            luks.array(),
+                            ImageOptions.defaults().withEncrypt(new EncryptOptions(null, Secret.of("x"), null))))
                     .hasMessageContaining("encryption header");
 
             ByteBuffer bitmaps = ByteBuffer.wrap(edited(List.of(new Edit(ImageBytes.AUTOCLEAR, 8, 1))));

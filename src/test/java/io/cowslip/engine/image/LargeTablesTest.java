@@ -57,10 +57,7 @@ final class LargeTablesTest {
     @Test
     void aDiskWithAnL1TableOfManyMebibytesHasSnapshots() throws IOException {
         Path file = folder.resolve("image");
-        ImageCreator.create(
-                file,
-                CreateOptions.qcow2(300L << 40),
-                TestEnvironments.plain());
+        ImageCreator.create(file, CreateOptions.qcow2(300L << 40), TestEnvironments.plain());
         try (DiskImage image = TestImages.open(file)) {
             TestImages.write(image, 250L << 40, TestImages.filled(700, 1));
             image.snapshots().create("one", 1, 0);

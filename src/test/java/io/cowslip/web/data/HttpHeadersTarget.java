@@ -41,7 +41,9 @@ public final class HttpHeadersTarget {
 
     private static void requireOnDisk(String body, long sizeBytes) {
         DataOperationRequest request = JSON.readValue(body, DataOperationRequest.class);
-        if (request != null && request.on(sizeBytes) instanceof DataOperation.Zero zero && zero.range().length() > 0) {
+        if (request != null
+                && request.on(sizeBytes) instanceof DataOperation.Zero zero
+                && zero.range().length() > 0) {
             requireOnDisk(zero.range(), sizeBytes);
         }
     }
