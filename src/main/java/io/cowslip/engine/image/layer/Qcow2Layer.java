@@ -611,7 +611,7 @@ public final class Qcow2Layer implements ImageLayer {
         if (data.isExternal()) {
             boolean locked = false;
             try {
-                data.file().lock(lock.ofDataFile());
+                data.file().lock(lock);
                 locked = true;
             } finally {
                 if (!locked) {
