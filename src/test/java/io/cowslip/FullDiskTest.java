@@ -262,13 +262,17 @@ final class FullDiskTest {
         open("kept");
         data.leave(0);
         // What is written first may find room in the database's file.
-        while (client.json("POST", "/drives", "{'file': 'more.qcow2', 'id': 'more'}").status() == 201
+        while (client.json("POST", "/drives", "{'file': 'more.qcow2', 'id': 'more'}")
+                                .status()
+                        == 201
                 && client.delete("/drives/more").status() == 204) {
             data.leave(0);
         }
         for (int i = 0; i < 10; i++) {
-            client.json("POST", "/drives", "{'file': 'other.qcow2', 'id': 'other'}").isProblem(503, "unavailable");
-            client.json("POST", "/jobs", "{'type': 'check', 'file': 'other.qcow2'}").isProblem(503, "unavailable");
+            client.json("POST", "/drives", "{'file': 'other.qcow2', 'id': 'other'}")
+                    .isProblem(503, "unavailable");
+            client.json("POST", "/jobs", "{'type': 'check', 'file': 'other.qcow2'}")
+                    .isProblem(503, "unavailable");
         }
         byte[] bytes = RandomData.bytes(random, 4096);
         client.write("kept", 0, bytes, true).is(200);
@@ -284,7 +288,8 @@ final class FullDiskTest {
         service.kill();
         client.close();
         startService();
-        assertThat(client.get("/drives").json()).extracting(drive -> drive.path("id").asString())
+        assertThat(client.get("/drives").json())
+                .extracting(drive -> drive.path("id").asString())
                 .containsExactly("kept", "more");
         assertThat(client.get("/jobs/noted").json().path("state").asString()).isEqualTo("completed");
         assertThat(client.read("kept", 0, bytes.length)).isEqualTo(bytes);
@@ -295,7 +300,8 @@ final class FullDiskTest {
     }
 
     private static void open(String id) throws IOException {
-        client.json("POST", "/drives", "{'id': '" + id + "', 'file': '" + id + ".qcow2'}").is(201);
+        client.json("POST", "/drives", "{'id': '" + id + "', 'file': '" + id + ".qcow2'}")
+                .is(201);
     }
 
     private static void requireSame(String volume, String format, Path raw) {

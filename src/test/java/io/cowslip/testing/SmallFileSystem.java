@@ -40,7 +40,8 @@ public final class SmallFileSystem implements AutoCloseable {
             throw new UncheckedIOException(e);
         }
         assumeTrue(
-                succeeds(List.of("mkfs.ext4", "-q", "-m", "0", device.toString())), "mkfs.ext4 of e2fsprogs is missing");
+                succeeds(List.of("mkfs.ext4", "-q", "-m", "0", device.toString())),
+                "mkfs.ext4 of e2fsprogs is missing");
         return mounted(folder, List.of("mount", "-o", "loop", device.toString(), folder.toString()));
     }
 
