@@ -53,16 +53,16 @@ final class FullDiskTest {
     static void start() throws IOException {
         images = SmallFileSystem.ext4(Files.createDirectory(folder.resolve("images")), IMAGES_BYTES);
         data = SmallFileSystem.inMemory(Files.createDirectory(folder.resolve("data")), DATA_BYTES);
-        startService();
+        service = startService();
+        client = new ServiceClient(service.port());
     }
 
-    private static void startService() {
-        service = ServiceProcess.start(
+    private static ServiceProcess startService() {
+        return ServiceProcess.start(
                 folder,
                 "--cowslip.demo-image=false",
                 "--cowslip.image-root=images/root",
                 "--cowslip.data=data/catalogue");
-        client = new ServiceClient(service.port());
     }
 
     @AfterAll
@@ -287,7 +287,8 @@ final class FullDiskTest {
         client.ended("noted");
         service.kill();
         client.close();
-        startService();
+        service = startService();
+        client = new ServiceClient(service.port());
         assertThat(client.get("/drives").json())
                 .extracting(drive -> drive.path("id").asString())
                 .containsExactly("kept", "more");
