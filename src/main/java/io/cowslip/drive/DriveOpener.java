@@ -1,5 +1,6 @@
 package io.cowslip.drive;
 
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.drive.DriveClaims.Claim;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageInfo;
@@ -39,8 +40,9 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
         List<Path> files = new ArrayList<>();
         List<List<Path>> dataFiles = new ArrayList<>();
         List<DriveDefaults.Layer> layers = new ArrayList<>();
-        ImageOptions wish = asked;
-        for (ImageInfo info : ImageInfo.chain(root.existing(name), asked, environment)) {
+        Path top = root.existing(name);
+        ImageOptions wish = PinnedFormats.of(root).fill(top, asked);
+        for (ImageInfo info : ImageInfo.chain(top, wish, environment)) {
             PinnedFormats.of(root).require(info.file(), info.format());
             files.add(info.file());
             dataFiles.add(dataFiles(info, wish));
@@ -87,7 +89,7 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
     private List<Path> dataFiles(ImageInfo info, @Nullable ImageOptions wish) throws IOException {
         return wish == null || wish.dataFile() == null || info.format() != ImageFormat.QCOW2
                 ? info.dataFiles()
-                : List.of(environment.references().resolve(info.file(), wish.dataFile()));
+                : List.of(environment.references().resolveGiven(info.file(), wish.dataFile(), FileReferences.Role.DATA_FILE));
     }
 
     private static DriveDefaults.Layer layer(ImageInfo info) {
@@ -124,15 +126,29 @@ record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDefaults d
     DiskImage open(Chain chain, ImageOptions asked, @Nullable DiskImage writer) throws IOException {
         ImageOptions filled = complete(chain, asked);
         try {
+            if (!filled.readOnly()) {
+                pinWritten(chain, 0);
+            }
             return writer == null ? DiskImage.open(chain.top(), filled, environment) : writer.openSnapshot(filled);
         } finally {
             filled.wipeSecrets();
         }
     }
 
+    /** Before a guest's bytes come to a layer: what has them as they are is raw from then on, and so found later. */
+    void pinWritten(Chain chain, int layer) throws IOException {
+        PinnedFormats formats = PinnedFormats.of(root);
+        if (chain.layers().get(layer).format() == ImageFormat.RAW) {
+            formats.pinRaw(chain.files().get(layer), environment.files());
+        }
+        for (Path dataFile : chain.dataFiles().get(layer)) {
+            formats.pinRaw(dataFile, environment.files());
+        }
+    }
+
     /** Options made complete for a chain, with the passphrases that they name files for, for the caller to wipe. */
     ImageOptions complete(Chain chain, ImageOptions asked) throws IOException {
-        return secrets.fill(defaults.fill(asked, chain.layers()));
+        return secrets.fill(defaults.fill(PinnedFormats.of(root).fill(chain.top(), asked), chain.layers()));
     }
 
     /** Options for an image that is open, made complete with the defaults. */

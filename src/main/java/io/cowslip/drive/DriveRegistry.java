@@ -316,6 +316,7 @@ public final class DriveRegistry {
         boolean writes = wasWriting || !asked.readOnly();
         if (writes && !wasWriting) {
             opener.requireNoClones(drive.file());
+            opener.pinWritten(opener.chain(drive.file(), drive.asked()), 0);
         }
         claims.changeWriting(drive.id(), writes);
         try {

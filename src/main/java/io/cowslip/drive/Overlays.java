@@ -1,5 +1,7 @@
 package io.cowslip.drive;
 
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.drive.DriveClaims.Claim;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.ImageException;
@@ -56,6 +58,7 @@ public final class Overlays {
         try {
             return claimed(job, () -> rebaseClaims(file, options, rebase), () -> {
                 Path path = opener.root().existing(file);
+                UploadedReferences.allow(opener.root(), path);
                 if (rebase.unsafe()) {
                     HeaderAmender.amend(path, DiskRebase.amendment(backing), observer, opener.environment());
                 } else {
@@ -92,6 +95,7 @@ public final class Overlays {
         Path path = opener.root().existing(file);
         List<Claim> wanted = new ArrayList<>();
         if (rebase.unsafe()) {
+            PinnedFormats.of(opener.root()).require(path, ImageFormat.QCOW2);
             wanted.add(new Claim(opener.root().identity(path), file, true, true));
         } else {
             ImageOptions writable = options.withReadOnly(false);
@@ -108,7 +112,7 @@ public final class Overlays {
 
     private Path newBacking(Path image, String name) throws IOException {
         try {
-            return opener.environment().references().resolve(image, name);
+            return opener.environment().references().resolveGiven(image, name, FileReferences.Role.BACKING_FILE);
         } catch (ImageException refused) {
             throw refused.kind() == Kind.NOT_FOUND
                     ? ImageException.invalidOption("backing-file", "backing-file names a file that is not there")
@@ -137,6 +141,7 @@ public final class Overlays {
             Plan plan = plan(file, options, commit);
             return claimed(job, () -> plan.claims, () -> {
                 requireNoDependents(plan, commit);
+                opener.pinWritten(plan.chain, plan.depth);
                 ImageOptions filled = opener.complete(plan.chain, options);
                 try {
                     DiskCommit.commit(plan.chain.top(), filled, plan.depth, plan.keep, observer, opener.environment());

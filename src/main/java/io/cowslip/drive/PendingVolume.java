@@ -11,6 +11,7 @@ import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import java.util.regex.Pattern;
@@ -133,7 +134,10 @@ final class PendingVolume implements AutoCloseable {
         change.lock();
         try {
             requireNew(root, name);
-            ImageInfo.chain(file, asked(), environment);
+            List<ImageInfo> chain = ImageInfo.chain(file, asked(), environment);
+            PinnedFormats formats = PinnedFormats.of(root);
+            formats.require(chain);
+            pin(formats, chain.getFirst().format());
             Path place = file.resolveSibling(root.newEntry(name).getFileName());
             root.tree().rename(file, place);
             published = true;
@@ -141,6 +145,16 @@ final class PendingVolume implements AutoCloseable {
             return place;
         } finally {
             change.unlock();
+        }
+    }
+
+    /** What holds a guest's bytes as they are may come to look like anything. */
+    private void pin(PinnedFormats formats, ImageFormat found) throws ImageException {
+        if (found == ImageFormat.RAW) {
+            formats.pin(file, found);
+        }
+        if (dataFile != null) {
+            formats.pin(dataFile, ImageFormat.RAW);
         }
     }
 

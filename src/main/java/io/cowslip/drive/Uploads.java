@@ -57,6 +57,10 @@ public final class Uploads {
         this.clock = clock;
     }
 
+    ImageRoot root() {
+        return root;
+    }
+
     HostFiles files() {
         return environment.files();
     }
@@ -227,6 +231,8 @@ public final class Uploads {
         if (rules.format() != null) {
             pin(content, rules.format());
         }
+        UploadedReferences.note(
+                root, ImageInfo.chain(content, rules.asked(), environment).getFirst());
         PendingVolume pending = PendingVolume.uploaded(root, upload.name(), content, rules.format());
         upload.beginPublishing();
         Path file;
