@@ -1,12 +1,13 @@
 package io.cowslip.job;
 
-import io.cowslip.drive.Comparisons;
-import io.cowslip.drive.Conversions;
-import io.cowslip.drive.DiskFacts;
-import io.cowslip.drive.ImageChecks;
-import io.cowslip.drive.Imports;
-import io.cowslip.drive.Overlays;
-import io.cowslip.drive.VolumeChanges;
+import io.cowslip.drive.work.Comparisons;
+import io.cowslip.drive.work.Conversions;
+import io.cowslip.drive.work.DiskFacts;
+import io.cowslip.drive.work.ImageChecks;
+import io.cowslip.drive.work.Imports;
+import io.cowslip.drive.work.Overlays;
+import io.cowslip.drive.work.Scrubs;
+import io.cowslip.drive.work.VolumeChanges;
 import java.security.SecureRandom;
 import java.time.InstantSource;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
@@ -27,10 +28,11 @@ class JobConfiguration {
             VolumeChanges changes,
             DiskFacts facts,
             Overlays overlays,
+            Scrubs scrubs,
             JobProperties properties,
             JobRecords records) {
         JobService jobs = new JobService(
-                new RequestedWork(checks, conversions, imports, comparisons, changes, facts, overlays),
+                new RequestedWork(checks, conversions, imports, comparisons, changes, facts, overlays, scrubs),
                 properties,
                 records,
                 InstantSource.system(),

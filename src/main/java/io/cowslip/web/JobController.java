@@ -17,7 +17,7 @@ import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
@@ -82,7 +82,8 @@ class JobController {
                                                 NewMap.class,
                                                 NewMeasurement.class,
                                                 NewRebase.class,
-                                                NewResize.class
+                                                NewResize.class,
+                                                NewScrub.class
                                             }),
                             examples = {
                                 @ExampleObject(name = "check-volume", value = """
@@ -113,6 +114,9 @@ class JobController {
                                          "backing-file": "base.qcow2", "backing-format": "qcow2"}"""),
                                 @ExampleObject(name = "resize", value = """
                                         {"type": "resize", "file": "spare.qcow2", "virtual-size": "2G"}"""),
+                                @ExampleObject(name = "scrub", value = """
+                                        {"type": "scrub", "drive": "root", "snapshots": true, "chain": true,
+                                         "bytes-per-second": "100M"}"""),
                                 @ExampleObject(name = "convert", value = """
                                         {"type": "convert", "file": "vm1/base.qcow2",
                                          "target": {"file": "export/base.raw", "format": "raw"}}"""),

@@ -1,9 +1,9 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DriveObserver;
-import io.cowslip.drive.DriveRegistry;
-import io.cowslip.drive.Uploads;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.registry.DriveObserver;
+import io.cowslip.drive.registry.DriveRegistry;
+import io.cowslip.drive.upload.Uploads;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.options.Secret;
 import java.util.Objects;
 import org.apache.catalina.connector.Connector;

@@ -14,6 +14,7 @@ import io.cowslip.engine.image.layer.Qcow2Layer;
 import io.cowslip.engine.image.map.DiskTables;
 import io.cowslip.engine.image.map.EntryComparison;
 import io.cowslip.engine.image.map.GuestExtent;
+import io.cowslip.engine.image.map.L2TableBatch;
 import io.cowslip.engine.image.snapshot.SnapshotReader;
 import java.io.IOException;
 import java.util.Arrays;

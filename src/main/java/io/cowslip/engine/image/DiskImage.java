@@ -559,13 +559,18 @@ public final class DiskImage implements AutoCloseable {
                 : new DiskSnapshots(this, beside.image, beside.snapshotId);
     }
 
+    /** Whether this reads a snapshot beside an image that may be written. */
+    public boolean isBeside() {
+        return beside != null;
+    }
+
     /** Who reads the image's snapshots beside it. */
     SnapshotReaders snapshotReaders() {
         return snapshotReaders;
     }
 
     /** Grows with every change of snapshots, while {@link #reading} waits. */
-    long snapshotChanges() {
+    public long snapshotChanges() {
         return snapshotChanges.get();
     }
 

@@ -83,10 +83,8 @@ class HostFolderTest {
 
     @Test
     void pathsOutsideAreRefusedBeforeTheHostIsAsked() {
-        for (Path path : List.of(
-                outside.resolve("secret"),
-                root.resolve("../outside/secret"),
-                Path.of("/etc/passwd"))) {
+        for (Path path :
+                List.of(outside.resolve("secret"), root.resolve("../outside/secret"), Path.of("/etc/passwd"))) {
             assertRefused(Kind.FORBIDDEN, () -> folder.files().open(path, HostFiles.Mode.READ));
             assertRefused(Kind.FORBIDDEN, () -> folder.look(path));
         }

@@ -9,6 +9,7 @@ import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.codec.ClusterCodec;
+import io.cowslip.engine.format.ExtendedL2Entry;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
@@ -108,7 +109,7 @@ public final class Qcow2Layer implements ImageLayer {
     }
 
     /** What the image's compressed clusters are made and read with. */
-    ClusterCodec codec() {
+    public ClusterCodec codec() {
         return codec;
     }
 
@@ -130,6 +131,24 @@ public final class Qcow2Layer implements ImageLayer {
     /** {@link ClusterMap#tableOffset}. */
     public long tableOffset(int index, long l1Entry) throws ImageException {
         return map.tableOffset(index, l1Entry);
+    }
+
+    public ImageGeometry geometry() {
+        return geometry;
+    }
+
+    /** {@link ClusterMap#requireSound} of an entry as long as this image's are; its second word may be missing. */
+    public void requireSound(ExtendedL2Entry entry, long cluster) throws ImageException {
+        if (geometry.extendedL2()) {
+            map.requireSound(entry, cluster);
+        } else {
+            map.requireSound(entry.descriptor(), cluster);
+        }
+    }
+
+    /** {@link ClusterMap#hasPlace}. */
+    public boolean hasPlace(long entry) {
+        return map.hasPlace(entry);
     }
 
     /** What the entries of two states of this disk say about each other. */

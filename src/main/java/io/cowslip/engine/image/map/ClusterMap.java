@@ -122,7 +122,7 @@ public final class ClusterMap {
     }
 
     /** Whether an entry that is not compressed has a host cluster. In an external data file that may be the first one. */
-    boolean hasPlace(long entry) {
+    public boolean hasPlace(long entry) {
         return L2Entry.hostOffset(entry) != 0 || externalData && L2Entry.isCopied(entry);
     }
 
@@ -172,6 +172,12 @@ public final class ClusterMap {
     /** The extended entry of {@code cluster}, whose table is there, having been found sound. */
     ExtendedL2Entry soundEntry(L2SliceCache cache, long cluster) throws IOException {
         ExtendedL2Entry entry = cache.extendedEntry(cluster);
+        requireSound(entry, cluster);
+        return entry;
+    }
+
+    /** As {@link #requireSound(long, long)}, of an extended entry. */
+    public void requireSound(ExtendedL2Entry entry, long cluster) throws ImageException {
         long descriptor = entry.descriptor();
         requireSound(descriptor, cluster);
         boolean sound = L2Entry.isCompressed(descriptor)
@@ -184,7 +190,6 @@ public final class ClusterMap {
                     + Long.toHexString(descriptor) + " with the subcluster bitmap 0x"
                     + Long.toHexString(entry.bitmap()) + ", which no cluster can have");
         }
-        return entry;
     }
 
     /** In an external data file each cluster lies where it lies on the disk, as it is. */
