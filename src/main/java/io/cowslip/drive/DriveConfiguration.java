@@ -8,7 +8,7 @@ import org.springframework.core.env.Environment;
 
 /** Reads the properties of the service layer, and wires what all of it shares. */
 @Configuration(proxyBeanMethods = false)
-@EnableConfigurationProperties(DriveProperties.class)
+@EnableConfigurationProperties({DriveProperties.class, LimitProperties.class})
 class DriveConfiguration {
 
     @Bean

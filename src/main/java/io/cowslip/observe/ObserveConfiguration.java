@@ -19,6 +19,11 @@ class ObserveConfiguration {
     }
 
     @Bean
+    LimitMeters limitMeters(MeterRegistry registry) {
+        return new LimitMeters(registry);
+    }
+
+    @Bean
     TicketMeters ticketMeters(Tickets tickets) {
         return new TicketMeters(tickets);
     }

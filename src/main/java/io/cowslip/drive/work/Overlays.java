@@ -101,8 +101,9 @@ public final class Overlays {
     private List<Claim> rebaseClaims(String file, ImageOptions options, RebaseOptions rebase) throws IOException {
         Path path = opener.root().existing(file);
         List<Claim> wanted = new ArrayList<>();
+        // The rebase reads the header that is there: of a raw disk that is its guest's.
+        PinnedFormats.of(opener.root()).require(path, ImageFormat.QCOW2);
         if (rebase.unsafe()) {
-            PinnedFormats.of(opener.root()).require(path, ImageFormat.QCOW2);
             wanted.add(new Claim(opener.root().identity(path), file, true, true));
         } else {
             ImageOptions writable = options.withReadOnly(false);
