@@ -622,7 +622,9 @@ class HostilePathsTest extends RunningService {
         private byte[] header() throws IOException {
             Files.write(file("hostile/victim.raw"), content());
             overlay("hostile/header.qcow2", "victim.raw", "raw");
-            return Files.readAllBytes(root().resolve("hostile/header.qcow2"));
+            byte[] header = Files.readAllBytes(root().resolve("hostile/header.qcow2"));
+            Files.delete(root().resolve("hostile/header.qcow2"));
+            return header;
         }
 
         private void assertStillRaw(String volume, byte[] header) throws IOException {
