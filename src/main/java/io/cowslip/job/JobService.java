@@ -121,7 +121,7 @@ public final class JobService {
     }
 
     private JobId newId() {
-        return new JobId("j" + HexFormat.of().toHexDigits(random.nextLong()).substring(0, 10));
+        return new JobId("j" + HexFormat.of().toHexDigits(random.nextLong()));
     }
 
     /**

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * and when it was not used for as long as it was asked for; every request that uses it prolongs it.
  */
 public final class Tickets {
-    private static final int ID_DIGITS = 10;
+    private static final int ID_DIGITS = 16;
 
     private final DriveRegistry registry;
     private final TicketStore store;

@@ -77,7 +77,7 @@ public final class DriveRegistry {
     /** Opens an image below the image root, and wipes the passphrases in {@code options}; {@code id} null: one is made up. */
     public DriveView open(@Nullable DriveId id, String file, ImageOptions options, DriveKeeping keeping)
             throws IOException {
-        DriveId taken = id == null ? new DriveId("d" + tag().substring(0, 10)) : id;
+        DriveId taken = id == null ? new DriveId("d" + tag()) : id;
         ImageOptions pinned = opener.pinned(file, options);
         ImageOpening.Opened opened = opening.open(FileHolder.of(taken), file, pinned, files -> {
             requireRunning();
@@ -320,6 +320,7 @@ public final class DriveRegistry {
         boolean writes = wasWriting || !asked.readOnly();
         if (writes && !wasWriting) {
             opener.requireNoClones(drive.file());
+            opener.pinWritten(opener.chain(drive.file(), drive.asked()), 0);
         }
         claims.changeWriting(drive.id(), writes);
         try {

@@ -1,5 +1,6 @@
 package io.cowslip.drive.upload;
 
+import io.cowslip.drive.volume.UploadedReferences;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
@@ -61,6 +62,10 @@ public final class Uploads {
         this.claims = claims;
         this.properties = properties;
         this.clock = clock;
+    }
+
+    ImageRoot root() {
+        return root;
     }
 
     HostFiles files() {
@@ -233,6 +238,8 @@ public final class Uploads {
         if (rules.format() != null) {
             pin(content, rules.format());
         }
+        UploadedReferences.note(
+                root, ImageInfo.chain(content, rules.asked(), environment).getFirst());
         PendingVolume pending = PendingVolume.uploaded(root, upload.name(), content, rules.format());
         upload.beginPublishing();
         Path file;

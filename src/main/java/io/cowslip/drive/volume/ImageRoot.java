@@ -1,5 +1,6 @@
 package io.cowslip.drive.volume;
 
+import io.cowslip.drive.ReferencePolicy;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.FileIdentity;
@@ -28,24 +29,30 @@ public final class ImageRoot implements FileReferences {
     private final Path named;
     private final HostFolder tree;
     private final HostFiles files;
+    private final ReferencePolicy policy;
 
-    private ImageRoot(Path named, HostFolder tree, HostFiles files) {
+    private ImageRoot(Path named, HostFolder tree, HostFiles files, ReferencePolicy policy) {
         this.named = named;
         this.tree = tree;
         this.files = files;
+        this.policy = policy;
     }
 
     /** Uses {@code folder}, which is made when it is missing. */
     public static ImageRoot at(Path folder) throws IOException {
+        return at(folder, ReferencePolicy.FOLLOW_ALL);
+    }
+
+    static ImageRoot at(Path folder, ReferencePolicy policy) throws IOException {
         Files.createDirectories(folder);
         HostFolder tree = HostFolder.open(folder);
-        return new ImageRoot(folder.toAbsolutePath().normalize(), tree, tree.files());
+        return new ImageRoot(folder.toAbsolutePath().normalize(), tree, tree.files(), policy);
     }
 
     /** @param files syncs folders */
     static ImageRoot at(Path folder, HostFiles files) throws IOException {
         ImageRoot root = at(folder);
-        return new ImageRoot(root.named, root.tree, files);
+        return new ImageRoot(root.named, root.tree, files, root.policy);
     }
 
     /** The folder itself, as a real path of the host. Not to be shown to callers outside. */
@@ -169,13 +176,36 @@ public final class ImageRoot implements FileReferences {
     }
 
     @Override
-    public Path resolve(Path image, String name) throws ImageException {
-        return regularFile(sibling(image, name), "the file that the image names");
+    public Path resolve(Path image, String name, Role role) throws ImageException {
+        if (UploadedReferences.areNone(this, image)) {
+            throw ImageException.of(
+                            Kind.INVALID_FORMAT,
+                            "the image came by an upload that named no " + role.option() + ", and has one now;"
+                                    + " a rebase or an amendment names another")
+                    .concerning(role.option());
+        }
+        return resolveGiven(image, name, role);
+    }
+
+    @Override
+    public Path resolveGiven(Path image, String name, Role role) throws ImageException {
+        policy.requireAllowed(role);
+        Path file;
+        try {
+            file = regularFile(sibling(image, name), "the file that the image names");
+        } catch (ImageException refused) {
+            throw refused.concerning(role.option());
+        }
+        policy.requireAllowed(role, image, file);
+        return file;
     }
 
     @Override
     public Path resolveNew(Path image, String name) throws IOException {
-        return newEntry(relativeName(sibling(image, name)));
+        policy.requireAllowed(Role.DATA_FILE);
+        Path file = sibling(image, name);
+        policy.requireAllowed(Role.DATA_FILE, image, file);
+        return newEntry(relativeName(file));
     }
 
     private Path sibling(Path image, String name) throws ImageException {

@@ -12,6 +12,7 @@ import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import java.util.regex.Pattern;
@@ -134,7 +135,11 @@ public final class PendingVolume implements AutoCloseable {
         change.lock();
         try {
             requireNew(root, name);
-            ImageInfo.chain(file, asked(), environment);
+            List<ImageInfo> chain = ImageInfo.chain(file, asked(), environment);
+            requireOneName();
+            PinnedFormats formats = PinnedFormats.of(root);
+            formats.require(chain);
+            pin(formats, chain.getFirst().format());
             Path place = file.resolveSibling(root.newEntry(name).getFileName());
             root.tree().rename(file, place);
             published = true;
@@ -142,6 +147,24 @@ public final class PendingVolume implements AutoCloseable {
             return place;
         } finally {
             change.unlock();
+        }
+    }
+
+    /** Somebody who gave the hidden file a second name could go on changing what is the volume's from now on. */
+    private void requireOneName() throws ImageException {
+        if (root.look(file).linkCount() != 1) {
+            throw ImageException.of(
+                    Kind.FORBIDDEN, "the file of \"" + name + "\" was given a second name on the host while it was made");
+        }
+    }
+
+    /** What holds a guest's bytes as they are may come to look like anything. */
+    private void pin(PinnedFormats formats, ImageFormat found) throws ImageException {
+        if (found == ImageFormat.RAW) {
+            formats.pin(file, found);
+        }
+        if (dataFile != null) {
+            formats.pin(dataFile, ImageFormat.RAW);
         }
     }
 

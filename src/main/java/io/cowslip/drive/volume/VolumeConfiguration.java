@@ -17,7 +17,7 @@ class VolumeConfiguration {
     @Bean
     ImageRoot imageRoot(DriveProperties properties, BadProperty badProperty) {
         try {
-            return ImageRoot.at(properties.imageRoot());
+            return ImageRoot.at(properties.imageRoot(), properties.references().policy());
         } catch (IOException e) {
             throw badProperty.of("cowslip.", "image-root", new IOException("it cannot be made or used as a folder", e));
         }

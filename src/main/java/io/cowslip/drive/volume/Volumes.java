@@ -113,6 +113,8 @@ public final class Volumes {
         try {
             Path file = root.existing(name);
             requireNotOpen(name, root.identity(file));
+            PinnedFormats.of(root).require(file, ImageFormat.QCOW2);
+            UploadedReferences.allow(root, file);
             HeaderAmender.amend(file, options, WorkObserver.NONE, environment);
             return ImageInfo.chain(file, environment);
         } finally {

@@ -67,8 +67,8 @@ import tools.jackson.databind.json.JsonMapper;
 class UploadController {
     private static final String VOLUME = "The volume: a path relative to the image root";
     private static final String FORMAT = "What the file is; where its content says so, it need not be said";
-    private static final String BACKING = "Whether the image may name a backing file";
-    private static final String DATA_FILE = "Whether the image may name an external data file";
+    private static final String BACKING = "The volume that the image names as its backing file, relative to the image root; it may name no other";
+    private static final String DATA_FILE = "A volume that the image names as holding its data, relative to the image root; once for each";
     private static final String OFFSET_FIELD = "Upload-Offset";
     private static final String COMPLETE_FIELD = "Upload-Complete";
     private static final String LENGTH_FIELD = "Upload-Length";
@@ -107,22 +107,14 @@ class UploadController {
                         example = "raw"),
                 @Parameter(
                         in = ParameterIn.QUERY,
-                        name = "allow-backing-file",
+                        name = "backing-file",
                         description = BACKING,
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "n")),
+                        schema = @Schema(type = "string")),
                 @Parameter(
                         in = ParameterIn.QUERY,
-                        name = "allow-data-file",
+                        name = "data-file",
                         description = DATA_FILE,
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "n")),
+                        array = @ArraySchema(schema = @Schema(type = "string"))),
                 @Parameter(
                         in = ParameterIn.HEADER,
                         name = "Content-Range",
@@ -229,22 +221,14 @@ class UploadController {
                         example = "raw"),
                 @Parameter(
                         in = ParameterIn.QUERY,
-                        name = "allow-backing-file",
+                        name = "backing-file",
                         description = BACKING,
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "n")),
+                        schema = @Schema(type = "string")),
                 @Parameter(
                         in = ParameterIn.QUERY,
-                        name = "allow-data-file",
+                        name = "data-file",
                         description = DATA_FILE,
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "n")),
+                        array = @ArraySchema(schema = @Schema(type = "string"))),
                 @Parameter(
                         in = ParameterIn.HEADER,
                         name = OFFSET_FIELD,

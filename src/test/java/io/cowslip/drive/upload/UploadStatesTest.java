@@ -34,6 +34,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
@@ -44,7 +45,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Whose an upload is, who ends it, and what comes of those who are late. */
 @Timeout(60)
 class UploadStatesTest {
-    private static final UploadRules RAW = new UploadRules(ImageFormat.RAW, false, false);
+    private static final UploadRules RAW = new UploadRules(ImageFormat.RAW, null, List.of());
     private static final int SIZE = 1 << 20;
 
     @TempDir

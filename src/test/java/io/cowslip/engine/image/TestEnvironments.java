@@ -1,5 +1,6 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.cache.CacheFactory;
@@ -20,7 +21,7 @@ public final class TestEnvironments {
         return new ImageEnvironment(files, TestEnvironments::sibling, CacheFactory.plain());
     }
 
-    private static Path sibling(Path image, String name) throws ImageException {
+    private static Path sibling(Path image, String name, FileReferences.Role role) throws ImageException {
         if (name.contains(":")) {
             throw ImageException.of(Kind.FORBIDDEN, image, "names a protocol");
         }

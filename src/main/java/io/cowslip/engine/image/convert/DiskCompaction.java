@@ -1,5 +1,6 @@
 package io.cowslip.engine.image.convert;
 
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.format.ImageHeader;
@@ -95,10 +96,10 @@ public final class DiskCompaction {
             if (options.format() == ImageFormat.RAW) {
                 return own;
             }
-            List<ImageInfo> chain = ImageInfo.chain(file, environment);
+            List<ImageInfo> chain = ImageInfo.chain(file, options, environment);
             Path dataFile = options.dataFile() == null
                     ? chain.getFirst().dataFile()
-                    : environment.references().resolve(file, options.dataFile());
+                    : environment.references().resolveGiven(file, options.dataFile(), FileReferences.Role.DATA_FILE);
             if (dataFile == null) {
                 return own;
             }

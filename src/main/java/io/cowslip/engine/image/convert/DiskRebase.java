@@ -1,5 +1,6 @@
 package io.cowslip.engine.image.convert;
 
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.format.ImageHeader;
@@ -95,7 +96,7 @@ public final class DiskRebase {
             ImageEnvironment environment)
             throws IOException {
         ImageHeader header = header(file, environment);
-        Path below = backing == null ? null : environment.references().resolve(file, backing.name);
+        Path below = backing == null ? null : environment.references().resolveGiven(file, backing.name, FileReferences.Role.BACKING_FILE);
         ImageOptions over = options.withReadOnly(false)
                 .withWrites(WriteOptions.DEFAULTS)
                 .withBacking(backing == null ? null : backing.options);
@@ -120,7 +121,7 @@ public final class DiskRebase {
         }
         ImageOptions below = BackingChain.backingOptions(header, options).withReadOnly(true);
         try {
-            return DiskImage.open(environment.references().resolve(file, name), below, environment);
+            return DiskImage.open(environment.references().resolve(file, name, FileReferences.Role.BACKING_FILE), below, environment);
         } catch (ImageException missing) {
             if (missing.kind() == Kind.NOT_FOUND) {
                 throw ImageException.of(

@@ -1,5 +1,6 @@
 package io.cowslip.engine.image.convert;
 
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.format.HeaderLayout;
@@ -263,7 +264,7 @@ public final class HeaderAmender {
             throw ImageException.invalidOption("backing-file", "backing-file must be a file's name");
         }
         try {
-            requireChainPossible(own, environment.references().resolve(path, name));
+            requireChainPossible(own, environment.references().resolveGiven(path, name, FileReferences.Role.BACKING_FILE));
         } catch (ImageException e) {
             if (e.kind() == Kind.NOT_FOUND) {
                 throw ImageException.invalidOption("backing-file", "backing-file names a file that is not there")

@@ -1,5 +1,6 @@
 package io.cowslip.engine.image.create;
 
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.format.EncryptionArea;
@@ -323,7 +324,7 @@ public final class ImageCreator implements AutoCloseable {
 
     private HostFile openBacking(String backingName) throws IOException {
         try {
-            return environment.files().open(environment.references().resolve(file, backingName), HostFiles.Mode.READ);
+            return environment.files().open(environment.references().resolveGiven(file, backingName, FileReferences.Role.BACKING_FILE), HostFiles.Mode.READ);
         } catch (ImageException e) {
             if (e.kind() == Kind.NOT_FOUND) {
                 throw ImageException.invalidOption("backing-file", "backing-file names a file that is not there")
