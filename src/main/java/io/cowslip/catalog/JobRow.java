@@ -1,5 +1,7 @@
 package io.cowslip.catalog;
 
+import java.util.List;
+import io.cowslip.access.Reach;
 import io.cowslip.job.IdempotencyKey;
 import io.cowslip.job.JobCatalog;
 import io.cowslip.job.JobId;
@@ -26,7 +28,10 @@ record JobRow(
         @Nullable Instant started,
         @Nullable Instant ended,
         @Nullable String result,
-        @Nullable String problem) {
+        @Nullable String problem,
+        @Nullable String prefixes) {
+    private static final String BETWEEN_PREFIXES = "\n";
+
 
     static JobRow of(JobCatalog.Entry job) {
         IdempotencyKey key = job.key();
@@ -45,7 +50,12 @@ record JobRow(
                 job.started(),
                 job.ended(),
                 job.result(),
-                job.problem());
+                job.problem(),
+                prefixes(job.reach()));
+    }
+
+    private static @Nullable String prefixes(Reach reach) {
+        return reach.prefixes() == null ? null : String.join(BETWEEN_PREFIXES, reach.prefixes());
     }
 
     JobCatalog.Entry entry() {
@@ -62,6 +72,14 @@ record JobRow(
                 started,
                 ended,
                 result,
-                problem);
+                problem,
+                reach());
+    }
+
+    private Reach reach() {
+        if (prefixes == null) {
+            return Reach.EVERYWHERE;
+        }
+        return prefixes.isEmpty() ? Reach.NOWHERE : new Reach(List.of(prefixes.split(BETWEEN_PREFIXES, -1)));
     }
 }

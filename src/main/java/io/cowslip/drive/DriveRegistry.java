@@ -1,5 +1,6 @@
 package io.cowslip.drive;
 
+import io.cowslip.access.Caller;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.DiskImage;
@@ -134,6 +135,7 @@ public final class DriveRegistry {
 
     /** Opens a drive that could not be opened again when the service started, as it was; one that is open is shown. */
     public DriveView reopen(DriveId id) throws IOException {
+        requireReachable(id);
         reopening.lock();
         try {
             DriveCatalog.Entry entry = kept.entry(id);
@@ -184,6 +186,7 @@ public final class DriveRegistry {
         if (!kept.isUnopened(id)) {
             return false;
         }
+        requireReachable(id);
         reopening.lock();
         try {
             boolean unopened = kept.isUnopened(id) && !drives.containsKey(id);
@@ -200,6 +203,7 @@ public final class DriveRegistry {
     /** All open drives, ordered by id. */
     public List<DriveView> drives() {
         return drives.values().stream()
+                .filter(drive -> Caller.reaches(drive.file()))
                 .flatMap(drive -> drive.viewUnlessClosing().stream())
                 .sorted(Comparator.comparing(view -> view.id().value()))
                 .toList();
@@ -242,9 +246,29 @@ public final class DriveRegistry {
     private Drive require(DriveId id) {
         Drive drive = drives.get(id);
         if (drive == null) {
+            requireKeptReachable(id);
             throw kept.absent(id);
         }
+        if (!Caller.reaches(drive.file())) {
+            throw DriveException.noSuchDrive(id);
+        }
         return drive;
+    }
+
+    /** @throws DriveException NO_SUCH_DRIVE where there is such a drive, and not for the caller */
+    public void requireReachable(DriveId id) {
+        if (drives.containsKey(id)) {
+            require(id);
+        } else {
+            requireKeptReachable(id);
+        }
+    }
+
+    private void requireKeptReachable(DriveId id) {
+        DriveCatalog.Entry entry = kept.entry(id);
+        if (entry != null && !Caller.reaches(entry.file())) {
+            throw DriveException.noSuchDrive(id);
+        }
     }
 
     /**

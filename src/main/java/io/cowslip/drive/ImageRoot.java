@@ -1,5 +1,6 @@
 package io.cowslip.drive;
 
+import io.cowslip.access.Caller;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.FileIdentity;
@@ -25,6 +26,8 @@ import java.util.Objects;
  * the operator could swap a folder for a link.
  */
 public final class ImageRoot implements FileReferences {
+    private static final String NAMED_FILE = "the file that the image names";
+
     private final Path named;
     private final Path root;
     private final HostFiles files;
@@ -52,7 +55,7 @@ public final class ImageRoot implements FileReferences {
 
     /** The existing volume that a caller named, as its real path. */
     Path existing(String name) throws ImageException {
-        return regularFile(entry(name), "the volume \"" + name + "\"");
+        return reachable(regularFile(entry(name), "the volume \"" + name + "\""), "the volume \"" + name + "\"");
     }
 
     /** The directory entry that a caller named, whether it is there or not, links unresolved. */
@@ -79,8 +82,9 @@ public final class ImageRoot implements FileReferences {
             for (int i = 0; i < segments.length - 1; i++) {
                 folder = subfolder(folder.resolve(segments[i]));
             }
+            Path place = reachable(folder.resolve(segments[segments.length - 1]), "the volume \"" + name + "\"");
             made = true;
-            return folder.resolve(segments[segments.length - 1]);
+            return place;
         } finally {
             if (!made) {
                 removeEmptyFolders(entry);
@@ -137,12 +141,23 @@ public final class ImageRoot implements FileReferences {
 
     @Override
     public Path resolve(Path image, String name) throws ImageException {
-        return regularFile(sibling(image, name), "the file that the image names");
+        return reachable(regularFile(sibling(image, name), NAMED_FILE), NAMED_FILE);
     }
 
     @Override
     public Path resolveNew(Path image, String name) throws IOException {
         return newEntry(relativeName(sibling(image, name)));
+    }
+
+    /** What links lead to, and what an image names, is held to what the caller may reach as well. */
+    private Path reachable(Path file, String subject) throws ImageException {
+        if (!Caller.reaches(relativeName(file))) {
+            throw ImageException.of(
+                    Kind.FORBIDDEN,
+                    subject + " leads out of what the caller may reach: volumes beneath "
+                            + Caller.current().reach());
+        }
+        return file;
     }
 
     private Path sibling(Path image, String name) throws ImageException {

@@ -1,5 +1,6 @@
 package io.cowslip.drive;
 
+import io.cowslip.access.Caller;
 import io.cowslip.drive.DriveClaims.Claim;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.ImageException;
@@ -220,9 +221,9 @@ public final class Overlays {
         }
         FileIdentity base = ImageRoot.identity(plan.base());
         List<String> dependents = new ArrayList<>();
-        for (String name : listing.all()) {
-            if (standsOn(name, base, committed)) {
-                dependents.add("\"" + name + "\"");
+        for (String name : Caller.ANYONE.<List<String>, IOException>call(listing::all)) {
+            if (Caller.ANYONE.call(() -> standsOn(name, base, committed))) {
+                dependents.add(Caller.reaches(name) ? "\"" + name + "\"" : "a volume that the caller cannot reach");
             }
         }
         if (!dependents.isEmpty()) {

@@ -1,5 +1,6 @@
 package io.cowslip.drive;
 
+import io.cowslip.access.Caller;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
@@ -79,7 +80,9 @@ public final class Uploads {
         synchronized (this) {
             found = List.copyOf(uploads.values());
         }
-        return found.stream().map(upload -> upload.status(properties.expiry())).toList();
+        return found.stream()
+                .filter(upload -> Caller.reaches(upload.name()))
+                .map(upload -> upload.status(properties.expiry())).toList();
     }
 
     public Optional<UploadStatus> find(String name) {
@@ -93,7 +96,7 @@ public final class Uploads {
     }
 
     private synchronized @Nullable Upload upload(String name) {
-        return uploads.get(name);
+        return Caller.reaches(name) ? uploads.get(name) : null;
     }
 
     /**

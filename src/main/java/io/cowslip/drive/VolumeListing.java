@@ -1,5 +1,6 @@
 package io.cowslip.drive;
 
+import io.cowslip.access.Caller;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitResult;
@@ -51,7 +52,7 @@ record VolumeListing(ImageRoot root) {
             @Override
             public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
                 String name = root.relativeName(file);
-                if (name.startsWith(prefix) && isAfter(name, after) && isVolume(name, file, attributes)) {
+                if (name.startsWith(prefix) && Caller.reaches(name) && isAfter(name, after) && isVolume(name, file, attributes)) {
                     names.add(name);
                     if (names.size() - 1 > limit) {
                         names.removeLast();

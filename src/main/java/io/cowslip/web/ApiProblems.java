@@ -237,6 +237,6 @@ class ApiProblems extends ResponseEntityExceptionHandler {
     }
 
     private static String nothingAt(HttpServletRequest request) {
-        return "there is nothing at " + request.getRequestURI();
+        return "there is nothing at " + LoggedPath.of(request);
     }
 }

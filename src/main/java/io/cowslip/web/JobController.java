@@ -1,5 +1,7 @@
 package io.cowslip.web;
 
+import tools.jackson.databind.JsonNode;
+import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
 import static io.cowslip.web.ProblemType.CANNOT_RESTART;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
@@ -52,6 +54,8 @@ import tools.jackson.databind.node.ObjectNode;
 @Tag(name = "jobs", description = "Work in the background")
 class JobController {
     private static final String EXAMPLE_ID = "nightly";
+    private static final List<String> AUDITED = List.of(
+            "type", "id", "file", "drive", "upload", "repair", "backing-file", "unsafe", "base", "allow-dependents", "shrink");
 
     private final JobService jobs;
     private final JobEvents events;
@@ -158,9 +162,21 @@ class JobController {
             throws IOException {
         NewJob wanted = json.read(request);
         StoredRequest stored = JobJson.stored(request);
-        JobView job = jobs.submit(
-                id(wanted.id()), json.wanted(wanted), stored, IdempotencyHeader.key(idempotencyKey, stored));
+        JobView job = audited(request)
+                .around(() -> jobs.submit(
+                        id(wanted.id()), json.wanted(wanted), stored, IdempotencyHeader.key(idempotencyKey, stored)));
         return accepted(job);
+    }
+
+    /** Of the request, which may hold passphrases, only what is known to hold none. */
+    private static AuditEntry audited(ObjectNode request) {
+        AuditEntry entry = AuditEntry.of("start-job");
+        for (String name : AUDITED) {
+            JsonNode value = request.path(name);
+            entry.with(name, value.isValueNode() && !value.isNull() ? value.asString() : null);
+        }
+        JsonNode target = request.path("target").path("file");
+        return entry.with("target", target.isString() ? target.asString() : null);
     }
 
     private static @Nullable JobId id(@Nullable String text) {
@@ -230,7 +246,7 @@ class JobController {
     })
     @PostMapping(path = "/{id}/restart", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<JobBody> restart(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) throws IOException {
-        return accepted(jobs.restart(id));
+        return accepted(AuditEntry.of("start-job").with("id", id).around(() -> jobs.restart(id)));
     }
 
     private ResponseEntity<JobBody> accepted(JobView job) {
@@ -251,7 +267,7 @@ class JobController {
     @Fails({NO_SUCH_JOB})
     @DeleteMapping(path = "/{id}", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<JobBody> cancel(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) {
-        JobView job = jobs.cancel(id);
+        JobView job = AuditEntry.of("stop-job").with("id", id).around(() -> jobs.cancel(id));
         return job == null
                 ? ResponseEntity.noContent().build()
                 : ResponseEntity.accepted().body(shown(job));

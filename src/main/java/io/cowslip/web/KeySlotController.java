@@ -1,5 +1,6 @@
 package io.cowslip.web;
 
+import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.BUSY;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
@@ -98,9 +99,11 @@ class KeySlotController {
         try (DriveLease lease = registry.lease(id);
                 Secret current = registry.secret(request.keySecret(), request.keySecretFile());
                 Secret added = registry.secret(request.newSecret(), request.newSecretFile())) {
-            int slot = lease.image()
-                    .keySlots()
-                    .add(current, added, request.keyslot(), request.iterTimeMillis(), System::nanoTime);
+            int slot = AuditEntry.of("add-key-slot")
+                    .with("drive", id)
+                    .around(() -> lease.image()
+                            .keySlots()
+                            .add(current, added, request.keyslot(), request.iterTimeMillis(), System::nanoTime));
             return ResponseEntity.created(URI.create("/drives/" + id + "/key-slots/" + slot))
                     .body(KeySlotBody.of(lease.image().keySlots().list().get(slot)));
         }
@@ -118,8 +121,10 @@ class KeySlotController {
             @PathVariable @Parameter(description = "The slot", example = "1") int keyslot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            lease.image().keySlots().erase(keyslot);
-            return ResponseEntity.noContent().build();
+            return AuditEntry.of("erase-key-slot").with("drive", id).with("keyslot", keyslot).around(() -> {
+                lease.image().keySlots().erase(keyslot);
+                return ResponseEntity.noContent().build();
+            });
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.cowslip.web;
 
+import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
 import static io.cowslip.web.ProblemType.BUSY;
 import static io.cowslip.web.ProblemType.CORRUPT_IMAGE;
@@ -141,8 +142,10 @@ class SnapshotController {
             @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            lease.image().snapshots().revert(snapshot);
-            return ResponseEntity.noContent().build();
+            return audited("revert-snapshot", id, snapshot).around(() -> {
+                lease.image().snapshots().revert(snapshot);
+                return ResponseEntity.noContent().build();
+            });
         }
     }
 
@@ -161,8 +164,14 @@ class SnapshotController {
             @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            lease.image().snapshots().delete(snapshot);
-            return ResponseEntity.noContent().build();
+            return audited("delete-snapshot", id, snapshot).around(() -> {
+                lease.image().snapshots().delete(snapshot);
+                return ResponseEntity.noContent().build();
+            });
         }
+    }
+
+    private static AuditEntry audited(String action, DriveId drive, String snapshot) {
+        return AuditEntry.of(action).with("drive", drive).with("snapshot", snapshot);
     }
 }

@@ -1,5 +1,6 @@
 package io.cowslip.web;
 
+import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.INCONSISTENT_BITMAP;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.ProblemType.LIMIT_REACHED;
@@ -95,7 +96,10 @@ class TicketController {
     ResponseEntity<TicketBody> issue(
             @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id, @RequestBody NewTicket body)
             throws IOException {
-        IssuedTicket issued = tickets.issue(id, body.request());
+        IssuedTicket issued = AuditEntry.of("make-ticket")
+                .with("drive", id)
+                .with("ops", body.ops())
+                .around(() -> tickets.issue(id, body.request()));
         return ResponseEntity.created(URI.create(
                         "/drives/" + id + "/tickets/" + issued.view().ticket().id()))
                 .cacheControl(CacheControl.noStore())

@@ -1,5 +1,6 @@
 package io.cowslip.web;
 
+import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
 import static io.cowslip.web.ProblemType.BODY_TOO_LARGE;
 import static io.cowslip.web.ProblemType.DIGEST_MISMATCH;
@@ -343,6 +344,9 @@ class UploadController {
                 yield answer.build();
             }
             case Outcome.Published published -> {
+                AuditEntry.of("upload-volume")
+                        .with("volume", VolumeController.name(path))
+                        .write("done");
                 ResponseEntity.BodyBuilder answer =
                         whole(HttpStatus.CREATED, published.offset()).location(location("/volumes", path));
                 if (published.digest() != null) {
@@ -353,7 +357,10 @@ class UploadController {
             case Outcome.Left left -> {
                 StoredRequest stored =
                         JobJson.stored(query.importRequest(left.work().work()));
-                JobView job = jobs.submit(null, left.work(), stored, null);
+                JobView job = AuditEntry.of("start-job")
+                        .with("type", left.work().type())
+                        .with("volume", VolumeController.name(path))
+                        .around(() -> jobs.submit(null, left.work(), stored, null));
                 yield whole(HttpStatus.ACCEPTED, left.offset())
                         .location(URI.create("/jobs/" + job.id()))
                         .body(JobBody.of(job, volumes));
@@ -383,8 +390,11 @@ class UploadController {
     ResponseEntity<Void> cancel(
             @PathVariable @Parameter(description = VOLUME, example = "vm1/arriving.raw") String path)
             throws IOException {
-        uploads.cancel(VolumeController.name(path));
-        return ResponseEntity.noContent().build();
+        String name = VolumeController.name(path);
+        return AuditEntry.of("delete-upload").with("volume", name).around(() -> {
+            uploads.cancel(name);
+            return ResponseEntity.noContent().build();
+        });
     }
 
     @Operation(operationId = "fileOptions", summary = "Tell what can be done with a file, and what uploads are held to")

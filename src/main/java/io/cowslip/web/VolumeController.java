@@ -1,5 +1,6 @@
 package io.cowslip.web;
 
+import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
 import static io.cowslip.web.ProblemType.BUSY;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
@@ -185,10 +186,16 @@ class VolumeController {
             @RequestBody VolumeRequest request)
             throws IOException {
         NewVolumeEncryption encryption = request.encrypt();
-        CreateOptions options = options(name(path), request);
-        List<ImageInfo> chain = encryption == null
-                ? volumes.create(name(path), options)
-                : volumes.create(name(path), options, encryption.options());
+        List<ImageInfo> chain = AuditEntry.of("create-volume")
+                .with("volume", name(path))
+                .with("backing-file", request.backingFile())
+                .with("clone-of", request.cloneOf())
+                .around(() -> {
+                    CreateOptions options = options(name(path), request);
+                    return encryption == null
+                            ? volumes.create(name(path), options)
+                            : volumes.create(name(path), options, encryption.options());
+                });
         return ResponseEntity.created(UriComponentsBuilder.fromPath("/volumes" + path)
                         .build()
                         .encode()
@@ -244,7 +251,9 @@ class VolumeController {
             @PathVariable @Parameter(description = VOLUME, example = "vm1/root.qcow2") String path,
             @RequestBody AmendRequest request)
             throws IOException {
-        return shown(volumes.amend(name(path), request.options()));
+        return shown(AuditEntry.of("amend-volume")
+                .with("volume", name(path))
+                .around(() -> volumes.amend(name(path), request.options())));
     }
 
     @Operation(
@@ -257,8 +266,10 @@ class VolumeController {
     @DeleteMapping("/{*path}")
     ResponseEntity<Void> delete(@PathVariable @Parameter(description = VOLUME, example = "spare.qcow2") String path)
             throws IOException {
-        volumes.delete(name(path));
-        return ResponseEntity.noContent().build();
+        return AuditEntry.of("delete-volume").with("volume", name(path)).around(() -> {
+            volumes.delete(name(path));
+            return ResponseEntity.noContent().build();
+        });
     }
 
     private List<VolumeFacts> shown(List<ImageInfo> chain) throws IOException {

@@ -1,5 +1,9 @@
 package io.cowslip.web;
 
+import org.springframework.core.annotation.Order;
+import org.springframework.beans.BeanUtils;
+import org.apache.catalina.valves.AccessLogValve;
+import org.apache.catalina.Valve;
 import io.cowslip.drive.DriveObserver;
 import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.Uploads;
@@ -85,6 +89,21 @@ class WebConfiguration implements WebMvcConfigurer {
                 host.setErrorReportValveClass(ContainerProblems.class.getName());
             }
         });
+    }
+
+    /** After Spring Boot has made the access log, if it is to be one. */
+    @Bean
+    @Order(Ordered.LOWEST_PRECEDENCE)
+    WebServerFactoryCustomizer<TomcatServletWebServerFactory> maskedAccessLog() {
+        return server -> server.setEngineValves(server.getEngineValves().stream()
+                .map(valve -> valve instanceof AccessLogValve plain ? masked(plain) : valve)
+                .toList());
+    }
+
+    private static Valve masked(AccessLogValve plain) {
+        MaskedAccessLog masked = new MaskedAccessLog();
+        BeanUtils.copyProperties(plain, masked);
+        return masked;
     }
 
     private static void tune(Connector connector, WebProperties properties) {
