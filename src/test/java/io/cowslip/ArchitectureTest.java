@@ -130,6 +130,23 @@ final class ArchitectureTest {
             ENGINE + ".format");
 
     @ArchTest
+    static final ArchRule CLAIMS_AND_PROPERTIES_STAND_ON_NO_DRIVES = servicePartMayUse("drive");
+
+    @ArchTest
+    static final ArchRule VOLUMES_STAND_ON_CLAIMS = servicePartMayUse("drive.volume", "drive");
+
+    @ArchTest
+    static final ArchRule OPEN_DRIVES_STAND_ON_VOLUMES = servicePartMayUse("drive.registry", "drive", "drive.volume");
+
+    @ArchTest
+    static final ArchRule UPLOADS_STAND_ON_VOLUMES_AND_DRIVES =
+            servicePartMayUse("drive.upload", "drive", "drive.volume", "drive.registry");
+
+    @ArchTest
+    static final ArchRule WORK_STANDS_ON_ALL_OF_THE_SERVICE_LAYER =
+            servicePartMayUse("drive.work", "drive", "drive.volume", "drive.registry", "drive.upload");
+
+    @ArchTest
     static final ArchRule JOBS_STAND_ON_DRIVES =
             mayUse(ROOT + "job..", ROOT + "access", ROOT + "drive..", ENGINE, ENGINE + ".image..", ENGINE + ".work");
 
@@ -272,7 +289,8 @@ final class ArchitectureTest {
             .resideInAPackage("io.cowslip..")
             .and()
             .resideOutsideOfPackage(ENGINE + ".host")
-            .and(not(simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent")))
+            .and(not(
+                    simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent", "UploadLog")))
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")));
 
@@ -306,7 +324,7 @@ final class ArchitectureTest {
     @ArchTest
     static final ArchRule SCHEDULING_IS_THE_CLEANERS = noClasses()
             .that(not(simpleNameOfTopLevel("CacheCleaner", "UploadExpiry")))
-            .and(not(simpleNameOfTopLevel("DriveConfiguration")))
+            .and(not(simpleNameOfTopLevel("RegistryConfiguration", "UploadConfiguration")))
             .should()
             .dependOnClassesThat()
             .resideInAPackage("org.springframework.scheduling..");
@@ -360,6 +378,14 @@ final class ArchitectureTest {
         return mayUse(
                 ENGINE + "." + user,
                 Stream.concat(Stream.of(ENGINE), Stream.of(used).map(part -> ENGINE + "." + part))
+                        .toArray(String[]::new));
+    }
+
+    /** Which of the service layer's packages one of them may use, besides the engine's. */
+    private static ArchRule servicePartMayUse(String user, String... used) {
+        return mayUse(
+                ROOT + user,
+                Stream.concat(Stream.of(ENGINE + ".."), Stream.of(used).map(part -> ROOT + part))
                         .toArray(String[]::new));
     }
 

@@ -1,15 +1,15 @@
 package io.cowslip.job;
 
 import io.cowslip.access.Scope;
-import io.cowslip.drive.CommitOptions;
-import io.cowslip.drive.Conversion;
-import io.cowslip.drive.DiskSource;
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveResize;
-import io.cowslip.drive.Imports.Import;
-import io.cowslip.drive.Measurement;
-import io.cowslip.drive.RebaseOptions;
-import io.cowslip.drive.ScrubOptions;
+import io.cowslip.drive.registry.DriveResize;
+import io.cowslip.drive.work.CommitOptions;
+import io.cowslip.drive.work.Conversion;
+import io.cowslip.drive.work.DiskSource;
+import io.cowslip.drive.work.Imports.Import;
+import io.cowslip.drive.work.Measurement;
+import io.cowslip.drive.work.RebaseOptions;
+import io.cowslip.drive.work.ScrubOptions;
 import io.cowslip.engine.image.check.ImageCheck;
 import io.cowslip.engine.image.options.AmendOptions;
 import io.cowslip.engine.image.options.ImageOptions;

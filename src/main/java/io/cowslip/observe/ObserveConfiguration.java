@@ -1,9 +1,9 @@
 package io.cowslip.observe;
 
-import io.cowslip.drive.CacheCleaner;
-import io.cowslip.drive.DriveRegistry;
-import io.cowslip.drive.ImageRoot;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.registry.CacheCleaner;
+import io.cowslip.drive.registry.DriveRegistry;
+import io.cowslip.drive.volume.ImageRoot;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.ticket.Tickets;
 import io.micrometer.core.instrument.MeterRegistry;
 import org.springframework.context.annotation.Bean;
@@ -16,6 +16,11 @@ class ObserveConfiguration {
     @Bean
     DriveMeters driveMeters(MeterRegistry registry) {
         return new DriveMeters(registry);
+    }
+
+    @Bean
+    LimitMeters limitMeters(MeterRegistry registry) {
+        return new LimitMeters(registry);
     }
 
     @Bean

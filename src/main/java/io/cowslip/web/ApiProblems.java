@@ -3,7 +3,7 @@ package io.cowslip.web;
 import io.cowslip.access.AccessRefusedException;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.ImageException;
 import io.cowslip.job.JobException;
 import io.cowslip.job.JobId;
@@ -13,6 +13,7 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Objects;
 import java.util.function.Function;
 import org.apache.catalina.connector.ClientAbortException;
@@ -45,6 +46,9 @@ class ApiProblems extends ResponseEntityExceptionHandler {
     private static final Logger log = LoggerFactory.getLogger(ApiProblems.class);
 
     private final Volumes volumes;
+
+    /** A full disk refuses every write there is: nobody needs a line for each. */
+    private final RareWarning fullDisks = new RareWarning(Duration.ofMinutes(1), System::nanoTime);
 
     ApiProblems(Volumes volumes) {
         this.volumes = volumes;
@@ -161,8 +165,10 @@ class ApiProblems extends ResponseEntityExceptionHandler {
         return failure.path() == null ? message : relativeName.apply(failure.path()) + ": " + message;
     }
 
-    private static void note(ProblemType type, Exception failure, HttpServletRequest request) {
-        if (type.status().is5xxServerError() && !isRefusal(type)) {
+    private void note(ProblemType type, Exception failure, HttpServletRequest request) {
+        if (type == ProblemType.INSUFFICIENT_STORAGE) {
+            fullDisks.warn(log, "{} {}: {}", request.getMethod(), LoggedPath.of(request), failure.getMessage());
+        } else if (type.status().is5xxServerError() && !isRefusal(type)) {
             log.error("{} {} failed", request.getMethod(), LoggedPath.of(request), failure);
         } else {
             log.debug("{} {} was refused", request.getMethod(), LoggedPath.of(request), failure);

@@ -46,7 +46,9 @@ final class ConnectionAdapter implements Adapter {
         if (unixSocket) {
             request.setAttribute(LocalSocket.ATTRIBUTE, true);
         }
+        connection.begin();
         containers.service(request, response);
+        connection.answered();
     }
 
     @Override

@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
 import io.cowslip.access.Caller;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.job.JobException;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobService;

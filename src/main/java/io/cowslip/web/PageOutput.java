@@ -88,9 +88,13 @@ final class PageOutput implements AutoCloseable {
             }
             if (sent > 0) {
                 done += sent;
+                plain.pace().moved(sent);
                 progress = System.nanoTime();
-            } else if (!plain.awaitWritable(WAIT_MILLIS)) {
-                requireProgress(plain, progress);
+            } else {
+                plain.pace().waiting();
+                if (!plain.awaitWritable(WAIT_MILLIS)) {
+                    requireProgress(plain, progress);
+                }
             }
             view.requireUnchanged();
             finishIfAsked();
@@ -103,7 +107,7 @@ final class PageOutput implements AutoCloseable {
             return attempt.send(done);
         } catch (IOException failure) {
             // The same exception tells of either end, and a client that goes away is nobody's failure.
-            if (transfer == null || !transfer.isConnected() || !plain.isOpen()) {
+            if (transfer == null || plain.pace().isCut() || !transfer.isConnected() || !plain.isOpen()) {
                 throw new ClientAbortException(failure);
             }
             throw failure;
@@ -111,6 +115,9 @@ final class PageOutput implements AutoCloseable {
     }
 
     private static void requireProgress(PatientChannel plain, long since) throws IOException {
+        if (plain.pace().isCut()) {
+            throw new ClientAbortException("the client took too little");
+        }
         long timeout = plain.writeTimeoutMillis();
         if (timeout > 0 && System.nanoTime() - since > TimeUnit.MILLISECONDS.toNanos(timeout)) {
             throw new ClientAbortException(
@@ -139,10 +146,12 @@ final class PageOutput implements AutoCloseable {
         long left = sent.undeliveredBytes();
         long progress = System.nanoTime();
         while (left > 0) {
+            plain.pace().waiting();
             // A client that asks again has mostly read what it asked for before.
             boolean asked = plain.awaitReadable(WAIT_MILLIS);
             long now = sent.undeliveredBytes();
             if (now < left) {
+                plain.pace().received(left - now);
                 progress = System.nanoTime();
             } else {
                 requireProgress(plain, progress);

@@ -4,17 +4,32 @@ import java.io.IOException;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
 import org.apache.tomcat.util.net.NioChannel;
+import org.apache.tomcat.util.net.NioEndpoint;
 import org.apache.tomcat.util.net.SocketBufferHandler;
 
 /** A plain connection whose thread waits for the socket itself for a while; see {@link ReadinessWait}. */
-final class PatientChannel extends NioChannel {
+final class PatientChannel extends NioChannel implements PacedChannel {
     private final ReadinessWait readiness = new ReadinessWait();
     private final Patience patience;
+    private final ClientPace pace;
 
-    PatientChannel(SocketBufferHandler buffers, Patience patience) {
+    PatientChannel(SocketBufferHandler buffers, Patience patience, ClientPace pace) {
         super(buffers);
         this.patience = patience;
+        this.pace = pace;
+    }
+
+    @Override
+    public ClientPace pace() {
+        return pace;
+    }
+
+    @Override
+    public void reset(SocketChannel socket, NioEndpoint.NioSocketWrapper wrapper) throws IOException {
+        pace.opened();
+        super.reset(socket, wrapper);
     }
 
     @Override
@@ -26,8 +41,15 @@ final class PatientChannel extends NioChannel {
     @Override
     public int write(ByteBuffer from) throws IOException {
         int count = super.write(from);
-        if (count == 0 && from.hasRemaining() && patience.await(readiness, sc, SelectionKey.OP_WRITE)) {
+        if (count == 0 && from.hasRemaining()) {
+            pace.waiting();
+            if (!patience.await(readiness, sc, SelectionKey.OP_WRITE)) {
+                return 0;
+            }
             count = super.write(from);
+        }
+        if (count > 0) {
+            pace.moved(count);
         }
         return count;
     }

@@ -13,24 +13,39 @@ import org.apache.tomcat.util.net.SocketBufferHandler;
  * A TLS connection that reads and writes many records with one call: a record has at most 16 KiB, and the container's own
  * channel makes a call for each. Waits as {@link PatientChannel} does.
  */
-final class PatientSecureChannel extends SecureNioChannel {
+final class PatientSecureChannel extends SecureNioChannel implements PacedChannel {
     private final ReadinessWait readiness = new ReadinessWait();
     private final Patience patience;
+    private final ClientPace pace;
     private final int bufferBytes;
 
-    PatientSecureChannel(SocketBufferHandler buffers, NioEndpoint endpoint, Patience patience, int bufferBytes) {
+    PatientSecureChannel(
+            SocketBufferHandler buffers, NioEndpoint endpoint, Patience patience, ClientPace pace, int bufferBytes) {
         super(buffers, endpoint);
         this.patience = patience;
+        this.pace = pace;
         this.bufferBytes = bufferBytes;
     }
 
     @Override
+    public ClientPace pace() {
+        return pace;
+    }
+
+    @Override
     public void reset(SocketChannel socket, NioEndpoint.NioSocketWrapper wrapper) throws IOException {
+        pace.opened();
         if (netInBuffer == null || netInBuffer.capacity() < bufferBytes) {
             netInBuffer = ByteBuffer.allocateDirect(bufferBytes);
             netOutBuffer = ByteBuffer.allocateDirect(bufferBytes);
         }
         super.reset(socket, wrapper);
+    }
+
+    @Override
+    public int handshake(boolean read, boolean write) throws IOException {
+        pace.taken();
+        return super.handshake(read, write);
     }
 
     @Override
@@ -46,14 +61,15 @@ final class PatientSecureChannel extends SecureNioChannel {
             return super.write(from);
         }
         checkInterruptStatus();
-        if (!sent() || !from.hasRemaining()) {
+        int before = from.remaining();
+        if (before == 0 || !sent()) {
             return 0;
         }
-        int before = from.remaining();
         netOutBuffer.clear();
         wrapRecords(from);
         netOutBuffer.flip();
         sent();
+        pace.moved(before - from.remaining());
         return before - from.remaining();
     }
 
@@ -75,6 +91,7 @@ final class PatientSecureChannel extends SecureNioChannel {
         if (flush(netOutBuffer)) {
             return true;
         }
+        pace.waiting();
         return patience.await(readiness, sc, SelectionKey.OP_WRITE) && flush(netOutBuffer);
     }
 

@@ -4,10 +4,12 @@ import org.springframework.core.annotation.Order;
 import org.springframework.beans.BeanUtils;
 import org.apache.catalina.valves.AccessLogValve;
 import org.apache.catalina.Valve;
-import io.cowslip.drive.DriveObserver;
-import io.cowslip.drive.DriveRegistry;
-import io.cowslip.drive.Uploads;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.LimitObserver;
+import io.cowslip.drive.LimitProperties;
+import io.cowslip.drive.registry.DriveObserver;
+import io.cowslip.drive.registry.DriveRegistry;
+import io.cowslip.drive.upload.Uploads;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.options.Secret;
 import java.util.Objects;
 import org.apache.catalina.connector.Connector;
@@ -65,20 +67,27 @@ class WebConfiguration implements WebMvcConfigurer {
 
     /** Socket buffers that take a whole cluster at once, and no 100 Continue before somebody wants the body. */
     @Bean
-    WebServerFactoryCustomizer<TomcatServletWebServerFactory> dataConnector(WebProperties properties) {
+    WebServerFactoryCustomizer<TomcatServletWebServerFactory> dataConnector(
+            WebProperties properties, SlowClients slowClients) {
         return server -> {
             server.setProtocol(DataProtocol.class.getName());
-            server.addConnectorCustomizers(connector -> tune(connector, properties));
+            server.addConnectorCustomizers(connector -> tune(connector, properties, slowClients));
         };
+    }
+
+    /** The web server is there before what counts. */
+    @Bean
+    SlowClients slowClients(LimitProperties limits, ObjectProvider<LimitObserver> observers) {
+        return new SlowClients(limits, limit -> observers.forEach(observer -> observer.refused(limit)));
     }
 
     @Bean
     @ConditionalOnProperty("cowslip.web.unix-socket")
-    UnixSocketListener unixSocketListener(WebProperties properties) {
+    UnixSocketListener unixSocketListener(WebProperties properties, SlowClients slowClients) {
         return new UnixSocketListener(
                 Objects.requireNonNull(properties.unixSocket()),
                 properties.unixSocketPermissions(),
-                connector -> tune(connector, properties));
+                connector -> tune(connector, properties, slowClients));
     }
 
     /** What the container refuses by itself is a problem too. */
@@ -106,7 +115,10 @@ class WebConfiguration implements WebMvcConfigurer {
         return masked;
     }
 
-    private static void tune(Connector connector, WebProperties properties) {
+    private static void tune(Connector connector, WebProperties properties, SlowClients slowClients) {
+        if (connector.getProtocolHandler() instanceof DataProtocol protocol) {
+            protocol.endSlow(slowClients);
+        }
         String buffer = String.valueOf(properties.socketBuffer().toBytes());
         connector.setProperty("socket.appReadBufSize", buffer);
         connector.setProperty("socket.appWriteBufSize", buffer);

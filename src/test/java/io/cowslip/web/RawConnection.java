@@ -2,28 +2,61 @@ package io.cowslip.web;
 
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
-import java.net.SocketException;
+import java.net.SocketTimeoutException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import javax.net.ssl.SSLContext;
 
 /** HTTP by hand, for what a well-behaved client cannot send. */
 final class RawConnection implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
 
-    private final Socket socket;
+    private final Closeable connection;
     private final InputStream in;
+    private final OutputStream out;
 
     RawConnection(int port) throws IOException {
-        socket = new Socket(InetAddress.getLoopbackAddress(), port);
+        this(patient(new Socket(InetAddress.getLoopbackAddress(), port)));
+    }
+
+    private RawConnection(Socket socket) throws IOException {
+        this(socket, socket.getInputStream(), socket.getOutputStream());
+    }
+
+    private RawConnection(Closeable connection, InputStream in, OutputStream out) {
+        this.connection = connection;
+        this.in = new BufferedInputStream(in);
+        this.out = out;
+    }
+
+    /** Over TLS; who the service is is not asked. */
+    static RawConnection secure(int port, SSLContext context) throws IOException {
+        return new RawConnection(
+                patient(context.getSocketFactory().createSocket(InetAddress.getLoopbackAddress(), port)));
+    }
+
+    /** Over a Unix domain socket. Waits for ever. */
+    static RawConnection unix(Path path) throws IOException {
+        SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(path));
+        return new RawConnection(channel, Channels.newInputStream(channel), Channels.newOutputStream(channel));
+    }
+
+    private static Socket patient(Socket socket) throws IOException {
         socket.setSoTimeout(Math.toIntExact(PATIENCE.toMillis()));
-        in = new BufferedInputStream(socket.getInputStream());
+        return socket;
     }
 
     /** An answer's head. Names of headers are in lower case. */
@@ -35,13 +68,13 @@ final class RawConnection implements AutoCloseable {
     }
 
     void send(byte[] bytes) throws IOException {
-        socket.getOutputStream().write(bytes);
-        socket.getOutputStream().flush();
+        out.write(bytes);
+        out.flush();
     }
 
     /** Says that nothing more will be sent. */
     void finishSending() throws IOException {
-        socket.shutdownOutput();
+        ((Socket) connection).shutdownOutput();
     }
 
     Head receiveHead() throws IOException {
@@ -58,6 +91,22 @@ final class RawConnection implements AutoCloseable {
 
     byte[] receive(int length) throws IOException {
         return in.readNBytes(length);
+    }
+
+    /** How many bytes come until the other side ends the connection, orderly or not. */
+    long receiveAll() throws IOException {
+        long received = 0;
+        byte[] bytes = new byte[65536];
+        try {
+            for (int count = in.read(bytes); count >= 0; count = in.read(bytes)) {
+                received += count;
+            }
+        } catch (SocketTimeoutException silence) {
+            throw silence;
+        } catch (IOException reset) {
+            return received;
+        }
+        return received;
     }
 
     /** A body that comes in chunks, to its end. */
@@ -80,7 +129,7 @@ final class RawConnection implements AutoCloseable {
         try {
             return in.read() < 0;
         } catch (IOException reset) {
-            return reset instanceof SocketException;
+            return !(reset instanceof SocketTimeoutException);
         }
     }
 
@@ -99,6 +148,6 @@ final class RawConnection implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        socket.close();
+        connection.close();
     }
 }

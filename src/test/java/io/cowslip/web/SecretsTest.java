@@ -176,7 +176,6 @@ class SecretsTest extends SecuredService {
         note(given().get(url + "/extents?limit=no"));
         note(given().get(url.replace("/images", "//images")));
         note(given().urlEncodingEnabled(false).get("/%69mages/" + ticket));
-        as(OPERATOR).get("/volumes/" + ticket).then().statusCode(404);
         as(OPERATOR).get("/drives/handed/tickets/" + ticket).then().statusCode(200);
         note(as(TENANT_B).get("/drives/handed/tickets/" + ticket));
         note(as(OPERATOR).get("/drives/none/tickets/" + ticket));

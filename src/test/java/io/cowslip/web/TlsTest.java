@@ -39,7 +39,7 @@ import org.springframework.context.ConfigurableApplicationContext;
 /** The data over TLS: records are joined and split on the way, and every byte must be where it was. */
 @Timeout(120)
 class TlsTest {
-    private static final String PASSWORD = "changeit";
+    static final String PASSWORD = "changeit";
     private static final int MIB = 1 << 20;
 
     @TempDir
@@ -70,7 +70,7 @@ class TlsTest {
         service.close();
     }
 
-    private static void makeKeys(Path keys) {
+    static void makeKeys(Path keys) {
         Path keytool = Path.of(System.getProperty("java.home"), "bin", "keytool");
         try {
             Process process = new ProcessBuilder(
@@ -109,7 +109,7 @@ class TlsTest {
                 .isEqualTo(201);
     }
 
-    private static SSLContext trusting(Path file) throws Exception {
+    static SSLContext trusting(Path file) throws Exception {
         KeyStore keys = KeyStore.getInstance("PKCS12");
         try (InputStream in = Files.newInputStream(file)) {
             keys.load(in, PASSWORD.toCharArray());

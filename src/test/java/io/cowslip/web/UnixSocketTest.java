@@ -211,7 +211,7 @@ class UnixSocketTest {
                 .hasStackTraceContaining(InvalidConfigurationPropertyValueException.class.getSimpleName())
                 .hasStackTraceContaining(reason)
                 // The exception itself, and not a failure to make it.
-                .satisfies(refused -> assertThat(refused)
-                        .hasRootCauseInstanceOf(InvalidConfigurationPropertyValueException.class));
+                .satisfies(refused ->
+                        assertThat(refused).hasRootCauseInstanceOf(InvalidConfigurationPropertyValueException.class));
     }
 }

@@ -28,6 +28,8 @@ public final class ConnectionQueue {
     private static final int REQUEST_BYTES = HEADER_BYTES + 56;
     private static final int ID_OFFSET = HEADER_BYTES + 8;
     private static final int ADDRESS_BYTES = 16;
+    private static final long STATE_OFFSET = HEADER_BYTES + 1;
+    private static final byte TCP_LISTEN = 10;
     private static final long RECEIVE_QUEUE_OFFSET = HEADER_BYTES + 56;
     private static final long SEND_QUEUE_OFFSET = HEADER_BYTES + 60;
 
@@ -104,12 +106,20 @@ public final class ConnectionQueue {
             while (result >= 0) {
                 result = Posix.recv(DESCRIPTOR, ANSWER, Posix.MSG_DONTWAIT);
                 if (result > 0) {
-                    return ANSWER.get(ValueLayout.JAVA_SHORT, 4) == NLMSG_ERROR
-                            ? ANSWER.get(ValueLayout.JAVA_INT, HEADER_BYTES)
-                            : Integer.toUnsignedLong(ANSWER.get(ValueLayout.JAVA_INT, offset));
+                    return figure(offset);
                 }
             }
             throw new IOException("the kernel does not tell of its sockets (errno " + -result + ")");
+        }
+
+        /** Where a connection is gone, the kernel tells of the socket that listens at its address, if there is one. */
+        private static long figure(long offset) {
+            if (ANSWER.get(ValueLayout.JAVA_SHORT, 4) == NLMSG_ERROR) {
+                return ANSWER.get(ValueLayout.JAVA_INT, HEADER_BYTES);
+            }
+            return ANSWER.get(ValueLayout.JAVA_BYTE, STATE_OFFSET) == TCP_LISTEN
+                    ? NO_SUCH_SOCKET
+                    : Integer.toUnsignedLong(ANSWER.get(ValueLayout.JAVA_INT, offset));
         }
     }
 }
