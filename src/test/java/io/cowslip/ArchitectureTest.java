@@ -209,7 +209,7 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule THE_CATALOGUE_SERVES_DRIVES_JOBS_AND_TICKETS =
-            mayUse(ROOT + "catalog..", ROOT + "drive..", ROOT + "job..", ROOT + "ticket..");
+            mayUse(ROOT + "catalog..", ROOT + "access", ROOT + "drive..", ROOT + "job..", ROOT + "ticket..");
 
     @ArchTest
     static final ArchRule DATABASES_ARE_THE_CATALOGUES = noClasses()
