@@ -106,15 +106,16 @@ class DriveController {
     })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> open(@RequestBody OpenRequest request) throws IOException {
-        if (request.file() == null) {
+        String file = request.file();
+        if (file == null) {
             throw Refusal.ofOption("file", "file is missing; it names the image, relative to the image root");
         }
         ImageOptions options = request.options().over(registry.defaults());
         DriveView drive = AuditEntry.of("open-drive")
                 .with("drive", request.id())
-                .with("volume", request.file())
+                .with("volume", file)
                 .with("mode", options.readOnly() ? "read" : "write")
-                .around(() -> registry.open(id(request.id()), request.file(), options, request.keeping()));
+                .around(() -> registry.open(id(request.id()), file, options, request.keeping()));
         return ResponseEntity.created(URI.create("/drives/" + drive.id()))
                 .eTag(Preconditions.quoted(drive.version()))
                 .body(DriveBody.of(drive));
