@@ -57,7 +57,8 @@ public final class AuditEntry {
         text.codePoints().limit(MAX_CHARACTERS).forEach(point -> {
             if (point == '"' || point == '\\') {
                 quoted.append('\\').appendCodePoint(point);
-            } else if (Character.isISOControl(point) || Character.getType(point) == Character.FORMAT
+            } else if (Character.isISOControl(point)
+                    || Character.getType(point) == Character.FORMAT
                     || Character.getType(point) == Character.LINE_SEPARATOR) {
                 quoted.append(String.format("\\u%04x", point));
             } else {

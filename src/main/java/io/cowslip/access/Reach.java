@@ -60,7 +60,8 @@ public record Reach(@Nullable List<String> prefixes) {
 
     /** Whether all that the other includes is among them. */
     public boolean covers(Reach other) {
-        return prefixes == null || (other.prefixes != null && other.prefixes.stream().allMatch(this::includes));
+        return prefixes == null
+                || (other.prefixes != null && other.prefixes.stream().allMatch(this::includes));
     }
 
     @Override

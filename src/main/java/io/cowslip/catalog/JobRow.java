@@ -1,6 +1,5 @@
 package io.cowslip.catalog;
 
-import java.util.List;
 import io.cowslip.access.Reach;
 import io.cowslip.job.IdempotencyKey;
 import io.cowslip.job.JobCatalog;
@@ -8,6 +7,7 @@ import io.cowslip.job.JobId;
 import io.cowslip.job.JobState;
 import io.cowslip.job.StoredRequest;
 import java.time.Instant;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.springframework.data.annotation.Id;
@@ -31,7 +31,6 @@ record JobRow(
         @Nullable String problem,
         @Nullable String prefixes) {
     private static final String BETWEEN_PREFIXES = "\n";
-
 
     static JobRow of(JobCatalog.Entry job) {
         IdempotencyKey key = job.key();

@@ -1,11 +1,11 @@
 package io.cowslip.job;
 
-import java.util.Set;
 import io.cowslip.access.Caller;
 import io.cowslip.job.JobException.Reason;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;

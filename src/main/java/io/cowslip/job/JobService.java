@@ -211,8 +211,8 @@ public final class JobService {
 
     private JobView outcome(Job job) {
         try {
-            return job.completed(job.caller()
-                    .<JobResult, IOException>call(() -> work.run(job.id(), job.request(), job::advanced)));
+            return job.completed(
+                    job.caller().<JobResult, IOException>call(() -> work.run(job.id(), job.request(), job::advanced)));
         } catch (CancellationException stopped) {
             log.debug("Job {} stopped", job.id(), stopped);
             return job.stopped();

@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.BUSY;
 import static io.cowslip.web.ProblemType.CORRUPT_IMAGE;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
@@ -23,6 +22,7 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.drive.registry.DriveResize;

@@ -1,7 +1,5 @@
 package io.cowslip.web;
 
-import tools.jackson.databind.JsonNode;
-import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
 import static io.cowslip.web.ProblemType.CANNOT_RESTART;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
@@ -19,6 +17,7 @@ import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobService;
@@ -46,6 +45,7 @@ import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Jobs: what takes long. */
@@ -55,7 +55,17 @@ import tools.jackson.databind.node.ObjectNode;
 class JobController {
     private static final String EXAMPLE_ID = "nightly";
     private static final List<String> AUDITED = List.of(
-            "type", "id", "file", "drive", "upload", "repair", "backing-file", "unsafe", "base", "allow-dependents", "shrink");
+            "type",
+            "id",
+            "file",
+            "drive",
+            "upload",
+            "repair",
+            "backing-file",
+            "unsafe",
+            "base",
+            "allow-dependents",
+            "shrink");
 
     private final JobService jobs;
     private final JobEvents events;

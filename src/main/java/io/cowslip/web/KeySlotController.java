@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.BUSY;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
@@ -13,6 +12,7 @@ import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.drive.registry.DriveRegistry;
@@ -121,10 +121,13 @@ class KeySlotController {
             @PathVariable @Parameter(description = "The slot", example = "1") int keyslot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            return AuditEntry.of("erase-key-slot").with("drive", id).with("keyslot", keyslot).around(() -> {
-                lease.image().keySlots().erase(keyslot);
-                return ResponseEntity.noContent().build();
-            });
+            return AuditEntry.of("erase-key-slot")
+                    .with("drive", id)
+                    .with("keyslot", keyslot)
+                    .around(() -> {
+                        lease.image().keySlots().erase(keyslot);
+                        return ResponseEntity.noContent().build();
+                    });
         }
     }
 }

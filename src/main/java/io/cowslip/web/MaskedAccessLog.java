@@ -17,11 +17,12 @@ public final class MaskedAccessLog extends AccessLogValve {
     protected AccessLogElement createAccessLogElement(char pattern) {
         AccessLogElement plain = super.createAccessLogElement(pattern);
         return switch (pattern) {
-            case 'r' -> new Masked(plain, (line, request) -> {
-                escapeAndAppend(request.getMethod(), line);
-                line.append(' ').append(LoggedPath.of(request)).append(' ');
-                escapeAndAppend(request.getProtocol(), line);
-            });
+            case 'r' ->
+                new Masked(plain, (line, request) -> {
+                    escapeAndAppend(request.getMethod(), line);
+                    line.append(' ').append(LoggedPath.of(request)).append(' ');
+                    escapeAndAppend(request.getProtocol(), line);
+                });
             case 'U' -> new Masked(plain, (line, request) -> line.append(LoggedPath.of(request)));
             default -> plain;
         };
@@ -36,8 +37,8 @@ public final class MaskedAccessLog extends AccessLogValve {
     }
 
     /** An element as Tomcat writes it, unless a ticket would be in it. */
-    private record Masked(
-            AccessLogElement plain, BiConsumer<CharArrayWriter, Request> masked) implements AccessLogElement {
+    private record Masked(AccessLogElement plain, BiConsumer<CharArrayWriter, Request> masked)
+            implements AccessLogElement {
 
         @Override
         public void addElement(CharArrayWriter line, Date date, Request request, Response response, long time) {

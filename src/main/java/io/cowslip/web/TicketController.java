@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.INCONSISTENT_BITMAP;
 import static io.cowslip.web.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.ProblemType.LIMIT_REACHED;
@@ -15,6 +14,7 @@ import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.DriveId;
 import io.cowslip.ticket.IssuedTicket;
 import io.cowslip.ticket.Tickets;

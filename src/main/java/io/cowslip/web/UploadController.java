@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
 import static io.cowslip.web.ProblemType.BODY_TOO_LARGE;
 import static io.cowslip.web.ProblemType.DIGEST_MISMATCH;
@@ -20,6 +19,7 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UPLOAD_OFFSET_MISMATCH;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.upload.Uploads;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.drive.work.Conversion.Target;

@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.access.AuditEntry;
 import static io.cowslip.web.ProblemType.ALREADY_EXISTS;
 import static io.cowslip.web.ProblemType.BUSY;
 import static io.cowslip.web.ProblemType.FORBIDDEN_PATH;
@@ -15,6 +14,7 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.options.CreateOptions;

@@ -39,14 +39,23 @@ class AuditTest extends SecuredService {
     void whatIsDoneIsWrittenDown() {
         createAndOpen(TENANT_A, "audited", "tenants/a/audited.qcow2");
         assertThat(lines("create-volume"))
-                .containsExactly("caller=\"tenant-a\" action=create-volume volume=\"tenants/a/audited.qcow2\" outcome=done");
+                .containsExactly(
+                        "caller=\"tenant-a\" action=create-volume volume=\"tenants/a/audited.qcow2\" outcome=done");
         assertThat(lines("open-drive"))
-                .containsExactly("caller=\"tenant-a\" action=open-drive drive=\"audited\" volume=\"tenants/a/audited.qcow2\""
-                        + " mode=\"write\" outcome=done");
-        json(TENANT_A, "{\"ops\": [\"read\"]}").post("/drives/audited/tickets").then().statusCode(201);
+                .containsExactly(
+                        "caller=\"tenant-a\" action=open-drive drive=\"audited\" volume=\"tenants/a/audited.qcow2\""
+                                + " mode=\"write\" outcome=done");
+        json(TENANT_A, "{\"ops\": [\"read\"]}")
+                .post("/drives/audited/tickets")
+                .then()
+                .statusCode(201);
         assertThat(lines("make-ticket"))
-                .containsExactly("caller=\"tenant-a\" action=make-ticket drive=\"audited\" ops=\"[read]\" outcome=done");
-        json(OPERATOR, "{\"virtual-size\": \"512K\", \"shrink\": true}").patch("/drives/audited").then().statusCode(200);
+                .containsExactly(
+                        "caller=\"tenant-a\" action=make-ticket drive=\"audited\" ops=\"[read]\" outcome=done");
+        json(OPERATOR, "{\"virtual-size\": \"512K\", \"shrink\": true}")
+                .patch("/drives/audited")
+                .then()
+                .statusCode(200);
         assertThat(lines("change-drive"))
                 .singleElement()
                 .asString()
@@ -56,7 +65,8 @@ class AuditTest extends SecuredService {
                 .containsExactly("caller=\"tenant-a\" action=close-drive drive=\"audited\" outcome=done");
         as(TENANT_A).delete("/volumes/tenants/a/audited.qcow2").then().statusCode(204);
         assertThat(lines("delete-volume"))
-                .containsExactly("caller=\"tenant-a\" action=delete-volume volume=\"tenants/a/audited.qcow2\" outcome=done");
+                .containsExactly(
+                        "caller=\"tenant-a\" action=delete-volume volume=\"tenants/a/audited.qcow2\" outcome=done");
     }
 
     @Test
@@ -72,7 +82,8 @@ class AuditTest extends SecuredService {
     @Test
     void aRepairIsWrittenDownAtItsBeginningAndItsEnd() {
         create(OPERATOR, "tenants/a/repaired.qcow2");
-        String job = json(TENANT_A, "{\"type\": \"check\", \"file\": \"tenants/a/repaired.qcow2\", \"repair\": \"all\"}")
+        String job = json(
+                        TENANT_A, "{\"type\": \"check\", \"file\": \"tenants/a/repaired.qcow2\", \"repair\": \"all\"}")
                 .post("/jobs")
                 .jsonPath()
                 .getString("id");
@@ -81,15 +92,13 @@ class AuditTest extends SecuredService {
                         + " repair=\"all\" outcome=done");
         org.awaitility.Awaitility.await().until(() -> !lines("end-job").isEmpty());
         assertThat(lines("end-job"))
-                .containsExactly("caller=\"tenant-a\" action=end-job type=\"check\" id=\"" + job + "\" outcome=completed");
+                .containsExactly(
+                        "caller=\"tenant-a\" action=end-job type=\"check\" id=\"" + job + "\" outcome=completed");
     }
 
     @Test
     void aNameEndsNoLine() {
         json(OPERATOR, "{\"file\": \"a\\nb \\\"c\\\" \\u2028\"}").post("/drives");
-        assertThat(lines("open-drive"))
-                .singleElement()
-                .asString()
-                .contains("volume=\"a\\u000ab \\\"c\\\" \\u2028\"");
+        assertThat(lines("open-drive")).singleElement().asString().contains("volume=\"a\\u000ab \\\"c\\\" \\u2028\"");
     }
 }

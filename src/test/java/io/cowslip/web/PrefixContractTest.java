@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.empty;
-import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.not;
 
@@ -41,7 +40,15 @@ class PrefixContractTest extends SecuredService {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {OTHERS, "tenants/b/none.qcow2", "disk.qcow2", "tenants/ab/disk.qcow2", "tenants/a", "tenants/shared/x"})
+    @ValueSource(
+            strings = {
+                OTHERS,
+                "tenants/b/none.qcow2",
+                "disk.qcow2",
+                "tenants/ab/disk.qcow2",
+                "tenants/a",
+                "tenants/shared/x"
+            })
     void volumesOfOthersAreBeyondReachByTheirNames(String name) {
         assertBeyond(as(TENANT_A).get("/volumes/" + name));
         assertBeyond(json(TENANT_A, "{\"virtual-size\": \"1M\"}").put("/volumes/" + name));
@@ -59,7 +66,10 @@ class PrefixContractTest extends SecuredService {
     void ownVolumesAreWithinReach() {
         as(TENANT_A).get("/volumes/" + MINE).then().statusCode(200);
         as(TENANT_A).get("/files/" + MINE).then().statusCode(200);
-        json(TENANT_A, "{\"lazy-refcounts\": true}").patch("/volumes/" + MINE).then().statusCode(200);
+        json(TENANT_A, "{\"lazy-refcounts\": true}")
+                .patch("/volumes/" + MINE)
+                .then()
+                .statusCode(200);
         create(TENANT_B, "tenants/shared/disk.qcow2");
         as(TENANT_B).get("/volumes/tenants/shared/disk.qcow2").then().statusCode(200);
         as(TENANT_A).delete("/volumes/" + MINE).then().statusCode(204);
@@ -75,12 +85,28 @@ class PrefixContractTest extends SecuredService {
 
     @Test
     void drivesOfOthersAreNotThere() {
-        json(TENANT_B, "{\"id\": \"theirs\", \"file\": \"" + OTHERS + "\"}").post("/drives").then().statusCode(201);
-        json(TENANT_A, "{\"id\": \"mine\", \"file\": \"" + MINE + "\"}").post("/drives").then().statusCode(201);
+        json(TENANT_B, "{\"id\": \"theirs\", \"file\": \"" + OTHERS + "\"}")
+                .post("/drives")
+                .then()
+                .statusCode(201);
+        json(TENANT_A, "{\"id\": \"mine\", \"file\": \"" + MINE + "\"}")
+                .post("/drives")
+                .then()
+                .statusCode(201);
 
         as(TENANT_A).get("/drives").then().body("id", contains("mine"));
         as(OPERATOR).get("/drives").then().body("id", contains("mine", "theirs"));
-        for (String path : List.of("", "/data", "/data/extents", "/data/checksum", "/image", "/snapshots", "/bitmaps", "/key-slots", "/tickets", "/tickets/x")) {
+        for (String path : List.of(
+                "",
+                "/data",
+                "/data/extents",
+                "/data/checksum",
+                "/image",
+                "/snapshots",
+                "/bitmaps",
+                "/key-slots",
+                "/tickets",
+                "/tickets/x")) {
             problem(as(TENANT_A).get("/drives/theirs" + path), 404, "no-such-drive");
         }
         problem(as(TENANT_A).delete("/drives/theirs"), 404, "no-such-drive");
@@ -96,7 +122,10 @@ class PrefixContractTest extends SecuredService {
 
     @Test
     void ticketsOfOthersAreNotThere() {
-        json(TENANT_B, "{\"id\": \"theirs\", \"file\": \"" + OTHERS + "\"}").post("/drives").then().statusCode(201);
+        json(TENANT_B, "{\"id\": \"theirs\", \"file\": \"" + OTHERS + "\"}")
+                .post("/drives")
+                .then()
+                .statusCode(201);
         Response ticket = json(TENANT_B, "{\"ops\": [\"read\"]}").post("/drives/theirs/tickets");
         String place = ticket.header("Location");
         problem(as(TENANT_A).get(place), 404, "no-such-drive");
@@ -110,15 +139,31 @@ class PrefixContractTest extends SecuredService {
     void aChainDoesNotLeaveThePrefix() {
         create(OPERATOR, "base.qcow2");
         String overlay = "{\"backing-file\": \"%s\", \"backing-format\": \"qcow2\"}";
-        problem(json(TENANT_A, overlay.formatted("../../base.qcow2")).put("/volumes/tenants/a/on-base.qcow2"), 403, "forbidden-path");
-        problem(json(TENANT_A, overlay.formatted("../b/disk.qcow2")).put("/volumes/tenants/a/on-b.qcow2"), 403, "forbidden-path");
+        problem(
+                json(TENANT_A, overlay.formatted("../../base.qcow2")).put("/volumes/tenants/a/on-base.qcow2"),
+                403,
+                "forbidden-path");
+        problem(
+                json(TENANT_A, overlay.formatted("../b/disk.qcow2")).put("/volumes/tenants/a/on-b.qcow2"),
+                403,
+                "forbidden-path");
         assertBeyond(json(TENANT_A, "{\"clone-of\": \"" + OTHERS + "\"}").put("/volumes/tenants/a/clone.qcow2"));
-        problem(json(TENANT_A, "{\"virtual-size\": \"1M\", \"data-file\": \"../b/split.data\"}").put("/volumes/tenants/a/split.qcow2"), 403, "forbidden-path");
+        problem(
+                json(TENANT_A, "{\"virtual-size\": \"1M\", \"data-file\": \"../b/split.data\"}")
+                        .put("/volumes/tenants/a/split.qcow2"),
+                403,
+                "forbidden-path");
 
-        json(OPERATOR, overlay.formatted("../../base.qcow2")).put("/volumes/tenants/a/given.qcow2").then().statusCode(201);
+        json(OPERATOR, overlay.formatted("../../base.qcow2"))
+                .put("/volumes/tenants/a/given.qcow2")
+                .then()
+                .statusCode(201);
         problem(as(TENANT_A).get("/volumes/tenants/a/given.qcow2"), 403, "forbidden-path");
         problem(json(TENANT_A, file("tenants/a/given.qcow2")).post("/drives"), 403, "forbidden-path");
-        json(OPERATOR, "{\"id\": \"given\", \"file\": \"tenants/a/given.qcow2\"}").post("/drives").then().statusCode(201);
+        json(OPERATOR, "{\"id\": \"given\", \"file\": \"tenants/a/given.qcow2\"}")
+                .post("/drives")
+                .then()
+                .statusCode(201);
         as(TENANT_A).get("/drives/given/data").then().statusCode(200);
         as(OPERATOR).delete("/drives/given");
         as(OPERATOR).delete("/volumes/tenants/a/given.qcow2").then().statusCode(204);
@@ -135,7 +180,10 @@ class PrefixContractTest extends SecuredService {
         Path folder = ROOT.resolve("tenants/a/folder");
         Files.deleteIfExists(folder);
         Files.createSymbolicLink(folder, ROOT.resolve("tenants/b"));
-        problem(json(TENANT_A, "{\"virtual-size\": \"1M\"}").put("/volumes/tenants/a/folder/new.qcow2"), 403, "forbidden-path");
+        problem(
+                json(TENANT_A, "{\"virtual-size\": \"1M\"}").put("/volumes/tenants/a/folder/new.qcow2"),
+                403,
+                "forbidden-path");
         assertThat(ROOT.resolve("tenants/b/new.qcow2")).doesNotExist();
         Files.delete(link);
         Files.delete(folder);
@@ -143,7 +191,10 @@ class PrefixContractTest extends SecuredService {
 
     @Test
     void whatOthersNeedIsNotDeletedAndTheyAreNotNamed() {
-        json(OPERATOR, "{\"clone-of\": \"" + MINE + "\"}").put("/volumes/tenants/b/on-a.qcow2").then().statusCode(201);
+        json(OPERATOR, "{\"clone-of\": \"" + MINE + "\"}")
+                .put("/volumes/tenants/b/on-a.qcow2")
+                .then()
+                .statusCode(201);
         problem(as(TENANT_A).delete("/volumes/" + MINE), 409, "in-use").body("detail", not(containsString("on-a")));
         as(TENANT_A)
                 .get("/volumes/" + MINE + "?dependents=y")
@@ -159,20 +210,39 @@ class PrefixContractTest extends SecuredService {
     }
 
     private static String ended(String caller, String job) {
-        await().until(() -> !List.of("queued", "running").contains(as(caller).get(job).jsonPath().getString("state")));
+        await().until(() -> !List.of("queued", "running")
+                .contains(as(caller).get(job).jsonPath().getString("state")));
         return as(caller).get(job).jsonPath().getString("state");
     }
 
     @Test
     void jobsReachNoFurtherThanWhoStartsThem() {
         String from = "{\"type\": \"convert\", \"file\": \"%s\", \"target\": {\"file\": \"%s\"}}";
-        assertBeyond(json(TENANT_A, from.formatted(OTHERS, "tenants/a/stolen.qcow2")).post("/jobs"));
-        assertBeyond(json(TENANT_A, from.formatted(MINE, "tenants/b/planted.qcow2")).post("/jobs"));
-        assertBeyond(json(TENANT_A, "{\"type\": \"check\", \"file\": \"" + OTHERS + "\"}").post("/jobs"));
-        assertBeyond(json(TENANT_A, "{\"type\": \"compare\", \"file\": \"" + MINE + "\", \"other\": {\"file\": \"" + OTHERS + "\"}}").post("/jobs"));
-        assertBeyond(json(TENANT_A, "{\"type\": \"resize\", \"file\": \"" + OTHERS + "\", \"virtual-size\": \"2M\"}").post("/jobs"));
-        problem(json(TENANT_A, "{\"type\": \"rebase\", \"file\": \"" + MINE + "\", \"backing-file\": \"../b/disk.qcow2\", \"backing-format\": \"qcow2\"}").post("/jobs"), 403, "forbidden-path");
-        json(TENANT_B, "{\"id\": \"theirs\", \"file\": \"" + OTHERS + "\"}").post("/drives").then().statusCode(201);
+        assertBeyond(
+                json(TENANT_A, from.formatted(OTHERS, "tenants/a/stolen.qcow2")).post("/jobs"));
+        assertBeyond(
+                json(TENANT_A, from.formatted(MINE, "tenants/b/planted.qcow2")).post("/jobs"));
+        assertBeyond(json(TENANT_A, "{\"type\": \"check\", \"file\": \"" + OTHERS + "\"}")
+                .post("/jobs"));
+        assertBeyond(json(
+                        TENANT_A,
+                        "{\"type\": \"compare\", \"file\": \"" + MINE + "\", \"other\": {\"file\": \"" + OTHERS
+                                + "\"}}")
+                .post("/jobs"));
+        assertBeyond(json(TENANT_A, "{\"type\": \"resize\", \"file\": \"" + OTHERS + "\", \"virtual-size\": \"2M\"}")
+                .post("/jobs"));
+        problem(
+                json(
+                                TENANT_A,
+                                "{\"type\": \"rebase\", \"file\": \"" + MINE
+                                        + "\", \"backing-file\": \"../b/disk.qcow2\", \"backing-format\": \"qcow2\"}")
+                        .post("/jobs"),
+                403,
+                "forbidden-path");
+        json(TENANT_B, "{\"id\": \"theirs\", \"file\": \"" + OTHERS + "\"}")
+                .post("/drives")
+                .then()
+                .statusCode(201);
         problem(json(TENANT_A, "{\"type\": \"check\", \"drive\": \"theirs\"}").post("/jobs"), 404, "no-such-drive");
         as(OPERATOR).delete("/volumes/tenants/a/copy.qcow2");
         String copy = started(TENANT_A, from.formatted(MINE, "tenants/a/copy.qcow2"));
@@ -191,7 +261,11 @@ class PrefixContractTest extends SecuredService {
             problem(as(TENANT_A).delete(job), 404, "no-such-job");
             problem(as(TENANT_A).post(job + "/restart"), 404, "no-such-job");
         }
-        as(TENANT_A).get("/jobs").then().body("id", hasItem(mine.substring(6))).body("id", not(hasItem(theirs.substring(6))));
+        as(TENANT_A)
+                .get("/jobs")
+                .then()
+                .body("id", hasItem(mine.substring(6)))
+                .body("id", not(hasItem(theirs.substring(6))));
         as(OPERATOR).get(theirs).then().statusCode(200);
         assertThat(ended(TENANT_B, theirs)).isEqualTo("completed");
         assertThat(ended(TENANT_A, mine)).isEqualTo("completed");
@@ -203,17 +277,39 @@ class PrefixContractTest extends SecuredService {
     @Test
     void anIdempotencyKeyIsItsCallersOwn() {
         String check = "{\"type\": \"check\", \"file\": \"%s\"}";
-        String theirs = json(TENANT_B, check.formatted(OTHERS)).header("Idempotency-Key", "k").post("/jobs").jsonPath().getString("id");
-        String mine = json(TENANT_A, check.formatted(MINE)).header("Idempotency-Key", "k").post("/jobs").then().statusCode(202).extract().path("id");
+        String theirs = json(TENANT_B, check.formatted(OTHERS))
+                .header("Idempotency-Key", "k")
+                .post("/jobs")
+                .jsonPath()
+                .getString("id");
+        String mine = json(TENANT_A, check.formatted(MINE))
+                .header("Idempotency-Key", "k")
+                .post("/jobs")
+                .then()
+                .statusCode(202)
+                .extract()
+                .path("id");
         assertThat(mine).isNotEqualTo(theirs);
     }
 
     @Test
     void uploadsOfOthersAreNotThere() {
-        octets(TENANT_B, new byte[512]).header("Upload-Complete", "?0").put("/files/tenants/b/part.raw?format=raw").then().statusCode(201);
+        octets(TENANT_B, new byte[512])
+                .header("Upload-Complete", "?0")
+                .put("/files/tenants/b/part.raw?format=raw")
+                .then()
+                .statusCode(201);
         as(TENANT_A).get("/uploads").then().body("", empty());
         as(TENANT_B).get("/uploads").then().body("name", contains("tenants/b/part.raw"));
-        problem(as(TENANT_A).contentType("application/partial-upload").header("Upload-Offset", "512").header("Upload-Complete", "?1").body(new byte[512]).patch("/files/tenants/b/part.raw?format=raw"), 404, "not-found");
+        problem(
+                as(TENANT_A)
+                        .contentType("application/partial-upload")
+                        .header("Upload-Offset", "512")
+                        .header("Upload-Complete", "?1")
+                        .body(new byte[512])
+                        .patch("/files/tenants/b/part.raw?format=raw"),
+                404,
+                "not-found");
         problem(as(TENANT_A).delete("/files/tenants/b/part.raw"), 404, "not-found");
         problem(
                 json(
@@ -228,9 +324,14 @@ class PrefixContractTest extends SecuredService {
 
     @Test
     void theSecretsFolderIsNotForTenants() {
-        problem(json(TENANT_A, "{\"file\": \"" + MINE + "\", \"encrypt\": {\"key-secret-file\": \"key\"}}").post("/drives"), 403, "forbidden-path")
+        problem(
+                        json(TENANT_A, "{\"file\": \"" + MINE + "\", \"encrypt\": {\"key-secret-file\": \"key\"}}")
+                                .post("/drives"),
+                        403,
+                        "forbidden-path")
                 .body("detail", containsString("key-secret-file"));
     }
+
     @Test
     void aTokenThatMustSayItsFoldersAndDoesNotReachesNothing() {
         create(OPERATOR, "tenants/a/token.qcow2");
@@ -244,5 +345,4 @@ class PrefixContractTest extends SecuredService {
                 401,
                 "unauthenticated");
     }
-
 }

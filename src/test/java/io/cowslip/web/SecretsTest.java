@@ -36,7 +36,10 @@ class SecretsTest extends SecuredService {
 
         @Override
         protected void append(ILoggingEvent event) {
-            text.append(event.getLoggerName()).append(' ').append(event.getFormattedMessage()).append('\n');
+            text.append(event.getLoggerName())
+                    .append(' ')
+                    .append(event.getFormattedMessage())
+                    .append('\n');
             for (IThrowableProxy cause = event.getThrowableProxy(); cause != null; cause = cause.getCause()) {
                 text.append(cause.getMessage()).append('\n');
             }
@@ -133,27 +136,42 @@ class SecretsTest extends SecuredService {
     }
 
     private void passphrases() {
-        String encrypt = "{\"encrypt\": {\"format\": \"luks\", \"key-secret\": \"%s\", \"iter-time\": 10}, \"virtual-size\": \"1M\"}";
+        String encrypt =
+                "{\"encrypt\": {\"format\": \"luks\", \"key-secret\": \"%s\", \"iter-time\": 10}, \"virtual-size\": \"1M\"}";
         as(OPERATOR).delete("/volumes/tenants/a/secret.qcow2");
-        json(OPERATOR, encrypt.formatted(PASSPHRASE)).put("/volumes/tenants/a/secret.qcow2").then().statusCode(201);
+        json(OPERATOR, encrypt.formatted(PASSPHRASE))
+                .put("/volumes/tenants/a/secret.qcow2")
+                .then()
+                .statusCode(201);
         note(json(OPERATOR, encrypt.formatted(PASSPHRASE)).put("/volumes/tenants/a/secret.qcow2"));
         note(json(OPERATOR, encrypt.formatted(PASSPHRASE) + "x").put("/volumes/tenants/a/secret2.qcow2"));
-        note(json(OPERATOR, "{\"encrypt\": {\"key-secret\": [\"" + PASSPHRASE + "\"]}}").put("/volumes/s3.qcow2"));
-        note(json(OPERATOR, "{\"encrypt\": {\"key-secret\": \"" + PASSPHRASE + "\", \"key\": 1}}").put("/volumes/s3.qcow2"));
+        note(json(OPERATOR, "{\"encrypt\": {\"key-secret\": [\"" + PASSPHRASE + "\"]}}")
+                .put("/volumes/s3.qcow2"));
+        note(json(OPERATOR, "{\"encrypt\": {\"key-secret\": \"" + PASSPHRASE + "\", \"key\": 1}}")
+                .put("/volumes/s3.qcow2"));
         note(json(OPERATOR, "{\"encrypt\": {\"key-secret\": \"" + PASSPHRASE).put("/volumes/s3.qcow2"));
-        String open = "{\"id\": \"secret\", \"file\": \"tenants/a/secret.qcow2\", \"encrypt\": {\"key-secret\": \"%s\"}}";
+        String open =
+                "{\"id\": \"secret\", \"file\": \"tenants/a/secret.qcow2\", \"encrypt\": {\"key-secret\": \"%s\"}}";
         note(json(OPERATOR, open.formatted(WRONG_PASSPHRASE)).post("/drives"));
         note(json(TENANT_B, open.formatted(PASSPHRASE)).post("/drives"));
         json(OPERATOR, open.formatted(PASSPHRASE)).post("/drives").then().statusCode(201);
         String slot = "{\"key-secret\": \"%s\", \"new-secret\": \"" + OTHER_PASSPHRASE + "\", \"iter-time\": 10}";
-        json(OPERATOR, slot.formatted(PASSPHRASE)).post("/drives/secret/key-slots").then().statusCode(201);
+        json(OPERATOR, slot.formatted(PASSPHRASE))
+                .post("/drives/secret/key-slots")
+                .then()
+                .statusCode(201);
         note(json(OPERATOR, slot.formatted(WRONG_PASSPHRASE)).post("/drives/secret/key-slots"));
         as(OPERATOR).delete("/drives/secret").then().statusCode(204);
-        String convert = "{\"type\": \"convert\", \"file\": \"tenants/a/secret.qcow2\", \"options\": {\"encrypt\": {\"key-secret\": \"%s\"}},"
-                + " \"target\": {\"file\": \"%s\", \"encrypt\": {\"format\": \"luks\", \"key-secret\": \"" + OTHER_PASSPHRASE + "\", \"iter-time\": 10}}}";
-        note(json(OPERATOR, convert.formatted(WRONG_PASSPHRASE, "tenants/a/c1.qcow2")).post("/jobs"));
-        note(json(OPERATOR, convert.formatted(PASSPHRASE, "tenants/a/secret.qcow2")).post("/jobs"));
-        note(json(OPERATOR, convert.formatted(PASSPHRASE, "tenants/a/c2.qcow2").replace("options", "optoins")).post("/jobs"));
+        String convert =
+                "{\"type\": \"convert\", \"file\": \"tenants/a/secret.qcow2\", \"options\": {\"encrypt\": {\"key-secret\": \"%s\"}},"
+                        + " \"target\": {\"file\": \"%s\", \"encrypt\": {\"format\": \"luks\", \"key-secret\": \""
+                        + OTHER_PASSPHRASE + "\", \"iter-time\": 10}}}";
+        note(json(OPERATOR, convert.formatted(WRONG_PASSPHRASE, "tenants/a/c1.qcow2"))
+                .post("/jobs"));
+        note(json(OPERATOR, convert.formatted(PASSPHRASE, "tenants/a/secret.qcow2"))
+                .post("/jobs"));
+        note(json(OPERATOR, convert.formatted(PASSPHRASE, "tenants/a/c2.qcow2").replace("options", "optoins"))
+                .post("/jobs"));
         note(as(OPERATOR).get("/jobs"));
     }
 
@@ -164,7 +182,10 @@ class SecretsTest extends SecuredService {
         String url = issued.jsonPath().getString("transfer-url");
         secrets.put("ticket", ticket);
         given().get(url).then().statusCode(200);
-        given().header("Referer", "http://localhost" + url).get(url + "/extents").then().statusCode(200);
+        given().header("Referer", "http://localhost" + url)
+                .get(url + "/extents")
+                .then()
+                .statusCode(200);
         given().get(url + "/checksum").then().statusCode(200);
         given().options(url).then().statusCode(200);
         note(given().header("Range", "bytes=99999999-").get(url));

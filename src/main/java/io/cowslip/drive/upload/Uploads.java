@@ -86,7 +86,8 @@ public final class Uploads {
         }
         return found.stream()
                 .filter(upload -> Caller.reaches(upload.name()))
-                .map(upload -> upload.status(properties.expiry())).toList();
+                .map(upload -> upload.status(properties.expiry()))
+                .toList();
     }
 
     public Optional<UploadStatus> find(String name) {

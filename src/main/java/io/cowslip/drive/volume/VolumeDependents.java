@@ -1,7 +1,7 @@
 package io.cowslip.drive.volume;
 
-import io.cowslip.access.Reach;
 import io.cowslip.access.Caller;
+import io.cowslip.access.Reach;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.image.ImageInfo;
 import java.io.IOException;

@@ -48,7 +48,10 @@ public record VolumeListing(ImageRoot root) {
             @Override
             public void visit(Path file, FolderEntry.Type type) {
                 String name = root.relativeName(file);
-                if (name.startsWith(prefix) && Caller.reaches(name) && isAfter(name, after) && isVolume(name, file, type)) {
+                if (name.startsWith(prefix)
+                        && Caller.reaches(name)
+                        && isAfter(name, after)
+                        && isVolume(name, file, type)) {
                     names.add(name);
                     if (names.size() - 1 > limit) {
                         names.removeLast();

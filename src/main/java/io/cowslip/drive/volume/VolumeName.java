@@ -41,7 +41,8 @@ public final class VolumeName {
         // By the name alone: an answer about the volumes of others would tell which there are.
         if (!Caller.reaches(name)) {
             throw ImageException.of(
-                    Kind.FORBIDDEN, "the caller may reach volumes beneath " + Caller.current().reach() + " alone");
+                    Kind.FORBIDDEN,
+                    "the caller may reach volumes beneath " + Caller.current().reach() + " alone");
         }
     }
 
