@@ -220,8 +220,7 @@ class UnixSocketTest {
                     .startsWith("HTTP/1.1 403");
 
             RestAssured.given().port(port(service)).get("/drives").then().statusCode(401);
-            int management =
-                    service.getEnvironment().getRequiredProperty("local.management.port", Integer.class);
+            int management = service.getEnvironment().getRequiredProperty("local.management.port", Integer.class);
             RestAssured.given().port(management).get("/actuator/health").then().statusCode(200);
             RestAssured.given().port(management).get("/actuator/metrics").then().statusCode(401);
             RestAssured.given()
