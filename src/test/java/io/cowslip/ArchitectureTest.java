@@ -415,7 +415,9 @@ final class ArchitectureTest {
     private static ArchRule servicePartMayUse(String user, String... used) {
         return mayUse(
                 ROOT + user,
-                Stream.concat(Stream.of(ENGINE + "..", ROOT + "access"), Stream.of(used).map(part -> ROOT + part))
+                Stream.concat(
+                                Stream.of(ENGINE + "..", ROOT + "access"),
+                                Stream.of(used).map(part -> ROOT + part))
                         .toArray(String[]::new));
     }
 

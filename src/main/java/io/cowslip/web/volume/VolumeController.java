@@ -270,10 +270,12 @@ class VolumeController {
     @DeleteMapping("/{*path}")
     ResponseEntity<Void> delete(@PathVariable @Parameter(description = VOLUME, example = "spare.qcow2") String path)
             throws IOException {
-        return AuditEntry.of("delete-volume").with("volume", VolumePath.name(path)).around(() -> {
-            volumes.delete(VolumePath.name(path));
-            return ResponseEntity.noContent().build();
-        });
+        return AuditEntry.of("delete-volume")
+                .with("volume", VolumePath.name(path))
+                .around(() -> {
+                    volumes.delete(VolumePath.name(path));
+                    return ResponseEntity.noContent().build();
+                });
     }
 
     private List<VolumeFacts> shown(List<ImageInfo> chain) throws IOException {
