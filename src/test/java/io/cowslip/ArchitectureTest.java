@@ -239,7 +239,7 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule THE_CATALOGUE_SERVES_DRIVES_JOBS_AND_TICKETS =
-            mayUse(ROOT + "catalog..", ROOT + "drive..", ROOT + "job..", ROOT + "ticket..");
+            mayUse(ROOT + "catalog..", ROOT + "access", ROOT + "drive..", ROOT + "job..", ROOT + "ticket..");
 
     @ArchTest
     static final ArchRule DATABASES_ARE_THE_CATALOGUES = noClasses()
@@ -415,7 +415,9 @@ final class ArchitectureTest {
     private static ArchRule servicePartMayUse(String user, String... used) {
         return mayUse(
                 ROOT + user,
-                Stream.concat(Stream.of(ENGINE + ".."), Stream.of(used).map(part -> ROOT + part))
+                Stream.concat(
+                                Stream.of(ENGINE + "..", ROOT + "access"),
+                                Stream.of(used).map(part -> ROOT + part))
                         .toArray(String[]::new));
     }
 

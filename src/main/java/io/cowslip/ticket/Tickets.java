@@ -150,6 +150,7 @@ public final class Tickets {
     }
 
     private LiveTicket require(DriveId drive, String name) {
+        registry.requireReachable(drive);
         LiveTicket live = TicketToken.isPossible(name) ? store.find(TicketToken.of(name)) : store.find(name);
         if (live == null || !live.ticket().drive().equals(drive) || live.hasExpired(store.now())) {
             registry.drive(drive);

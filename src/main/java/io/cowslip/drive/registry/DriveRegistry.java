@@ -1,5 +1,6 @@
 package io.cowslip.drive.registry;
 
+import io.cowslip.access.Caller;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
@@ -138,6 +139,7 @@ public final class DriveRegistry {
 
     /** Opens a drive that could not be opened again when the service started, as it was; one that is open is shown. */
     public DriveView reopen(DriveId id) throws IOException {
+        requireReachable(id);
         reopening.lock();
         try {
             DriveCatalog.Entry entry = kept.entry(id);
@@ -188,6 +190,7 @@ public final class DriveRegistry {
         if (!kept.isUnopened(id)) {
             return false;
         }
+        requireReachable(id);
         reopening.lock();
         try {
             boolean unopened = kept.isUnopened(id) && !drives.containsKey(id);
@@ -204,6 +207,7 @@ public final class DriveRegistry {
     /** All open drives, ordered by id. */
     public List<DriveView> drives() {
         return drives.values().stream()
+                .filter(drive -> Caller.reaches(drive.file()))
                 .flatMap(drive -> drive.viewUnlessClosing().stream())
                 .sorted(Comparator.comparing(view -> view.id().value()))
                 .toList();
@@ -246,9 +250,29 @@ public final class DriveRegistry {
     private Drive require(DriveId id) {
         Drive drive = drives.get(id);
         if (drive == null) {
+            requireKeptReachable(id);
             throw kept.absent(id);
         }
+        if (!Caller.reaches(drive.file())) {
+            throw DriveException.noSuchDrive(id);
+        }
         return drive;
+    }
+
+    /** @throws DriveException NO_SUCH_DRIVE where there is such a drive, and not for the caller */
+    public void requireReachable(DriveId id) {
+        if (drives.containsKey(id)) {
+            require(id);
+        } else {
+            requireKeptReachable(id);
+        }
+    }
+
+    private void requireKeptReachable(DriveId id) {
+        DriveCatalog.Entry entry = kept.entry(id);
+        if (entry != null && !Caller.reaches(entry.file())) {
+            throw DriveException.noSuchDrive(id);
+        }
     }
 
     /**

@@ -1,6 +1,7 @@
 package io.cowslip.drive.upload;
 
 import io.cowslip.drive.volume.UploadedReferences;
+import io.cowslip.access.Caller;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
@@ -88,7 +89,10 @@ public final class Uploads {
         synchronized (this) {
             found = List.copyOf(uploads.values());
         }
-        return found.stream().map(upload -> upload.status(properties.expiry())).toList();
+        return found.stream()
+                .filter(upload -> Caller.reaches(upload.name()))
+                .map(upload -> upload.status(properties.expiry()))
+                .toList();
     }
 
     public Optional<UploadStatus> find(String name) {
@@ -102,7 +106,7 @@ public final class Uploads {
     }
 
     private synchronized @Nullable Upload upload(String name) {
-        return uploads.get(name);
+        return Caller.reaches(name) ? uploads.get(name) : null;
     }
 
     /**

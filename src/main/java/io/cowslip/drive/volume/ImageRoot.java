@@ -1,6 +1,7 @@
 package io.cowslip.drive.volume;
 
 import io.cowslip.drive.ReferencePolicy;
+import io.cowslip.access.Caller;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.FileIdentity;
@@ -95,7 +96,7 @@ public final class ImageRoot implements FileReferences {
         Path entry = lexical(name);
         Path parent = Objects.requireNonNull(entry.getParent());
         try {
-            return tree.look(parent).path().resolve(entry.getFileName());
+            return reachable(tree.look(parent).path().resolve(entry.getFileName()), "the volume \"" + name + "\"");
         } catch (ImageException e) {
             if (e.kind() == Kind.NOT_FOUND) {
                 return entry;
@@ -122,8 +123,9 @@ public final class ImageRoot implements FileReferences {
             for (int i = 0; i < segments.length - 1; i++) {
                 folder = subfolder(folder.resolve(segments[i]));
             }
+            Path place = reachable(folder.resolve(segments[segments.length - 1]), "the volume \"" + name + "\"");
             made = true;
-            return folder.resolve(segments[segments.length - 1]);
+            return place;
         } finally {
             if (!made) {
                 removeEmptyFolders(entry);
@@ -277,10 +279,21 @@ public final class ImageRoot implements FileReferences {
         }
     }
 
+    /** What links lead to, and what an image names, is held to what the caller may reach as well. */
+    private Path reachable(Path file, String subject) throws ImageException {
+        if (!Caller.reaches(relativeName(file))) {
+            throw ImageException.of(
+                    Kind.FORBIDDEN,
+                    subject + " leads out of what the caller may reach, which is what lies beneath "
+                            + Caller.current().reach());
+        }
+        return file;
+    }
+
     private Path regularFile(Path file, String subject) throws ImageException {
         FolderFile found = look(file, subject);
         return switch (found.type()) {
-            case FILE -> found.path();
+            case FILE -> reachable(found.path(), subject);
             case FOLDER -> throw ImageException.of(Kind.NOT_FOUND, subject + " is not there: a folder has this name");
             default -> throw ImageException.of(Kind.FORBIDDEN, subject + " is not a regular file");
         };

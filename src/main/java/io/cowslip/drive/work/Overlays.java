@@ -4,6 +4,7 @@ import io.cowslip.drive.volume.PinnedFormats;
 import io.cowslip.drive.volume.UploadedReferences;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.file.FileReferences;
+import io.cowslip.access.Caller;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveClaims.Claim;
 import io.cowslip.drive.DriveException;
@@ -233,9 +234,9 @@ public final class Overlays {
         }
         FileIdentity base = opener.root().identity(plan.base());
         List<String> dependents = new ArrayList<>();
-        for (String name : listing.all()) {
-            if (standsOn(name, base, committed)) {
-                dependents.add("\"" + name + "\"");
+        for (String name : Caller.ANYONE.<List<String>, IOException>call(listing::all)) {
+            if (Caller.ANYONE.call(() -> standsOn(name, base, committed))) {
+                dependents.add(Caller.reaches(name) ? "\"" + name + "\"" : "a volume that the caller cannot reach");
             }
         }
         if (!dependents.isEmpty()) {

@@ -17,6 +17,7 @@ import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobService;
@@ -46,6 +47,7 @@ import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Jobs: what takes long. */
@@ -54,6 +56,18 @@ import tools.jackson.databind.node.ObjectNode;
 @Tag(name = "jobs", description = "Work in the background")
 class JobController {
     private static final String EXAMPLE_ID = "nightly";
+    private static final List<String> AUDITED = List.of(
+            "type",
+            "id",
+            "file",
+            "drive",
+            "upload",
+            "repair",
+            "backing-file",
+            "unsafe",
+            "base",
+            "allow-dependents",
+            "shrink");
 
     private final JobService jobs;
     private final JobEvents events;
@@ -160,9 +174,21 @@ class JobController {
             throws IOException {
         NewJob wanted = json.read(request);
         StoredRequest stored = JobJson.stored(request);
-        JobView job = jobs.submit(
-                id(wanted.id()), json.wanted(wanted), stored, IdempotencyHeader.key(idempotencyKey, stored));
+        JobView job = audited(request)
+                .around(() -> jobs.submit(
+                        id(wanted.id()), json.wanted(wanted), stored, IdempotencyHeader.key(idempotencyKey, stored)));
         return accepted(job);
+    }
+
+    /** Of the request, which may hold passphrases, only what is known to hold none. */
+    private static AuditEntry audited(ObjectNode request) {
+        AuditEntry entry = AuditEntry.of("start-job");
+        for (String name : AUDITED) {
+            JsonNode value = request.path(name);
+            entry.with(name, value.isValueNode() && !value.isNull() ? value.asString() : null);
+        }
+        JsonNode target = request.path("target").path("file");
+        return entry.with("target", target.isString() ? target.asString() : null);
     }
 
     private static @Nullable JobId id(@Nullable String text) {
@@ -232,7 +258,7 @@ class JobController {
     })
     @PostMapping(path = "/{id}/restart", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<JobBody> restart(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) throws IOException {
-        return accepted(jobs.restart(id));
+        return accepted(AuditEntry.of("start-job").with("id", id).around(() -> jobs.restart(id)));
     }
 
     private ResponseEntity<JobBody> accepted(JobView job) {
@@ -253,7 +279,7 @@ class JobController {
     @Fails({NO_SUCH_JOB})
     @DeleteMapping(path = "/{id}", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<JobBody> cancel(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) {
-        JobView job = jobs.cancel(id);
+        JobView job = AuditEntry.of("stop-job").with("id", id).around(() -> jobs.cancel(id));
         return job == null
                 ? ResponseEntity.noContent().build()
                 : ResponseEntity.accepted().body(shown(job));

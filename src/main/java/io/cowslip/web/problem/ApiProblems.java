@@ -243,6 +243,6 @@ public class ApiProblems extends ResponseEntityExceptionHandler {
     }
 
     private static String nothingAt(HttpServletRequest request) {
-        return "there is nothing at " + request.getRequestURI();
+        return "there is nothing at " + LoggedPath.of(request);
     }
 }

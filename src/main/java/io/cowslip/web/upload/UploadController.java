@@ -19,6 +19,7 @@ import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.problem.ProblemType.UPLOAD_OFFSET_MISMATCH;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.upload.Uploads;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.drive.work.Conversion.Target;
@@ -333,6 +334,9 @@ class UploadController {
                 yield answer.build();
             }
             case Outcome.Published published -> {
+                AuditEntry.of("upload-volume")
+                        .with("volume", VolumePath.name(path))
+                        .write("done");
                 ResponseEntity.BodyBuilder answer =
                         whole(HttpStatus.CREATED, published.offset()).location(location("/volumes", path));
                 if (published.digest() != null) {
@@ -343,7 +347,10 @@ class UploadController {
             case Outcome.Left left -> {
                 StoredRequest stored =
                         JobJson.stored(query.importRequest(left.work().work()));
-                JobView job = jobs.submit(null, left.work(), stored, null);
+                JobView job = AuditEntry.of("start-job")
+                        .with("type", left.work().type())
+                        .with("volume", VolumePath.name(path))
+                        .around(() -> jobs.submit(null, left.work(), stored, null));
                 yield whole(HttpStatus.ACCEPTED, left.offset())
                         .location(URI.create("/jobs/" + job.id()))
                         .body(JobBody.of(job, volumes));
@@ -373,8 +380,11 @@ class UploadController {
     ResponseEntity<Void> cancel(
             @PathVariable @Parameter(description = VOLUME, example = "vm1/arriving.raw") String path)
             throws IOException {
-        uploads.cancel(VolumePath.name(path));
-        return ResponseEntity.noContent().build();
+        String name = VolumePath.name(path);
+        return AuditEntry.of("delete-upload").with("volume", name).around(() -> {
+            uploads.cancel(name);
+            return ResponseEntity.noContent().build();
+        });
     }
 
     @Operation(operationId = "fileOptions", summary = "Tell what can be done with a file, and what uploads are held to")

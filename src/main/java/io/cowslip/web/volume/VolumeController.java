@@ -14,6 +14,7 @@ import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_OPTION;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.options.CreateOptions;
@@ -189,10 +190,16 @@ class VolumeController {
             @RequestBody VolumeRequest request)
             throws IOException {
         NewVolumeEncryption encryption = request.encrypt();
-        CreateOptions options = options(VolumePath.name(path), request);
-        List<ImageInfo> chain = encryption == null
-                ? volumes.create(VolumePath.name(path), options)
-                : volumes.create(VolumePath.name(path), options, encryption.options());
+        List<ImageInfo> chain = AuditEntry.of("create-volume")
+                .with("volume", VolumePath.name(path))
+                .with("backing-file", request.backingFile())
+                .with("clone-of", request.cloneOf())
+                .around(() -> {
+                    CreateOptions options = options(VolumePath.name(path), request);
+                    return encryption == null
+                            ? volumes.create(VolumePath.name(path), options)
+                            : volumes.create(VolumePath.name(path), options, encryption.options());
+                });
         return ResponseEntity.created(UriComponentsBuilder.fromPath("/volumes" + path)
                         .build()
                         .encode()
@@ -248,7 +255,9 @@ class VolumeController {
             @PathVariable @Parameter(description = VOLUME, example = "vm1/root.qcow2") String path,
             @RequestBody AmendRequest request)
             throws IOException {
-        return shown(volumes.amend(VolumePath.name(path), request.options()));
+        return shown(AuditEntry.of("amend-volume")
+                .with("volume", VolumePath.name(path))
+                .around(() -> volumes.amend(VolumePath.name(path), request.options())));
     }
 
     @Operation(
@@ -261,8 +270,12 @@ class VolumeController {
     @DeleteMapping("/{*path}")
     ResponseEntity<Void> delete(@PathVariable @Parameter(description = VOLUME, example = "spare.qcow2") String path)
             throws IOException {
-        volumes.delete(VolumePath.name(path));
-        return ResponseEntity.noContent().build();
+        return AuditEntry.of("delete-volume")
+                .with("volume", VolumePath.name(path))
+                .around(() -> {
+                    volumes.delete(VolumePath.name(path));
+                    return ResponseEntity.noContent().build();
+                });
     }
 
     private List<VolumeFacts> shown(List<ImageInfo> chain) throws IOException {
