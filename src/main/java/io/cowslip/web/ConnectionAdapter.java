@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import jakarta.servlet.ServletRequest;
+import java.util.function.LongConsumer;
 import org.apache.coyote.Adapter;
 import org.apache.coyote.Request;
 import org.apache.coyote.Response;
@@ -34,6 +35,14 @@ final class ConnectionAdapter implements Adapter {
     static boolean isClosedByClient(ServletRequest request) {
         return request.getAttribute(CONNECTION) instanceof DataProtocol.Connection connection
                 && connection.isClosedByClient();
+    }
+
+    /** Has the bytes counted that go over the request's connection from now on, until it is answered. */
+    static void spend(ServletRequest request, LongConsumer counter) {
+        if (request.getAttribute(CONNECTION) instanceof DataProtocol.Connection connection
+                && connection.channel() instanceof PacedChannel channel) {
+            channel.pace().spend(counter);
+        }
     }
 
     @Override

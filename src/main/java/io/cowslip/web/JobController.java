@@ -13,6 +13,7 @@ import static io.cowslip.web.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.ProblemType.NOT_FOUND;
 import static io.cowslip.web.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.ProblemType.NO_SUCH_JOB;
+import static io.cowslip.web.ProblemType.TOO_MANY_REQUESTS;
 import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
@@ -29,6 +30,7 @@ import io.swagger.v3.oas.annotations.media.ExampleObject;
 import io.swagger.v3.oas.annotations.media.Schema;
 import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
+import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;
 import java.net.URI;
 import java.util.List;
@@ -54,12 +56,14 @@ class JobController {
     private static final String EXAMPLE_ID = "nightly";
 
     private final JobService jobs;
+    private final CallerJobs callers;
     private final JobEvents events;
     private final Volumes volumes;
     private final JobJson json;
 
-    JobController(JobService jobs, Volumes volumes, JobJson json) {
+    JobController(JobService jobs, CallerJobs callers, Volumes volumes, JobJson json) {
         this.jobs = jobs;
+        this.callers = callers;
         this.events = new JobEvents(jobs, volumes);
         this.volumes = volumes;
         this.json = json;
@@ -139,6 +143,7 @@ class JobController {
         ID_TAKEN,
         IN_USE,
         UNSUPPORTED_MEDIA_TYPE,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED
     })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
@@ -150,13 +155,18 @@ class JobController {
                                     "Makes a repetition of the request, such as one after a broken connection, answer with"
                                             + " the first one's job. It is known for as long as the job is")
                     @Nullable
-                    String idempotencyKey)
+                    String idempotencyKey,
+            HttpServletRequest caller)
             throws IOException {
         NewJob wanted = json.read(request);
         StoredRequest stored = JobJson.stored(request);
-        JobView job = jobs.submit(
-                id(wanted.id()), json.wanted(wanted), stored, IdempotencyHeader.key(idempotencyKey, stored));
-        return accepted(job);
+        return accepted(callers.begin(
+                caller,
+                () -> jobs.submit(
+                        id(wanted.id()),
+                        json.wanted(wanted),
+                        stored,
+                        IdempotencyHeader.key(idempotencyKey, stored))));
     }
 
     private static @Nullable JobId id(@Nullable String text) {
@@ -222,11 +232,13 @@ class JobController {
         INVALID_IMAGE,
         CANNOT_RESTART,
         IN_USE,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED
     })
     @PostMapping(path = "/{id}/restart", produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<JobBody> restart(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) throws IOException {
-        return accepted(jobs.restart(id));
+    ResponseEntity<JobBody> restart(
+            @PathVariable @Parameter(example = EXAMPLE_ID) JobId id, HttpServletRequest caller) throws IOException {
+        return accepted(callers.begin(caller, () -> jobs.restart(id)));
     }
 
     private ResponseEntity<JobBody> accepted(JobView job) {

@@ -16,6 +16,7 @@ import static io.cowslip.web.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.ProblemType.NOT_FOUND;
 import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
+import static io.cowslip.web.ProblemType.TOO_MANY_REQUESTS;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UPLOAD_OFFSET_MISMATCH;
 
@@ -70,13 +71,21 @@ class UploadController {
     private final Uploads uploads;
     private final FileUploads files;
     private final JobService jobs;
+    private final CallerJobs callers;
     private final Volumes volumes;
     private final JsonMapper json;
 
-    UploadController(Uploads uploads, FileUploads files, JobService jobs, Volumes volumes, JsonMapper json) {
+    UploadController(
+            Uploads uploads,
+            FileUploads files,
+            JobService jobs,
+            CallerJobs callers,
+            Volumes volumes,
+            JsonMapper json) {
         this.uploads = uploads;
         this.files = files;
         this.jobs = jobs;
+        this.callers = callers;
         this.volumes = volumes;
         this.json = json;
     }
@@ -190,6 +199,7 @@ class UploadController {
         INVALID_IMAGE,
         UNSUPPORTED_FEATURE,
         HOST_IO,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED,
         INSUFFICIENT_STORAGE
     })
@@ -203,7 +213,7 @@ class UploadController {
         String name = VolumeController.name(path);
         Target target = query.target(name);
         UploadPart part = UploadPart.ofPut(request);
-        return answer(path, files.put(name, part, query.rules(), target, request), query, HttpStatus.CREATED);
+        return answer(path, files.put(name, part, query.rules(), target, request), query, HttpStatus.CREATED, request);
     }
 
     @Operation(
@@ -312,6 +322,7 @@ class UploadController {
         INVALID_IMAGE,
         UNSUPPORTED_FEATURE,
         HOST_IO,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED,
         INSUFFICIENT_STORAGE
     })
@@ -325,10 +336,11 @@ class UploadController {
         String name = VolumeController.name(path);
         Target target = query.target(name);
         UploadPart part = UploadPart.ofPatch(request);
-        return answer(path, files.append(name, part, query.rules(), target, request), query, HttpStatus.NO_CONTENT);
+        return answer(path, files.append(name, part, query.rules(), target, request), query, HttpStatus.NO_CONTENT, request);
     }
 
-    private ResponseEntity<?> answer(String path, Outcome outcome, UploadQuery query, HttpStatus whileArriving)
+    private ResponseEntity<?> answer(
+            String path, Outcome outcome, UploadQuery query, HttpStatus whileArriving, HttpServletRequest request)
             throws IOException {
         return switch (outcome) {
             case Outcome.Arriving arriving -> {
@@ -353,7 +365,7 @@ class UploadController {
             case Outcome.Left left -> {
                 StoredRequest stored =
                         JobJson.stored(query.importRequest(left.work().work()));
-                JobView job = jobs.submit(null, left.work(), stored, null);
+                JobView job = callers.begin(request, () -> jobs.submit(null, left.work(), stored, null));
                 yield whole(HttpStatus.ACCEPTED, left.offset())
                         .location(URI.create("/jobs/" + job.id()))
                         .body(JobBody.of(job, volumes));

@@ -7,11 +7,15 @@ import io.cowslip.drive.LimitProperties;
 import io.cowslip.drive.Uploads;
 import io.cowslip.drive.Volumes;
 import io.cowslip.engine.image.Secret;
+import io.cowslip.job.JobService;
+import io.cowslip.ticket.TicketId;
+import io.cowslip.ticket.Tickets;
 import java.util.Objects;
 import org.apache.catalina.connector.Connector;
 import org.apache.catalina.core.StandardHost;
 import org.apache.tomcat.util.buf.EncodedSolidusHandling;
 import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.jackson.autoconfigure.JsonMapperBuilderCustomizer;
@@ -23,6 +27,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.event.ContextClosedEvent;
 import org.springframework.core.Ordered;
+import org.springframework.web.servlet.HandlerExceptionResolver;
 import org.springframework.web.servlet.config.annotation.ApiVersionConfigurer;
 import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
 import tools.jackson.core.StreamReadFeature;
@@ -34,10 +39,13 @@ import tools.jackson.databind.module.SimpleModule;
 
 /** Wires the web layer. */
 @Configuration(proxyBeanMethods = false)
-@EnableConfigurationProperties(WebProperties.class)
+@EnableConfigurationProperties({WebProperties.class, CallerProperties.class})
 class WebConfiguration implements WebMvcConfigurer {
     /** The header that the API's version travels in. */
     static final String API_VERSION = "API-Version";
+
+    private static final int AFTER_AUTHENTICATION = -90;
+    private static final int MAX_CALLERS = 10_000;
 
     /** The one setting of JSON: kebab-case, nothing guessed and nothing overlooked. */
     @Bean
@@ -74,7 +82,11 @@ class WebConfiguration implements WebMvcConfigurer {
     /** The web server is there before what counts. */
     @Bean
     SlowClients slowClients(LimitProperties limits, ObjectProvider<LimitObserver> observers) {
-        return new SlowClients(limits, limit -> observers.forEach(observer -> observer.refused(limit)));
+        return new SlowClients(limits, all(observers));
+    }
+
+    private static LimitObserver all(ObjectProvider<LimitObserver> observers) {
+        return limit -> observers.forEach(observer -> observer.refused(limit));
     }
 
     @Bean
@@ -115,6 +127,28 @@ class WebConfiguration implements WebMvcConfigurer {
         FilterRegistrationBean<SecurityHeaders> filter = new FilterRegistrationBean<>(new SecurityHeaders());
         filter.setOrder(Ordered.HIGHEST_PRECEDENCE);
         return filter;
+    }
+
+    /** After the filters that find out who asks, which Spring Security has at -100. */
+    @Bean
+    FilterRegistrationBean<CallerLimits> callerLimits(
+            CallerProperties limits,
+            Tickets tickets,
+            @Qualifier("handlerExceptionResolver") HandlerExceptionResolver problems,
+            ObjectProvider<LimitObserver> observers) {
+        FilterRegistrationBean<CallerLimits> filter = new FilterRegistrationBean<>(new CallerLimits(
+                new CallerBudgets(limits, MAX_CALLERS),
+                token -> tickets.idOf(token).map(TicketId::value),
+                problems,
+                all(observers)));
+        filter.setOrder(AFTER_AUTHENTICATION);
+        filter.setEnabled(limits.limitRequests());
+        return filter;
+    }
+
+    @Bean
+    CallerJobs callerJobs(JobService jobs, CallerProperties limits, ObjectProvider<LimitObserver> observers) {
+        return new CallerJobs(jobs, limits, all(observers));
     }
 
     /** The last filter, so that all others have had their say. */

@@ -1,0 +1,64 @@
+package io.cowslip.web;
+
+import io.cowslip.drive.LimitObserver;
+import io.cowslip.job.JobService;
+import io.cowslip.job.JobView;
+import jakarta.servlet.http.HttpServletRequest;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.springframework.http.HttpHeaders;
+
+/** Lets no caller have more jobs under way than one may have. Any thread. */
+final class CallerJobs {
+    private static final String LIMIT = "cowslip.limits.jobs-per-caller";
+
+    private final JobService jobs;
+    private final int most;
+    private final LimitObserver observer;
+
+    /** The ids of the jobs of each caller that were under way when it last began one. Guarded by this object's monitor. */
+    private final Map<Caller, Set<String>> begun = new HashMap<>();
+
+    CallerJobs(JobService jobs, CallerProperties limits, LimitObserver observer) {
+        this.jobs = jobs;
+        this.most = limits.jobsPerCaller() == null ? Integer.MAX_VALUE : limits.jobsPerCaller();
+        this.observer = observer;
+    }
+
+    /** Begins a job. */
+    @FunctionalInterface
+    interface Start {
+        JobView begin() throws IOException;
+    }
+
+    /** @throws Refusal where the caller has as many jobs as it may have */
+    JobView begin(HttpServletRequest request, Start start) throws IOException {
+        return most == Integer.MAX_VALUE ? start.begin() : counted(Caller.of(request), start);
+    }
+
+    private synchronized JobView counted(Caller caller, Start start) throws IOException {
+        Set<String> underWay = jobs.jobs().stream()
+                .filter(job -> !job.state().isEnded())
+                .map(job -> job.id().value())
+                .collect(Collectors.toSet());
+        begun.values().forEach(own -> own.retainAll(underWay));
+        begun.values().removeIf(Set::isEmpty);
+        Set<String> own = begun.getOrDefault(caller, new HashSet<>());
+        if (own.size() >= most) {
+            observer.refused("caller-jobs");
+            throw Refusal.of(
+                            ProblemType.TOO_MANY_REQUESTS,
+                            own.size() + " jobs of this caller run or wait, as many as " + LIMIT + " allows")
+                    .withMember("limit", LIMIT)
+                    .with(HttpHeaders.RETRY_AFTER, "10");
+        }
+        JobView job = start.begin();
+        own.add(job.id().value());
+        begun.put(caller, own);
+        return job;
+    }
+}

@@ -1,0 +1,64 @@
+package io.cowslip.web;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.cowslip.drive.ByteSize;
+import io.cowslip.ticket.TicketToken;
+import io.cowslip.web.Caller.Kind;
+import java.util.Optional;
+import java.util.function.Function;
+import org.junit.jupiter.api.Test;
+import org.springframework.mock.web.MockHttpServletRequest;
+import org.springframework.mock.web.MockHttpServletResponse;
+
+/** Who is one caller, and how many there may be. */
+class CallerTest {
+    private static final String TOKEN = "A".repeat(43);
+    private static final Function<TicketToken, Optional<String>> GOOD = token -> Optional.of("t1");
+    private static final Function<TicketToken, Optional<String>> BAD = token -> Optional.empty();
+
+    private static MockHttpServletRequest request(String path, String address) {
+        MockHttpServletRequest request = new MockHttpServletRequest("GET", path);
+        request.setRemoteAddr(address);
+        return request;
+    }
+
+    @Test
+    void anAuthenticatedNameComesFirst() {
+        MockHttpServletRequest request = request("/images/" + TOKEN, "192.0.2.1");
+        request.setRemoteUser("backup");
+        assertThat(Caller.of(request, GOOD)).isEqualTo(new Caller(Kind.USER, "backup"));
+    }
+
+    /** Tickets that are made up are no way to be somebody else each time. */
+    @Test
+    void onlyGoodTicketsAreCallers() {
+        assertThat(Caller.of(request("/images/" + TOKEN + "/extents", "192.0.2.1"), GOOD))
+                .isEqualTo(new Caller(Kind.TICKET, "t1"));
+        assertThat(Caller.of(request("/images/" + TOKEN, "192.0.2.1"), BAD))
+                .isEqualTo(new Caller(Kind.ADDRESS, "192.0.2.1"));
+        assertThat(Caller.of(request("/images/none", "192.0.2.1"), GOOD))
+                .isEqualTo(new Caller(Kind.ADDRESS, "192.0.2.1"));
+        assertThat(Caller.of(request("/drives", "192.0.2.1"), GOOD)).isEqualTo(new Caller(Kind.ADDRESS, "192.0.2.1"));
+    }
+
+    @Test
+    void aNetworkOfIpVersion6IsOneCaller() {
+        Caller one = Caller.of(request("/drives", "2001:db8:1:2:3:4:5:6"));
+        assertThat(Caller.of(request("/drives", "2001:db8:1:2:ffff::1%eth0"))).isEqualTo(one);
+        assertThat(Caller.of(request("/drives", "2001:db8:1:3::1"))).isNotEqualTo(one);
+    }
+
+    @Test
+    void callersThatAreAsNewAreForgotten() {
+        CallerBudgets budgets = new CallerBudgets(new CallerProperties(1, 1, new ByteSize(4096), 1, null), 2);
+        Caller busy = new Caller(Kind.ADDRESS, "192.0.2.1");
+        budgets.of(busy).enter(new MockHttpServletResponse());
+        budgets.of(new Caller(Kind.ADDRESS, "192.0.2.2"));
+        for (int other = 3; other < 100; other++) {
+            budgets.of(new Caller(Kind.ADDRESS, "192.0.2." + other));
+            assertThat(budgets.size()).isLessThanOrEqualTo(2);
+        }
+        assertThat(budgets.of(busy).isUntouched()).isFalse();
+    }
+}
