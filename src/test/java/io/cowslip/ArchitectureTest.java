@@ -21,6 +21,7 @@ import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.NullMarked;
 
 /** Who may import whom. A rule about a package holds from the day that the package appears. */
@@ -65,38 +66,110 @@ final class ArchitectureTest {
             mayUse(ENGINE + ".alloc", ENGINE, ENGINE + ".cache", ENGINE + ".format", ENGINE + ".host");
 
     @ArchTest
-    static final ArchRule IMAGE_IS_THE_ENGINES_FACE = mayUse(
-            ENGINE + ".image",
-            ENGINE,
-            ENGINE + ".alloc",
-            ENGINE + ".cache",
-            ENGINE + ".codec",
-            ENGINE + ".foreign",
-            ENGINE + ".format",
-            ENGINE + ".host");
+    static final ArchRule WORK_KNOWS_NO_IMAGES = mayUse(ENGINE + ".work", ENGINE);
+
+    @ArchTest
+    static final ArchRule OPTIONS_STAND_ON_FORMATS =
+            partMayUse("image.options", "cache", "codec", "foreign", "format", "host");
+
+    @ArchTest
+    static final ArchRule FILES_ARE_READ_BY_OPTIONS =
+            partMayUse("image.file", "cache", "foreign", "format", "host", "image.options");
+
+    @ArchTest
+    static final ArchRule ENCRYPTION_STANDS_ON_FILES =
+            partMayUse("image.encryption", "codec", "format", "host", "image.file", "image.options");
+
+    @ArchTest
+    static final ArchRule THE_MAP_STANDS_ON_ALLOCATION = partMayUse(
+            "image.map", "alloc", "cache", "format", "host", "image.encryption", "image.file", "image.options");
+
+    @ArchTest
+    static final ArchRule BITMAPS_STAND_ON_THE_MAP =
+            partMayUse("image.bitmap", "alloc", "format", "host", "image.file", "image.map");
+
+    @ArchTest
+    static final ArchRule SNAPSHOTS_STAND_ON_MAP_AND_BITMAPS =
+            partMayUse("image.snapshot", "alloc", "cache", "format", "host", "image.bitmap", "image.file", "image.map");
+
+    /** A check trusts nothing that an image is opened with. */
+    @ArchTest
+    static final ArchRule CHECKS_STAND_ON_FORMAT_AND_FILE =
+            partMayUse("image.check", "format", "host", "image.file", "work");
+
+    @ArchTest
+    static final ArchRule LAYERS_STAND_ON_ALL_THESE = partMayUse("image.layer", withImageParts());
+
+    @ArchTest
+    static final ArchRule IMAGE_IS_THE_ENGINES_FACE = partMayUse("image", withImageParts("image.layer"));
+
+    @ArchTest
+    static final ArchRule CREATION_STANDS_ON_IMAGES =
+            partMayUse("image.create", withImageParts("image", "image.layer"));
+
+    @ArchTest
+    static final ArchRule CONVERSION_STANDS_ON_IMAGES =
+            partMayUse("image.convert", withImageParts("image", "image.layer"));
+
+    @ArchTest
+    static final ArchRule SCRUBS_STAND_ON_IMAGES = partMayUse("image.scrub", withImageParts("image", "image.layer"));
+
+    @ArchTest
+    static final ArchRule EXPORT_STANDS_ON_IMAGES = partMayUse("image.export", withImageParts("image", "image.layer"));
 
     /** Drives give images what they take from the outside: host files, and caches as beans. */
     @ArchTest
-    static final ArchRule DRIVES_STAND_ON_IMAGES =
-            mayUse(ROOT + "drive", ENGINE, ENGINE + ".image", ENGINE + ".cache", ENGINE + ".host", ENGINE + ".format");
+    static final ArchRule DRIVES_STAND_ON_IMAGES = mayUse(
+            ROOT + "drive..",
+            ENGINE,
+            ENGINE + ".image..",
+            ENGINE + ".work",
+            ENGINE + ".cache",
+            ENGINE + ".host",
+            ENGINE + ".format");
 
     @ArchTest
-    static final ArchRule JOBS_STAND_ON_DRIVES = mayUse(ROOT + "job", ROOT + "drive", ENGINE, ENGINE + ".image");
+    static final ArchRule JOBS_STAND_ON_DRIVES =
+            mayUse(ROOT + "job..", ROOT + "drive..", ENGINE, ENGINE + ".image..", ENGINE + ".work");
 
     @ArchTest
-    static final ArchRule TICKETS_STAND_ON_DRIVES = mayUse(ROOT + "ticket", ROOT + "drive", ENGINE, ENGINE + ".image");
+    static final ArchRule TICKETS_STAND_ON_DRIVES =
+            mayUse(ROOT + "ticket..", ROOT + "drive..", ENGINE, ENGINE + ".image..");
 
     @ArchTest
     static final ArchRule WEB_STANDS_ON_DRIVES_TICKETS_AND_JOBS = mayUse(
-            ROOT + "web", ROOT + "drive", ROOT + "ticket", ROOT + "job", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+            ROOT + "web..",
+            ROOT + "drive..",
+            ROOT + "ticket..",
+            ROOT + "job..",
+            ENGINE,
+            ENGINE + ".image..",
+            ENGINE + ".cache");
 
     @ArchTest
-    static final ArchRule OBSERVE_SEES_DRIVES_TICKETS_AND_STATS =
-            mayUse(ROOT + "observe", ROOT + "drive", ROOT + "ticket", ENGINE, ENGINE + ".image", ENGINE + ".cache");
+    static final ArchRule OBSERVE_SEES_DRIVES_TICKETS_AND_STATS = mayUse(
+            ROOT + "observe..", ROOT + "drive..", ROOT + "ticket..", ENGINE, ENGINE + ".image..", ENGINE + ".cache");
+
+    /** What is public in the parts of an image is so for each other; outside the engine only their values are used. */
+    @ArchTest
+    static final ArchRule PARTS_OF_IMAGES_ARE_THE_ENGINES = noClasses()
+            .that()
+            .resideOutsideOfPackage(ENGINE + "..")
+            .should()
+            .dependOnClassesThat(resideInAnyPackage(
+                            ENGINE + ".image.file",
+                            ENGINE + ".image.encryption",
+                            ENGINE + ".image.map",
+                            ENGINE + ".image.bitmap",
+                            ENGINE + ".image.snapshot",
+                            ENGINE + ".image.check",
+                            ENGINE + ".image.layer")
+                    .and(not(areRecordsOrEnums()))
+                    .and(not(simpleNameOfTopLevel("FileReferences", "ImageCheck"))));
 
     @ArchTest
     static final ArchRule THE_CATALOGUE_SERVES_DRIVES_JOBS_AND_TICKETS =
-            mayUse(ROOT + "catalog", ROOT + "drive", ROOT + "job", ROOT + "ticket");
+            mayUse(ROOT + "catalog..", ROOT + "drive..", ROOT + "job..", ROOT + "ticket..");
 
     @ArchTest
     static final ArchRule DATABASES_ARE_THE_CATALOGUES = noClasses()
@@ -120,7 +193,7 @@ final class ArchitectureTest {
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".image.DiskImage").and(targetNamed("open", "close")))
             .orShould()
-            .accessTargetWhere(ownedBy(ENGINE + ".image.ImageCreator"))
+            .accessTargetWhere(ownedBy(ENGINE + ".image.create.ImageCreator"))
             .allowEmptyShould(true);
 
     @ArchTest
@@ -128,8 +201,8 @@ final class ArchitectureTest {
             .that()
             .resideInAPackage(ROOT + "observe..")
             .should()
-            .dependOnClassesThat(resideInAnyPackage(ENGINE + ".image", ENGINE + ".cache")
-                    .and(not(DescribedPredicate.describe("are records or enums", c -> c.isRecord() || c.isEnum()))))
+            .dependOnClassesThat(
+                    resideInAnyPackage(ENGINE + ".image..", ENGINE + ".cache").and(not(areRecordsOrEnums())))
             .allowEmptyShould(true);
 
     @ArchTest
@@ -257,6 +330,40 @@ final class ArchitectureTest {
                 .onlyDependOnClassesThat(
                         resideInAnyPackage(allowed.toArray(String[]::new)).or(not(resideInAPackage("io.cowslip.."))))
                 .allowEmptyShould(true);
+    }
+
+    /** The rule for one of the engine's packages, all named from the engine on. */
+    private static ArchRule partMayUse(String user, String... used) {
+        return mayUse(
+                ENGINE + "." + user,
+                Stream.concat(Stream.of(ENGINE), Stream.of(used).map(part -> ENGINE + "." + part))
+                        .toArray(String[]::new));
+    }
+
+    /** What every layer of a chain may stand on, and {@code more}. */
+    private static String[] withImageParts(String... more) {
+        return Stream.concat(
+                        Stream.of(more),
+                        Stream.of(
+                                "alloc",
+                                "cache",
+                                "codec",
+                                "foreign",
+                                "format",
+                                "host",
+                                "work",
+                                "image.options",
+                                "image.file",
+                                "image.encryption",
+                                "image.map",
+                                "image.bitmap",
+                                "image.snapshot",
+                                "image.check"))
+                .toArray(String[]::new);
+    }
+
+    private static DescribedPredicate<JavaClass> areRecordsOrEnums() {
+        return DescribedPredicate.describe("are records or enums", type -> type.isRecord() || type.isEnum());
     }
 
     private static DescribedPredicate<JavaAccess<?>> ownedBy(String className) {

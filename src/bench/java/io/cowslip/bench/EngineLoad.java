@@ -4,7 +4,7 @@ import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.cache.CacheStats;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.file.ImageEnvironment;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

@@ -1,7 +1,7 @@
 package io.cowslip.bench;
 
 import io.cowslip.engine.cache.CacheOptions;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,7 +1,7 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.image.DiskComparison;
-import io.cowslip.engine.image.WorkObserver;
+import io.cowslip.engine.image.convert.DiskComparison;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 
 /** Compares disks, each as it reads at one moment. */

@@ -1,9 +1,9 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.image.DiskMap;
-import io.cowslip.engine.image.ImageMeasure;
-import io.cowslip.engine.image.NewEncryption;
-import io.cowslip.engine.image.WorkObserver;
+import io.cowslip.engine.image.convert.DiskMap;
+import io.cowslip.engine.image.create.ImageMeasure;
+import io.cowslip.engine.image.options.NewEncryption;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 
 /** What can be told of disks without reading their data. */

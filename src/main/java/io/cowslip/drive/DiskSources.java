@@ -4,7 +4,7 @@ import io.cowslip.drive.DiskSource.OfDrive;
 import io.cowslip.drive.DiskSource.OfVolume;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

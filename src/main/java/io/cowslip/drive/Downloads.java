@@ -1,7 +1,7 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.concurrent.atomic.AtomicLong;

@@ -1,8 +1,8 @@
 package io.cowslip.drive;
 
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.LayerStats;
+import io.cowslip.engine.image.layer.LayerStats;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;

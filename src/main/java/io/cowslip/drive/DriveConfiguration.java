@@ -9,8 +9,8 @@ import io.cowslip.engine.cache.L2SliceCache;
 import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.host.HostFiles;
-import io.cowslip.engine.image.ImageEnvironment;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.time.InstantSource;
@@ -200,6 +200,11 @@ class DriveConfiguration {
     @Bean
     DiskFacts diskFacts(DiskSources sources) {
         return new DiskFacts(sources);
+    }
+
+    @Bean
+    Scrubs scrubs(DiskSources sources, DriveRegistry registry) {
+        return new Scrubs(sources, registry);
     }
 
     @Bean

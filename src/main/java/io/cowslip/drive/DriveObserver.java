@@ -1,6 +1,6 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.image.LayerStats;
+import io.cowslip.engine.image.layer.LayerStats;
 import java.util.List;
 import java.util.function.Supplier;
 

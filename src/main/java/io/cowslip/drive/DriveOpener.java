@@ -2,11 +2,11 @@ package io.cowslip.drive;
 
 import io.cowslip.drive.DriveClaims.Claim;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageEnvironment;
-import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageInfo;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.LayerStats;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.layer.LayerStats;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,6 +1,6 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 
 /** Options of drives as a text that outlives the service. */
 public interface DriveOptionsText {

@@ -1,12 +1,12 @@
 package io.cowslip.drive;
 
 import io.cowslip.engine.cache.CacheOptions;
-import io.cowslip.engine.image.EncryptOptions;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.ImageOptions.DiscardMode;
-import io.cowslip.engine.image.WriteOptions;
-import io.cowslip.engine.image.WriteOptions.DetectZeroes;
+import io.cowslip.engine.image.options.EncryptOptions;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions.DiscardMode;
+import io.cowslip.engine.image.options.WriteOptions;
+import io.cowslip.engine.image.options.WriteOptions.DetectZeroes;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Min;
 import jakarta.validation.constraints.NotBlank;

@@ -1,6 +1,6 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.image.Preallocation;
+import io.cowslip.engine.image.options.Preallocation;
 
 /**
  * Another size for the disk of an open drive.

@@ -1,7 +1,7 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.LayerStats;
+import io.cowslip.engine.image.layer.LayerStats;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.util.List;
 
 /**

@@ -2,10 +2,10 @@ package io.cowslip.drive;
 
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.host.FileIdentity;
-import io.cowslip.engine.image.CheckReport;
-import io.cowslip.engine.image.ImageCheck;
-import io.cowslip.engine.image.ImageEnvironment;
-import io.cowslip.engine.image.WorkObserver;
+import io.cowslip.engine.image.check.CheckReport;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

@@ -3,7 +3,7 @@ package io.cowslip.drive;
 import io.cowslip.drive.DriveClaims.Claim;
 import io.cowslip.drive.DriveOpener.Chain;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

@@ -4,7 +4,7 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFiles;
-import io.cowslip.engine.image.FileReferences;
+import io.cowslip.engine.image.file.FileReferences;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;

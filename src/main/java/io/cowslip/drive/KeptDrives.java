@@ -3,7 +3,7 @@ package io.cowslip.drive;
 import io.cowslip.drive.DriveCatalog.Entry;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;

@@ -1,6 +1,6 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.image.CreateOptions;
+import io.cowslip.engine.image.options.CreateOptions;
 import org.jspecify.annotations.Nullable;
 
 /**

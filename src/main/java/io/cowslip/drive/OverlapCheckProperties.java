@@ -1,7 +1,7 @@
 package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.OverlapCheck;
+import io.cowslip.engine.image.options.OverlapCheck;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;

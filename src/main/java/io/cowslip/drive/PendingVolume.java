@@ -2,12 +2,12 @@ package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
-import io.cowslip.engine.image.CreateOptions;
-import io.cowslip.engine.image.ImageCreator;
-import io.cowslip.engine.image.ImageEnvironment;
-import io.cowslip.engine.image.ImageFormat;
 import io.cowslip.engine.image.ImageInfo;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.create.ImageCreator;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;

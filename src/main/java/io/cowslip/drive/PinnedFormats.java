@@ -1,8 +1,8 @@
 package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 

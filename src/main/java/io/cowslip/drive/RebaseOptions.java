@@ -1,6 +1,6 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.image.DiskRebase;
+import io.cowslip.engine.image.convert.DiskRebase;
 import org.jspecify.annotations.Nullable;
 
 /**

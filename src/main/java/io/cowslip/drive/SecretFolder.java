@@ -2,9 +2,9 @@ package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
-import io.cowslip.engine.image.EncryptOptions;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.Secret;
+import io.cowslip.engine.image.options.EncryptOptions;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.Secret;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

@@ -2,9 +2,9 @@ package io.cowslip.drive;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.ImageOptions;
 import io.cowslip.engine.image.ImageProbe;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import org.jspecify.annotations.Nullable;
 
 /**

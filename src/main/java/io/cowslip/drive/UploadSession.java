@@ -5,7 +5,7 @@ import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageProbe;
-import io.cowslip.engine.image.WorkObserver;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 package io.cowslip.drive;
 
-import io.cowslip.engine.image.NewEncryption;
-import io.cowslip.engine.image.Secret;
+import io.cowslip.engine.image.options.NewEncryption;
+import io.cowslip.engine.image.options.Secret;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 

@@ -6,6 +6,7 @@ import io.cowslip.drive.DiskFacts;
 import io.cowslip.drive.ImageChecks;
 import io.cowslip.drive.Imports;
 import io.cowslip.drive.Overlays;
+import io.cowslip.drive.Scrubs;
 import io.cowslip.drive.VolumeChanges;
 import java.security.SecureRandom;
 import java.time.InstantSource;
@@ -27,10 +28,11 @@ class JobConfiguration {
             VolumeChanges changes,
             DiskFacts facts,
             Overlays overlays,
+            Scrubs scrubs,
             JobProperties properties,
             JobRecords records) {
         JobService jobs = new JobService(
-                new RequestedWork(checks, conversions, imports, comparisons, changes, facts, overlays),
+                new RequestedWork(checks, conversions, imports, comparisons, changes, facts, overlays, scrubs),
                 properties,
                 records,
                 InstantSource.system(),

@@ -8,9 +8,10 @@ import io.cowslip.drive.DriveResize;
 import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.Measurement;
 import io.cowslip.drive.RebaseOptions;
-import io.cowslip.engine.image.AmendOptions;
-import io.cowslip.engine.image.ImageCheck;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.drive.ScrubOptions;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.image.options.AmendOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -101,6 +102,14 @@ public sealed interface JobRequest {
         @Override
         public String type() {
             return "map";
+        }
+    }
+
+    /** Reads every cluster that a disk has data in. */
+    record Scrub(DiskSource source, ScrubOptions options) implements JobRequest {
+        @Override
+        public String type() {
+            return "scrub";
         }
     }
 

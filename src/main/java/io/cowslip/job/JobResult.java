@@ -1,11 +1,12 @@
 package io.cowslip.job;
 
-import io.cowslip.engine.image.CheckReport;
-import io.cowslip.engine.image.DiskCompaction;
-import io.cowslip.engine.image.DiskComparison;
-import io.cowslip.engine.image.DiskMap;
 import io.cowslip.engine.image.ImageInfo;
-import io.cowslip.engine.image.ImageMeasure;
+import io.cowslip.engine.image.check.CheckReport;
+import io.cowslip.engine.image.convert.DiskCompaction;
+import io.cowslip.engine.image.convert.DiskComparison;
+import io.cowslip.engine.image.convert.DiskMap;
+import io.cowslip.engine.image.create.ImageMeasure;
+import io.cowslip.engine.image.scrub.ScrubReport;
 import java.util.List;
 
 /** What came of a job that completed. */
@@ -40,6 +41,9 @@ public sealed interface JobResult {
 
     /** Of a measurement. */
     record Measured(ImageMeasure measure) implements JobResult {}
+
+    /** Of a scrub. */
+    record Scrubbed(ScrubReport report) implements JobResult {}
 
     /** Of a map. */
     record Mapped(DiskMap map) implements JobResult {}

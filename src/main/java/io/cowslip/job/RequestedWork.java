@@ -7,6 +7,7 @@ import io.cowslip.drive.DiskSource;
 import io.cowslip.drive.ImageChecks;
 import io.cowslip.drive.Imports;
 import io.cowslip.drive.Overlays;
+import io.cowslip.drive.Scrubs;
 import io.cowslip.drive.VolumeChanges;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +21,7 @@ final class RequestedWork implements JobWork {
     private final VolumeChanges changes;
     private final DiskFacts facts;
     private final Overlays overlays;
+    private final Scrubs scrubs;
 
     RequestedWork(
             ImageChecks checks,
@@ -28,7 +30,8 @@ final class RequestedWork implements JobWork {
             Comparisons comparisons,
             VolumeChanges changes,
             DiskFacts facts,
-            Overlays overlays) {
+            Overlays overlays,
+            Scrubs scrubs) {
         this.checks = checks;
         this.conversions = conversions;
         this.imports = imports;
@@ -36,6 +39,7 @@ final class RequestedWork implements JobWork {
         this.changes = changes;
         this.facts = facts;
         this.overlays = overlays;
+        this.scrubs = scrubs;
     }
 
     @Override
@@ -53,6 +57,7 @@ final class RequestedWork implements JobWork {
             case JobRequest.Measure measure ->
                 requirePossible(measure.measurement().source());
             case JobRequest.MapDisk map -> requirePossible(map.source());
+            case JobRequest.Scrub scrub -> scrubs.requirePossible(scrub.source());
             case JobRequest.Rebase rebase -> overlays.requirePossible(rebase.file(), rebase.options(), rebase.rebase());
             case JobRequest.Commit commit -> overlays.requirePossible(commit.file(), commit.options(), commit.commit());
             case JobRequest.Compact compact -> changes.requireFree(compact.file(), compact.options());
@@ -91,6 +96,8 @@ final class RequestedWork implements JobWork {
             case JobRequest.MapDisk map ->
                 new JobResult.Mapped(facts.map(
                         id.value(), map.source(), map.start(), map.lengthBytes(), map.limit(), progress::advanced));
+            case JobRequest.Scrub scrub ->
+                new JobResult.Scrubbed(scrubs.scrub(id.value(), scrub.source(), scrub.options(), progress::advanced));
             case JobRequest.Rebase rebase ->
                 new JobResult.Changed(overlays.rebase(
                         id.value(), rebase.file(), rebase.options(), rebase.rebase(), progress::advanced));

@@ -1,7 +1,7 @@
 package io.cowslip.observe;
 
 import io.cowslip.engine.cache.CacheStats;
-import io.cowslip.engine.image.LayerStats;
+import io.cowslip.engine.image.layer.LayerStats;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Meter;

@@ -2,7 +2,7 @@ package io.cowslip.observe;
 
 import io.cowslip.drive.DriveView;
 import io.cowslip.engine.cache.CacheStats;
-import io.cowslip.engine.image.LayerStats;
+import io.cowslip.engine.image.layer.LayerStats;
 import java.time.Instant;
 import java.util.List;
 import java.util.stream.IntStream;

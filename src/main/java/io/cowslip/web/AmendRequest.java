@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.AmendOptions;
-import io.cowslip.engine.image.ImageFormat;
+import io.cowslip.engine.image.options.AmendOptions;
+import io.cowslip.engine.image.options.ImageFormat;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 

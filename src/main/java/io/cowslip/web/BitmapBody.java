@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.BitmapInfo;
+import io.cowslip.engine.image.bitmap.BitmapInfo;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.CheckFinding;
-import io.cowslip.engine.image.CheckReport;
+import io.cowslip.engine.image.check.CheckFinding;
+import io.cowslip.engine.image.check.CheckReport;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.List;
 import java.util.Locale;

@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.DiskCompaction;
+import io.cowslip.engine.image.convert.DiskCompaction;
 import io.swagger.v3.oas.annotations.media.Schema;
 
 /** What a compaction gave back. */

@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.DiskComparison;
+import io.cowslip.engine.image.convert.DiskComparison;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 

@@ -10,9 +10,9 @@ import org.apache.coyote.Adapter;
 import org.apache.coyote.Processor;
 import org.apache.coyote.http11.Http11NioProtocol;
 import org.apache.coyote.http11.Http11Processor;
+import org.apache.tomcat.util.net.AbstractEndpoint.Handler.SocketState;
 import org.apache.tomcat.util.net.NioChannel;
 import org.apache.tomcat.util.net.NioEndpoint;
-import org.apache.tomcat.util.net.AbstractEndpoint.Handler.SocketState;
 import org.apache.tomcat.util.net.SocketBufferHandler;
 import org.apache.tomcat.util.net.SocketEvent;
 import org.apache.tomcat.util.net.SocketWrapperBase;
@@ -47,8 +47,7 @@ public final class DataProtocol extends Http11NioProtocol {
         if (clients != null) {
             long interval = SlowClients.INTERVAL.toMillis();
             watch = getUtilityExecutor()
-                    .scheduleWithFixedDelay(
-                            () -> endpoint.endSlow(clients), interval, interval, TimeUnit.MILLISECONDS);
+                    .scheduleWithFixedDelay(() -> endpoint.endSlow(clients), interval, interval, TimeUnit.MILLISECONDS);
         }
     }
 
@@ -155,8 +154,7 @@ public final class DataProtocol extends Http11NioProtocol {
         }
 
         @Override
-        public boolean processSocket(
-                SocketWrapperBase<NioChannel> connection, SocketEvent event, boolean dispatch) {
+        public boolean processSocket(SocketWrapperBase<NioChannel> connection, SocketEvent event, boolean dispatch) {
             if (event == SocketEvent.OPEN_READ && connection.getSocket() instanceof PacedChannel channel) {
                 channel.pace().queued();
             }

@@ -4,7 +4,7 @@ import io.cowslip.engine.image.DirtyMap;
 import io.cowslip.engine.image.DiskChanges;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.GuestChange;
-import io.cowslip.engine.image.GuestExtent;
+import io.cowslip.engine.image.map.GuestExtent;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 

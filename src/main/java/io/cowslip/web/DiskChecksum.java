@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DriveLease;
-import io.cowslip.engine.image.GuestExtent;
+import io.cowslip.engine.image.map.GuestExtent;
 import io.cowslip.web.TransferBuffers.Buffer;
 import java.io.IOException;
 import java.nio.ByteBuffer;

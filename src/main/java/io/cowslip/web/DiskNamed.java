@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DiskSource;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 

@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.ExportPlanning;
+import io.cowslip.engine.image.export.ExportPlanning;
 import jakarta.servlet.http.HttpServletRequest;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;

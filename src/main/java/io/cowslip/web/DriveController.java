@@ -26,7 +26,7 @@ import io.cowslip.drive.DriveId;
 import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.DriveResize;
 import io.cowslip.drive.DriveView;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.media.Content;

@@ -13,7 +13,7 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.DriveLease;
 import io.cowslip.drive.DriveRegistry;
-import io.cowslip.engine.image.GuestExtent;
+import io.cowslip.engine.image.map.GuestExtent;
 import io.cowslip.ticket.TicketChanges;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;

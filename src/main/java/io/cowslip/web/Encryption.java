@@ -2,8 +2,8 @@ package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.EncryptOptions;
-import io.cowslip.engine.image.Secret;
+import io.cowslip.engine.image.options.EncryptOptions;
+import io.cowslip.engine.image.options.Secret;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 

@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.GuestExtent;
+import io.cowslip.engine.image.map.GuestExtent;
 import jakarta.servlet.ServletOutputStream;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;

@@ -23,7 +23,7 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.GuestExtent;
+import io.cowslip.engine.image.map.GuestExtent;
 import io.cowslip.ticket.TicketChanges;
 import io.cowslip.ticket.TicketLease;
 import io.cowslip.ticket.TicketOperation;

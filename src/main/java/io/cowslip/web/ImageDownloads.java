@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.Download;
-import io.cowslip.engine.image.CreateOptions.CompressionType;
-import io.cowslip.engine.image.ExportedImage;
+import io.cowslip.engine.image.export.ExportedImage;
+import io.cowslip.engine.image.options.CreateOptions.CompressionType;
 import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;

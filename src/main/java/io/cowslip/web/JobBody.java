@@ -48,6 +48,7 @@ record JobBody(
                     ComparisonBody.class,
                     MapBody.class,
                     MeasureBody.class,
+                    ScrubBody.class,
                     VolumeFacts.class
                 })
         @Nullable
@@ -123,6 +124,7 @@ record JobBody(
                 case JobRequest.Amend amend -> ofFile(amend.file());
                 case JobRequest.Measure measure -> of(measure.measurement().source(), null);
                 case JobRequest.MapDisk map -> of(map.source(), null);
+                case JobRequest.Scrub scrub -> of(scrub.source(), null);
                 case JobRequest.Rebase rebase -> ofFile(rebase.file());
                 case JobRequest.Commit commit -> ofFile(commit.file());
                 case JobRequest.Compact compact -> ofFile(compact.file());
@@ -162,6 +164,7 @@ record JobBody(
             case JobResult.Compacted compacted -> CompactionBody.of(compacted.outcome());
             case JobResult.Measured measured -> MeasureBody.of(measured.measure());
             case JobResult.Mapped mapped -> MapBody.of(mapped.map(), volumes);
+            case JobResult.Scrubbed scrubbed -> ScrubBody.of(scrubbed.report(), volumes);
             case JobResult.Converted converted ->
                 VolumeFacts.of(converted.chain().getFirst(), volumes);
         };

@@ -86,7 +86,8 @@ class JobController {
                                                 NewMap.class,
                                                 NewMeasurement.class,
                                                 NewRebase.class,
-                                                NewResize.class
+                                                NewResize.class,
+                                                NewScrub.class
                                             }),
                             examples = {
                                 @ExampleObject(name = "check-volume", value = """
@@ -117,6 +118,9 @@ class JobController {
                                          "backing-file": "base.qcow2", "backing-format": "qcow2"}"""),
                                 @ExampleObject(name = "resize", value = """
                                         {"type": "resize", "file": "spare.qcow2", "virtual-size": "2G"}"""),
+                                @ExampleObject(name = "scrub", value = """
+                                        {"type": "scrub", "drive": "root", "snapshots": true, "chain": true,
+                                         "bytes-per-second": "100M"}"""),
                                 @ExampleObject(name = "convert", value = """
                                         {"type": "convert", "file": "vm1/base.qcow2",
                                          "target": {"file": "export/base.raw", "format": "raw"}}"""),

@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DriveOptionsText;
-import io.cowslip.engine.image.EncryptOptions;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.EncryptOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 

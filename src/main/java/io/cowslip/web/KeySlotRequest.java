@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import io.cowslip.engine.image.NewEncryption;
-import io.cowslip.engine.image.Secret;
+import io.cowslip.engine.image.options.NewEncryption;
+import io.cowslip.engine.image.options.Secret;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;

@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.Volumes;
-import io.cowslip.engine.image.DiskMap;
-import io.cowslip.engine.image.MappedExtent;
+import io.cowslip.engine.image.convert.DiskMap;
+import io.cowslip.engine.image.map.MappedExtent;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

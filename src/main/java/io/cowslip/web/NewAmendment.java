@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
-import io.cowslip.engine.image.AmendOptions;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.AmendOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.job.JobRequest;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;

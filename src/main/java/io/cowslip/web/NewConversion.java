@@ -2,7 +2,7 @@ package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
 import io.cowslip.drive.Conversion;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.job.JobRequest;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;

@@ -3,7 +3,7 @@ package io.cowslip.web;
 import io.cowslip.drive.Conversion;
 import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.UploadRules;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.job.JobRequest;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.LinkedHashMap;

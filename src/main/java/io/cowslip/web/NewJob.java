@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.job.JobRequest;
 import java.util.Map;
 import java.util.TreeMap;
@@ -19,7 +19,8 @@ sealed interface NewJob
                 NewMap,
                 NewMeasurement,
                 NewRebase,
-                NewResize {
+                NewResize,
+                NewScrub {
     Map<String, Class<? extends NewJob>> FORMS = new TreeMap<>(Map.ofEntries(
             Map.entry(NewAmendment.TYPE, NewAmendment.class),
             Map.entry(NewCheck.TYPE, NewCheck.class),
@@ -31,7 +32,8 @@ sealed interface NewJob
             Map.entry(NewMap.TYPE, NewMap.class),
             Map.entry(NewMeasurement.TYPE, NewMeasurement.class),
             Map.entry(NewRebase.TYPE, NewRebase.class),
-            Map.entry(NewResize.TYPE, NewResize.class)));
+            Map.entry(NewResize.TYPE, NewResize.class),
+            Map.entry(NewScrub.TYPE, NewScrub.class)));
 
     /** The form of this {@code type}. */
     static Class<? extends NewJob> form(JsonNode type) {

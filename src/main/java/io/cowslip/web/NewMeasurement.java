@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.Measurement;
-import io.cowslip.engine.image.CreateOptions;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.job.JobRequest;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;

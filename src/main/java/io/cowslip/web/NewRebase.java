@@ -2,9 +2,9 @@ package io.cowslip.web;
 
 import io.cowslip.drive.RebaseOptions;
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.DiskRebase;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.convert.DiskRebase;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.job.JobRequest;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;

@@ -3,7 +3,7 @@ package io.cowslip.web;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.OverlapCheck;
+import io.cowslip.engine.image.options.OverlapCheck;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.Arrays;
 import java.util.HashMap;

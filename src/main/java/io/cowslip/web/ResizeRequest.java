@@ -2,7 +2,7 @@ package io.cowslip.web;
 
 import io.cowslip.drive.DriveResize;
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.Preallocation;
+import io.cowslip.engine.image.options.Preallocation;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

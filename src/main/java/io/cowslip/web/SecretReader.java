@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.engine.image.Secret;
+import io.cowslip.engine.image.options.Secret;
 import java.nio.CharBuffer;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;

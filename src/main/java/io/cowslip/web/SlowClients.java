@@ -68,8 +68,7 @@ final class SlowClients {
     }
 
     private boolean passed(long nanos, boolean scarce, Duration otherwise) {
-        Duration allowed =
-                scarce && limits.crowdedGrace().compareTo(otherwise) < 0 ? limits.crowdedGrace() : otherwise;
+        Duration allowed = scarce && limits.crowdedGrace().compareTo(otherwise) < 0 ? limits.crowdedGrace() : otherwise;
         return nanos > allowed.toNanos();
     }
 
@@ -84,7 +83,8 @@ final class SlowClients {
                 // What the client has not taken until now it need not get.
                 socket.setOption(StandardSocketOptions.SO_LINGER, 0);
             }
-            // Closing is its own thread's business, which this wakes up: whoever waits finds that the other side is gone.
+            // Closing is its own thread's business, which this wakes up: whoever waits finds that the other side is
+            // gone.
             socket.shutdownInput();
             socket.shutdownOutput();
         } catch (IOException gone) {

@@ -4,7 +4,7 @@ import io.cowslip.drive.Conversion.Target;
 import io.cowslip.drive.Imports.Import;
 import io.cowslip.drive.UploadRules;
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.ImageFormat;
+import io.cowslip.engine.image.options.ImageFormat;
 import jakarta.servlet.http.HttpServletRequest;
 import java.util.Set;
 import java.util.TreeSet;

@@ -15,8 +15,8 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
 
 import io.cowslip.drive.Volumes;
-import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.options.CreateOptions;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;

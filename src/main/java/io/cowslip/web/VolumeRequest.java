@@ -1,10 +1,10 @@
 package io.cowslip.web;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.CreateOptions;
-import io.cowslip.engine.image.CreateOptions.CompressionType;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.Preallocation;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.CreateOptions.CompressionType;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.Preallocation;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;

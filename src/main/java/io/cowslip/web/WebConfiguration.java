@@ -6,7 +6,7 @@ import io.cowslip.drive.LimitObserver;
 import io.cowslip.drive.LimitProperties;
 import io.cowslip.drive.Uploads;
 import io.cowslip.drive.Volumes;
-import io.cowslip.engine.image.Secret;
+import io.cowslip.engine.image.options.Secret;
 import io.cowslip.job.JobService;
 import io.cowslip.ticket.TicketId;
 import io.cowslip.ticket.Tickets;

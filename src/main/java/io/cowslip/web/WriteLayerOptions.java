@@ -2,8 +2,8 @@ package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
-import io.cowslip.engine.image.WriteOptions;
-import io.cowslip.engine.image.WriteOptions.DetectZeroes;
+import io.cowslip.engine.image.options.WriteOptions;
+import io.cowslip.engine.image.options.WriteOptions.DetectZeroes;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.Arrays;
 import java.util.stream.Stream;

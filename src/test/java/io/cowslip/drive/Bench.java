@@ -2,12 +2,12 @@ package io.cowslip.drive;
 
 import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.host.HostFiles;
-import io.cowslip.engine.image.CreateOptions;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageCreator;
-import io.cowslip.engine.image.ImageEnvironment;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.create.ImageCreator;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -3,11 +3,11 @@ package io.cowslip.drive;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cowslip.engine.cache.CacheOptions;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.ImageOptions.DiscardMode;
-import io.cowslip.engine.image.OverlapCheck;
-import io.cowslip.engine.image.WriteOptions;
-import io.cowslip.engine.image.WriteOptions.DetectZeroes;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions.DiscardMode;
+import io.cowslip.engine.image.options.OverlapCheck;
+import io.cowslip.engine.image.options.WriteOptions;
+import io.cowslip.engine.image.options.WriteOptions.DetectZeroes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -3,9 +3,9 @@ package io.cowslip.drive;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cowslip.engine.cache.CacheOptions;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.ImageOptions.DiscardMode;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions.DiscardMode;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;

@@ -8,7 +8,7 @@ import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
-import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.file.ImageEnvironment;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,7 +2,7 @@ package io.cowslip.drive;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import java.io.IOException;

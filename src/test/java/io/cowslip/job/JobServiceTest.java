@@ -7,7 +7,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.cowslip.drive.DriveId;
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.CheckReport;
+import io.cowslip.engine.image.check.CheckReport;
 import io.cowslip.job.JobException.Reason;
 import java.io.IOException;
 import java.time.Duration;

@@ -18,7 +18,7 @@ import io.cowslip.drive.DriveLease;
 import io.cowslip.drive.DriveObserver.Operation;
 import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.Volumes;
-import io.cowslip.engine.image.CreateOptions;
+import io.cowslip.engine.image.options.CreateOptions;
 import io.restassured.RestAssured;
 import io.restassured.http.ContentType;
 import java.io.IOException;

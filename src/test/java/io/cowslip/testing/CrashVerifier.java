@@ -1,8 +1,8 @@
 package io.cowslip.testing;
 
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageEnvironment;
-import io.cowslip.engine.image.ImageOptions;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,13 +1,13 @@
 package io.cowslip.testing;
 
 import io.cowslip.engine.host.HostFiles;
-import io.cowslip.engine.image.CreateOptions;
-import io.cowslip.engine.image.EncryptOptions;
-import io.cowslip.engine.image.ImageCreator;
-import io.cowslip.engine.image.ImageFormat;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.NewEncryption;
-import io.cowslip.engine.image.Secret;
+import io.cowslip.engine.image.create.ImageCreator;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.EncryptOptions;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.NewEncryption;
+import io.cowslip.engine.image.options.Secret;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,9 +1,9 @@
 package io.cowslip.testing;
 
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.ImageEnvironment;
-import io.cowslip.engine.image.ImageOptions;
-import io.cowslip.engine.image.Preallocation;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.Preallocation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.IntSupplier;

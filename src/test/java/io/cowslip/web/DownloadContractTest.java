@@ -8,8 +8,8 @@ import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.notNullValue;
 import static org.hamcrest.Matchers.nullValue;
 
-import io.cowslip.engine.image.CreateOptions.CompressionType;
-import io.cowslip.engine.image.ExportedImage;
+import io.cowslip.engine.image.export.ExportedImage;
+import io.cowslip.engine.image.options.CreateOptions.CompressionType;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Programs;
 import io.cowslip.testing.QemuTools;

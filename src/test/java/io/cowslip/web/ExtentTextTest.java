@@ -2,7 +2,7 @@ package io.cowslip.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.cowslip.engine.image.GuestExtent;
+import io.cowslip.engine.image.map.GuestExtent;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

@@ -2,7 +2,7 @@ package io.cowslip.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.cowslip.engine.image.Secret;
+import io.cowslip.engine.image.options.Secret;
 import java.lang.reflect.RecordComponent;
 import java.util.HashSet;
 import java.util.Locale;

@@ -23,9 +23,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.net.ssl.SSLContext;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -126,12 +126,11 @@ class SlowClientTest {
     }
 
     private RawConnection connect(Way way) throws IOException {
-        RawConnection connection =
-                switch (way) {
-                    case TCP -> new RawConnection(port(plain));
-                    case TLS -> RawConnection.secure(port(service(way)), trust);
-                    case UNIX -> RawConnection.unix(temporary.resolve("cowslip.sock"));
-                };
+        RawConnection connection = switch (way) {
+            case TCP -> new RawConnection(port(plain));
+            case TLS -> RawConnection.secure(port(service(way)), trust);
+            case UNIX -> RawConnection.unix(temporary.resolve("cowslip.sock"));
+        };
         connections.add(connection);
         return connection;
     }
@@ -183,7 +182,8 @@ class SlowClientTest {
 
     /** No request is under way, and so no lease on a drive. */
     private static void assertNothingHeld() {
-        await().until(() -> WAYS.stream().mapToInt(way -> underWay(service(way))).sum() == 0);
+        await().until(() ->
+                WAYS.stream().mapToInt(way -> underWay(service(way))).sum() == 0);
     }
 
     private static int underWay(ConfigurableApplicationContext service) {

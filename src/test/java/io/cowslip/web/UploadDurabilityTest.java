@@ -8,7 +8,7 @@ import io.cowslip.drive.ImageRoot;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.host.HostFiles;
-import io.cowslip.engine.image.ImageEnvironment;
+import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.testing.FaultyHostFiles;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -9,6 +9,24 @@ import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
+import io.cowslip.engine.image.check.CheckReport;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.image.check.ImageRepair;
+import io.cowslip.engine.image.encryption.EncryptedData;
+import io.cowslip.engine.image.encryption.Encryption;
+import io.cowslip.engine.image.file.FileReferences;
+import io.cowslip.engine.image.file.FormatProbe;
+import io.cowslip.engine.image.file.HeaderReader;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.layer.ForeignLayer;
+import io.cowslip.engine.image.layer.ImageLayer;
+import io.cowslip.engine.image.layer.Qcow2Layer;
+import io.cowslip.engine.image.layer.RawLayer;
+import io.cowslip.engine.image.map.DataStore;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.snapshot.SnapshotReader;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  * Opens an image with all the files below it: from the top down by the names in the headers, each file locked before
  * it is read, then layers from the bottom up. Names loop nowhere and lead nowhere that {@link FileReferences} forbids.
  */
-final class BackingChain {
+public final class BackingChain {
     /** More layers than anybody builds on purpose; each costs a look at its map. */
     static final int MAX_LAYERS = 200;
 
@@ -358,7 +376,7 @@ final class BackingChain {
     }
 
     /** What the next layer is opened with: the caller's wish, and the format that the header above names. */
-    static ImageOptions backingOptions(ImageHeader above, ImageOptions aboveOptions) throws ImageException {
+    public static ImageOptions backingOptions(ImageHeader above, ImageOptions aboveOptions) throws ImageException {
         ImageOptions wish = aboveOptions.below();
         String named = above.backingFormat();
         if (wish.format() != null) {

@@ -2,11 +2,22 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.foreign.ForeignDisk;
+import io.cowslip.engine.foreign.VmdkFacts;
 import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.bitmap.BitmapFile;
+import io.cowslip.engine.image.file.FormatProbe;
+import io.cowslip.engine.image.file.HeaderReader;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.layer.ForeignLayer;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.EncryptOptions;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * Walks down a backing chain, one open file at a time, and gathers each file's facts. Ends with a refusal where the
  * chain comes back to a file it has been at, or goes deeper than any chain should.
  */
-final class ChainFacts {
+public final class ChainFacts {
     /** More files than any real chain has. */
     static final int MAX_DEPTH = 200;
 
@@ -38,7 +49,7 @@ final class ChainFacts {
     }
 
     /** The facts of one file, read as {@code format}. */
-    static ImageInfo of(HostFile file, ImageFormat format, ImageEnvironment environment) throws IOException {
+    public static ImageInfo of(HostFile file, ImageFormat format, ImageEnvironment environment) throws IOException {
         return new ChainFacts(environment).read(file, format);
     }
 
@@ -109,8 +120,40 @@ final class ChainFacts {
                 name -> environment
                         .files()
                         .open(environment.references().resolve(file.path(), name), HostFiles.Mode.READ))) {
-            return layer.facts();
+            return foreign(file, format, layer.disk());
         }
+    }
+
+    private static ImageInfo foreign(HostFile file, ImageFormat format, ForeignDisk disk) throws IOException {
+        long actualSizeBytes = file.allocatedBytes();
+        List<Path> extentPaths = new ArrayList<>();
+        for (HostFile extent : disk.extentFiles()) {
+            actualSizeBytes += extent.allocatedBytes();
+            extentPaths.add(extent.path());
+        }
+        return new ImageInfo(
+                file.path(),
+                format,
+                disk.virtualSizeBytes(),
+                actualSizeBytes,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                new ImageInfo.ForeignFacts(disk.blockBytes(), List.copyOf(extentPaths), vmdkFacts(disk.vmdkFacts())));
+    }
+
+    private static ImageInfo.@Nullable VmdkFacts vmdkFacts(@Nullable VmdkFacts facts) {
+        if (facts == null) {
+            return null;
+        }
+        List<ImageInfo.VmdkExtentFacts> extents = facts.extents().stream()
+                .map(extent -> new ImageInfo.VmdkExtentFacts(
+                        extent.file(), extent.lengthBytes(), extent.type(), extent.grainBytes(), extent.compressed()))
+                .toList();
+        return new ImageInfo.VmdkFacts(facts.contentId(), facts.parentContentId(), facts.createType(), extents);
     }
 
     private static ImageInfo raw(HostFile file) throws IOException {

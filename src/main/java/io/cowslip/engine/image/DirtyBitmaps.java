@@ -1,8 +1,9 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.format.BitmapEntry;
+import io.cowslip.engine.image.bitmap.BitmapInfo;
+import io.cowslip.engine.image.bitmap.Bitmaps;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -19,12 +20,6 @@ public final class DirtyBitmaps {
 
     DirtyBitmaps(DiskImage image) {
         this.image = image;
-    }
-
-    /** Uses the bitmaps, under the image's metadata lock where it is writable. */
-    @FunctionalInterface
-    interface Use<T> {
-        T of(Bitmaps bitmaps) throws IOException;
     }
 
     @FunctionalInterface
@@ -103,9 +98,5 @@ public final class DirtyBitmaps {
             change.make(bitmaps);
             return true;
         });
-    }
-
-    static ImageException notQcow2(ImageFormat format) {
-        return ImageException.of(Kind.UNSUPPORTED_FEATURE, "a " + format.wireName() + " image has no bitmaps");
     }
 }

@@ -1,5 +1,7 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.image.bitmap.DirtyBits;
+
 /** What of a disk is marked in one bitmap. Any thread. */
 public final class DirtyMap {
     private final DirtyBits bits;

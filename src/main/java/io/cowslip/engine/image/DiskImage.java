@@ -8,7 +8,27 @@ import io.cowslip.engine.host.ConnectionQueue;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
-import io.cowslip.engine.image.WriteOptions.DetectZeroes;
+import io.cowslip.engine.image.bitmap.Bitmaps;
+import io.cowslip.engine.image.check.CheckReport;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.image.convert.DiskCompaction;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.layer.CacheChange;
+import io.cowslip.engine.image.layer.ImageLayer;
+import io.cowslip.engine.image.layer.LayerStats;
+import io.cowslip.engine.image.layer.Qcow2Layer;
+import io.cowslip.engine.image.layer.ZeroDetection;
+import io.cowslip.engine.image.map.DiskSize;
+import io.cowslip.engine.image.map.GuestExtent;
+import io.cowslip.engine.image.map.MappedExtent;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.Preallocation;
+import io.cowslip.engine.image.options.WriteOptions;
+import io.cowslip.engine.image.options.WriteOptions.DetectZeroes;
+import io.cowslip.engine.image.snapshot.SnapshotReader;
+import io.cowslip.engine.work.WorkObserver;
+import io.cowslip.engine.work.WorkThreads;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.SocketChannel;
@@ -111,8 +131,8 @@ public final class DiskImage implements AutoCloseable {
      *
      * @throws ImageException as {@link #open}
      */
-    static DiskImage openOver(Path file, @Nullable Path backing, ImageOptions options, ImageEnvironment environment)
-            throws IOException {
+    public static DiskImage openOver(
+            Path file, @Nullable Path backing, ImageOptions options, ImageEnvironment environment) throws IOException {
         WriteOptions.check(options);
         InFlightRequests requests = new InFlightRequests();
         ImageLayer top = BackingChain.openOver(file, backing, options, environment, requests);
@@ -120,7 +140,7 @@ public final class DiskImage implements AutoCloseable {
     }
 
     /** Opens {@code file} and the layers between it and this image, for its owner to close before this. */
-    ImageLayer openAbove(Path file, ImageOptions options) throws IOException {
+    public ImageLayer openAbove(Path file, ImageOptions options) throws IOException {
         return BackingChain.openAbove(file, top, options, environment, requests);
     }
 
@@ -265,7 +285,7 @@ public final class DiskImage implements AutoCloseable {
         return new DirtyBitmaps(this);
     }
 
-    <T> T readBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+    <T> T readBitmaps(Bitmaps.Use<T> use) throws IOException {
         if (beside != null) {
             throw ImageException.of(
                     Kind.UNSUPPORTED_FEATURE,
@@ -280,7 +300,7 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
-    <T> T changeBitmaps(DirtyBitmaps.Use<T> use) throws IOException {
+    <T> T changeBitmaps(Bitmaps.Use<T> use) throws IOException {
         int entered = changes.enter();
         try {
             requireWritable();
@@ -384,7 +404,7 @@ public final class DiskImage implements AutoCloseable {
      *
      * @param observer told of the bytes of the disk and of the file that are dealt with
      */
-    synchronized void compact(WorkObserver observer) throws IOException {
+    public synchronized void compact(WorkObserver observer) throws IOException {
         requireWritable();
         WorkThreads work = new WorkThreads(observer);
         new ZeroedClusters(top, work).letGo();
@@ -539,24 +559,29 @@ public final class DiskImage implements AutoCloseable {
                 : new DiskSnapshots(this, beside.image, beside.snapshotId);
     }
 
+    /** Whether this reads a snapshot beside an image that may be written. */
+    public boolean isBeside() {
+        return beside != null;
+    }
+
     /** Who reads the image's snapshots beside it. */
     SnapshotReaders snapshotReaders() {
         return snapshotReaders;
     }
 
     /** Grows with every change of snapshots, while {@link #reading} waits. */
-    long snapshotChanges() {
+    public long snapshotChanges() {
         return snapshotChanges.get();
     }
 
     /** What is found out from a layer. */
     @FunctionalInterface
-    interface Reading<T> {
+    public interface Reading<T> {
         T of(ImageLayer layer) throws IOException;
     }
 
     /** Reads from the top layer within a request: what it leads to is not used again, and snapshots do not change. */
-    <T> T reading(Reading<T> reading) throws IOException {
+    public <T> T reading(Reading<T> reading) throws IOException {
         int request = reads.enter();
         try {
             return reading.of(top);

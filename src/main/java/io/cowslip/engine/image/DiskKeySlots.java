@@ -2,6 +2,11 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.image.encryption.KeySlotInfo;
+import io.cowslip.engine.image.encryption.KeySlots;
+import io.cowslip.engine.image.layer.ImageLayer;
+import io.cowslip.engine.image.layer.Qcow2Layer;
+import io.cowslip.engine.image.options.Secret;
 import java.io.IOException;
 import java.util.List;
 import java.util.function.LongSupplier;

@@ -2,6 +2,10 @@ package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.format.SnapshotTable;
+import io.cowslip.engine.image.file.HeaderReader;
+import io.cowslip.engine.image.layer.ImageLayer;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.snapshot.SnapshotReader;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

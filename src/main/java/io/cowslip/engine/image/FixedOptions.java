@@ -1,6 +1,10 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.layer.ImageLayer;
+import io.cowslip.engine.image.options.EncryptOptions;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 

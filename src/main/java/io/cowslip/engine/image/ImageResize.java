@@ -3,6 +3,12 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.cache.CacheOptions;
+import io.cowslip.engine.image.layer.CacheChange;
+import io.cowslip.engine.image.layer.DiskResizing;
+import io.cowslip.engine.image.map.DiskSize;
+import io.cowslip.engine.image.options.Preallocation;
+import io.cowslip.engine.work.WorkObserver;
+import io.cowslip.engine.work.WorkThreads;
 import java.io.IOException;
 
 /**

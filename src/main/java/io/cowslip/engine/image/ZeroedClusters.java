@@ -1,6 +1,11 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.host.IoBuffers;
+import io.cowslip.engine.image.layer.ImageLayer;
+import io.cowslip.engine.image.layer.ZeroDetection;
+import io.cowslip.engine.image.map.GuestExtent;
+import io.cowslip.engine.work.DiskPieces;
+import io.cowslip.engine.work.WorkThreads;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 

@@ -11,6 +11,7 @@ import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 /** What the kernel tells of a connection to a server that goes on listening, as servers do. */
@@ -18,12 +19,13 @@ class ConnectionQueueTest {
 
     @Test
     void aConnectionThatIsGoneIsNotTheListener() throws IOException {
-        try (ServerSocketChannel server = ServerSocketChannel.open()
-                        .bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        try (ServerSocketChannel server =
+                        ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
                 SocketChannel client = SocketChannel.open(server.getLocalAddress());
                 SocketChannel served = server.accept()) {
-            ConnectionQueue queue = ConnectionQueue.of(served);
-            assumeThat(queue).isNotNull();
+            ConnectionQueue known = ConnectionQueue.of(served);
+            assumeThat(known).isNotNull();
+            ConnectionQueue queue = Objects.requireNonNull(known);
             served.write(ByteBuffer.allocate(1000));
             assertThat(queue.isOpen()).isTrue();
             assertThat(queue.undeliveredBytes()).isPositive();

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.ImageAssertions;
 import io.cowslip.testing.ImageBytes;
 import io.cowslip.testing.ModelDisk;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.Background;
 import io.cowslip.testing.HeldOperations;
 import io.cowslip.testing.NeedsQemu;

@@ -4,6 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.image.layer.LayerStats;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.OverlapCheck;
+import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.ImageAssertions;
 import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.NeedsQemu;

@@ -3,6 +3,8 @@ package io.cowslip.engine.image;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.ForeignKind;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Processes;

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.CrashVerifier;
 import io.cowslip.testing.CrashingHostFiles;
 import io.cowslip.testing.DiskRecipe;
@@ -45,7 +47,7 @@ final class DataFileTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(24, 300);
+        return Seeds.seeds(12, 200);
     }
 
     @ParameterizedTest(name = "seed {0}")

@@ -3,6 +3,8 @@ package io.cowslip.engine.image;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.DiskRecipe;
 import io.cowslip.testing.GuestSession;
 import io.cowslip.testing.NeedsQemu;

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.cache.CacheStats;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.CountingHostFiles;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.map.GuestExtent;
+import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.testing.ForeignKind;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Processes;

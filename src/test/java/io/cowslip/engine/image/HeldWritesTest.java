@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.create.ImageCreator;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.WriteOptions;
 import io.cowslip.testing.Background;
 import io.cowslip.testing.HeldOperations;
 import io.cowslip.testing.HeldOperations.Hold;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.WriteOptions;
 import io.cowslip.testing.CrashVerifier;
 import io.cowslip.testing.CrashingHostFiles;
 import io.cowslip.testing.DiskRecipe;
@@ -37,7 +39,7 @@ final class HostFailureTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(100, 600);
+        return Seeds.seeds(50, 600);
     }
 
     @ParameterizedTest(name = "seed {0}")

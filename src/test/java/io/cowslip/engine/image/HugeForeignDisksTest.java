@@ -2,6 +2,9 @@ package io.cowslip.engine.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cowslip.engine.image.map.GuestExtent;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.CountingHostFiles;
 import io.cowslip.testing.ForeignKind;
 import io.cowslip.testing.NeedsQemu;

@@ -5,7 +5,11 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
-import io.cowslip.engine.image.CreateOptions.CompressionType;
+import io.cowslip.engine.image.create.ImageCreator;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.CreateOptions.CompressionType;
+import io.cowslip.engine.image.options.ImageFormat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

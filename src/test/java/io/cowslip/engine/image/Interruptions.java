@@ -1,6 +1,11 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.check.CheckReport;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.CrashState;
 import io.cowslip.testing.CrashStates;
 import io.cowslip.testing.CrashingHostFiles;
@@ -22,7 +27,7 @@ import java.util.stream.Stream;
  * Tries a piece of work on files in memory, with the power cut at any point, on a host that refuses, and stopped by who
  * asked for it; what is left of each try is judged.
  */
-final class Interruptions {
+public final class Interruptions {
     private static final int MOST_REFUSALS = 50;
 
     private final Map<Path, byte[]> before;
@@ -31,7 +36,7 @@ final class Interruptions {
     private final SplittableRandom random;
 
     /** @param before the files that the work finds */
-    Interruptions(Map<Path, byte[]> before, Work work, Judge judge, SplittableRandom random) {
+    public Interruptions(Map<Path, byte[]> before, Work work, Judge judge, SplittableRandom random) {
         this.before = before;
         this.work = work;
         this.judge = judge;
@@ -40,18 +45,18 @@ final class Interruptions {
 
     /** What is tried. */
     @FunctionalInterface
-    interface Work {
+    public interface Work {
         void run(ImageEnvironment environment, WorkObserver observer) throws IOException;
     }
 
     /** Who says whether files may be left so. */
     @FunctionalInterface
-    interface Judge {
+    public interface Judge {
         void judge(Map<Path, byte[]> left) throws IOException;
     }
 
     /** All files of a folder. */
-    static Map<Path, byte[]> filesOf(Path folder) throws IOException {
+    public static Map<Path, byte[]> filesOf(Path folder) throws IOException {
         List<Path> files;
         try (Stream<Path> entries = Files.list(folder)) {
             files = entries.filter(Files::isRegularFile).toList();
@@ -64,7 +69,7 @@ final class Interruptions {
     }
 
     /** Judges about so many crash states; returns how many there were. */
-    int cutPower(int states) throws IOException {
+    public int cutPower(int states) throws IOException {
         CrashingHostFiles files = new CrashingHostFiles(before);
         work.run(TestImages.environment(files), WorkObserver.NONE);
         CrashStates crash = new CrashStates(files);
@@ -76,7 +81,7 @@ final class Interruptions {
     }
 
     /** Has the host refuse operations, so many times over. */
-    void refuse(int times) throws IOException {
+    public void refuse(int times) throws IOException {
         for (int i = 0; i < times; i++) {
             CrashingHostFiles memory = new CrashingHostFiles(before);
             FaultyHostFiles files = new FaultyHostFiles(memory);
@@ -95,7 +100,7 @@ final class Interruptions {
     }
 
     /** Stops the work at one report after the other, as long as there are more. */
-    void cancel() throws IOException {
+    public void cancel() throws IOException {
         boolean stopped = true;
         for (int reports = 0; stopped; reports++) {
             CrashingHostFiles files = new CrashingHostFiles(before);
@@ -130,7 +135,7 @@ final class Interruptions {
     }
 
     /** Insists on no more than leaks in a qcow2 image, by the engine's own check. */
-    static void requireLeaksAtMost(Path image, Map<Path, byte[]> files) throws IOException {
+    public static void requireLeaksAtMost(Path image, Map<Path, byte[]> files) throws IOException {
         CheckReport report =
                 ImageCheck.check(image, WorkObserver.NONE, TestImages.environment(new CrashingHostFiles(files)));
         if (report.corruptions() > 0 || report.checkErrors() > 0) {
@@ -139,7 +144,7 @@ final class Interruptions {
     }
 
     /** What a disk holds, read from files in memory. */
-    static byte[] read(Path image, ImageOptions options, Map<Path, byte[]> files) throws IOException {
+    public static byte[] read(Path image, ImageOptions options, Map<Path, byte[]> files) throws IOException {
         ImageEnvironment environment = TestImages.environment(new CrashingHostFiles(files));
         try (DiskImage disk = DiskImage.open(image, options.withReadOnly(true), environment)) {
             return TestImages.read(disk, 0, Math.toIntExact(disk.virtualSizeBytes()));

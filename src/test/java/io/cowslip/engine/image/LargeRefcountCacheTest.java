@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.RandomData;

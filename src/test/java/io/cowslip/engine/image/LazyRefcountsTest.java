@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.HeldImage;
 import io.cowslip.testing.ImageAssertions;
 import io.cowslip.testing.ModelDisk;

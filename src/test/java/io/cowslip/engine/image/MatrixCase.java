@@ -1,5 +1,7 @@
 package io.cowslip.engine.image;
 
+import io.cowslip.engine.image.encryption.Encryption;
+import io.cowslip.engine.image.options.Preallocation;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -13,7 +15,7 @@ import java.util.stream.Stream;
  *
  * @param version 2 or 3
  */
-record MatrixCase(
+public record MatrixCase(
         int version,
         int clusterBytes,
         int refcountBits,
@@ -28,24 +30,24 @@ record MatrixCase(
 
     static final String SECRET = "correct horse";
     static final String DATA_FILE = "disk.data";
-    static final String SECRET_OBJECT = "secret,id=key,data=" + SECRET;
+    public static final String SECRET_OBJECT = "secret,id=key,data=" + SECRET;
 
     private static final int[] CLUSTER_BYTES = {512, 4096, 65536, 2 << 20};
     private static final int[] REFCOUNT_BITS = {1, 2, 4, 8, 16, 32, 64};
     private static final int EXTENDED_L2_MIN_CLUSTER_BYTES = 16384;
 
-    enum Compression {
+    public enum Compression {
         ZLIB,
         ZSTD
     }
 
-    enum DataFile {
+    public enum DataFile {
         NONE,
         PLAIN,
         RAW
     }
 
-    enum Encryption {
+    public enum Encryption {
         NONE,
         AES,
         LUKS
@@ -58,14 +60,14 @@ record MatrixCase(
         FULL
     }
 
-    enum Backing {
+    public enum Backing {
         NONE,
         QCOW2,
         RAW
     }
 
     /** The same without what comes after {@code qemu-img create}. */
-    MatrixCase asCreated() {
+    public MatrixCase asCreated() {
         return new MatrixCase(
                 version,
                 clusterBytes,
@@ -81,7 +83,7 @@ record MatrixCase(
     }
 
     /** All combinations there are, whether QEMU makes them or not. */
-    static Stream<MatrixCase> all() {
+    public static Stream<MatrixCase> all() {
         return IntStream.of(2, 3).boxed().flatMap(MatrixCase::ofVersion);
     }
 
@@ -144,7 +146,7 @@ record MatrixCase(
     }
 
     /** Whether QEMU makes it, with all that it has. */
-    boolean isMadeByQemu() {
+    public boolean isMadeByQemu() {
         return isCreatable() && isMadeWhole();
     }
 
@@ -169,7 +171,7 @@ record MatrixCase(
     }
 
     /** Legacy AES is there to get data out of old images, not to put any in. */
-    boolean isWritable() {
+    public boolean isWritable() {
         return encryption != Encryption.AES;
     }
 
@@ -214,7 +216,7 @@ record MatrixCase(
     }
 
     /** Short and unlike all others, to run one again by. */
-    String id() {
+    public String id() {
         return Stream.of(
                         "v" + version,
                         clusterBytes >= 1024 ? clusterBytes / 1024 + "K" : String.valueOf(clusterBytes),

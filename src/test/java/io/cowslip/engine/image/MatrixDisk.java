@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * A disk of one {@link MatrixCase}, made by QEMU: a copy of what {@code qemu-img create} made, written to, given its
  * snapshot and its bitmap, and written to again. Knows what the disk and the snapshot hold.
  */
-final class MatrixDisk {
+public final class MatrixDisk {
     private final MatrixCase wanted;
     private final MatrixTools tools;
     private final SplittableRandom random;
@@ -34,14 +34,14 @@ final class MatrixDisk {
     }
 
     /** What {@code qemu-img create} makes of a combination, to be copied for each that is created alike. */
-    static final class Created {
+    public static final class Created {
         private final MatrixCase wanted;
         private final Path folder;
         private final MatrixTools tools;
         private final byte[] content;
 
         /** Creates it in {@code folder}. */
-        Created(MatrixCase wanted, Path folder, SplittableRandom random) throws IOException {
+        public Created(MatrixCase wanted, Path folder, SplittableRandom random) throws IOException {
             this.wanted = wanted;
             this.folder = folder;
             this.tools = new MatrixTools(wanted, folder);
@@ -84,7 +84,7 @@ final class MatrixDisk {
     }
 
     /** Makes a disk in the folder of {@code created}, in the place of the one before. */
-    static MatrixDisk make(Created created, MatrixCase wanted, SplittableRandom random) throws IOException {
+    public static MatrixDisk make(Created created, MatrixCase wanted, SplittableRandom random) throws IOException {
         created.copy();
         MatrixTools tools = new MatrixTools(wanted, created.folder);
         MatrixDisk disk = new MatrixDisk(wanted, tools, random, ModelDisk.of(created.content));
@@ -101,7 +101,7 @@ final class MatrixDisk {
                 && (!wanted.snapshot() || tools.takeSnapshot().exitCode() == 0);
     }
 
-    MatrixTools tools() {
+    public MatrixTools tools() {
         return tools;
     }
 
@@ -110,7 +110,7 @@ final class MatrixDisk {
     }
 
     /** What the disk must hold after changes that {@link #model} knows. */
-    MatrixTools.Contents contents() {
+    public MatrixTools.Contents contents() {
         return new MatrixTools.Contents(model, snapshotContent, trackedContent);
     }
 

@@ -14,8 +14,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** QEMU's tools on the disk of one {@link MatrixCase}: with its passphrase, if it has one, and its data file. */
-final class MatrixTools {
-    static final String SNAPSHOT = "before";
+public final class MatrixTools {
+    public static final String SNAPSHOT = "before";
     static final String BITMAP = "changes";
 
     private final MatrixCase wanted;
@@ -27,7 +27,7 @@ final class MatrixTools {
         this.folder = folder;
     }
 
-    Path image() {
+    public Path image() {
         return folder.resolve("disk.qcow2");
     }
 
@@ -41,13 +41,13 @@ final class MatrixTools {
      * @param snapshot what the snapshot holds; null: there is none
      * @param tracked what the disk held when the bitmap was made; null: there is none
      */
-    record Contents(ModelDisk now, byte @Nullable [] snapshot, byte @Nullable [] tracked) {}
+    public record Contents(ModelDisk now, byte @Nullable [] snapshot, byte @Nullable [] tracked) {}
 
     /**
      * Insists that QEMU finds the image sound, its disk and its snapshot as they should be, and all that changed marked in
      * its bitmap.
      */
-    void requireSound(Contents contents) throws IOException {
+    public void requireSound(Contents contents) throws IOException {
         Processes.Output check = onImage("check");
         if (check.exitCode() != 0) {
             throw new AssertionError("qemu-img check: " + check.out() + check.err());
@@ -118,7 +118,7 @@ final class MatrixTools {
     }
 
     /** What {@code qemu-img info} tells of the image. */
-    JsonNode info() {
+    public JsonNode info() {
         return JsonMapper.shared()
                 .readTree(onImage("info", "--output=json").succeeded().out());
     }
@@ -131,7 +131,7 @@ final class MatrixTools {
         return onImage(List.of("bitmap", "--add"), List.of(BITMAP));
     }
 
-    Processes.Output onImage(String... arguments) {
+    public Processes.Output onImage(String... arguments) {
         return onImage(List.of(arguments), List.of());
     }
 
@@ -164,7 +164,7 @@ final class MatrixTools {
     }
 
     /** As after {@code --image-opts}. */
-    String imageOptions() {
+    public String imageOptions() {
         return "driver=qcow2,cache.no-flush=on,file.filename=" + image()
                 + (wanted.dataFile() == MatrixCase.DataFile.NONE
                         ? ""

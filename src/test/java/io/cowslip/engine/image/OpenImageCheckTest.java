@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.check.CheckReport;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.Background;
 import io.cowslip.testing.ImageAssertions;
 import io.cowslip.testing.MetadataSites;

@@ -3,6 +3,8 @@ package io.cowslip.engine.image;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.WriteOptions;
 import io.cowslip.testing.CrashState;
 import io.cowslip.testing.CrashStates;
 import io.cowslip.testing.CrashingHostFiles;

@@ -1,6 +1,15 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.cache.CacheOptions;
+import io.cowslip.engine.image.convert.DiskCommit;
+import io.cowslip.engine.image.convert.DiskCompaction;
+import io.cowslip.engine.image.convert.DiskRebase;
+import io.cowslip.engine.image.convert.HeaderAmender;
+import io.cowslip.engine.image.options.AmendOptions;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.WriteOptions;
+import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.DiskRecipe;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.map.GuestExtent;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.DiskRecipe;
 import io.cowslip.testing.DiskRecipe.Compression;
 import io.cowslip.testing.DiskRecipe.Layer;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.HeldImage;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;

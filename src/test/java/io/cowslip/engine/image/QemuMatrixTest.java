@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cowslip.engine.host.DeferredSyncFiles;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.options.EncryptOptions;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.Secret;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
 import io.cowslip.testing.NeedsQemu;
@@ -23,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @NeedsQemu
 @Tag("long")
-final class QemuMatrixTest {
+public final class QemuMatrixTest {
     private static final int SAMPLE = 120;
     private static final int REFUSED_SAMPLE = 60;
     private static final int REFUSED_IN_LONG_RUN = 2000;
@@ -83,7 +86,7 @@ final class QemuMatrixTest {
     }
 
     /** As the engine opens it: for writing where it can be written, with its passphrase. */
-    static ImageOptions options(MatrixCase wanted) {
+    public static ImageOptions options(MatrixCase wanted) {
         ImageOptions options = ImageOptions.defaults().withReadOnly(!wanted.isWritable());
         return wanted.encryption() == MatrixCase.Encryption.NONE
                 ? options

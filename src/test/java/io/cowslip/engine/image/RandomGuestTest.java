@@ -4,6 +4,10 @@ import static io.cowslip.testing.ImageAssertions.assertThat;
 
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.WriteOptions;
 import io.cowslip.testing.DiskRecipe;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
@@ -37,11 +41,11 @@ final class RandomGuestTest {
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(80, 500);
+        return Seeds.seeds(40, 500);
     }
 
     static LongStream rawSeeds() {
-        return Seeds.seeds(8, 100);
+        return Seeds.seeds(4, 100);
     }
 
     @ParameterizedTest(name = "seed {0}")

@@ -6,14 +6,14 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /** Images of every kind that the engine writes. */
-final class RandomRecipes {
+public final class RandomRecipes {
     private static final int[] REFCOUNT_BITS = {1, 2, 4, 8, 16, 32, 64};
 
     private static final int LEAST_EXTENDED_CLUSTER_BYTES = 16384;
 
     private RandomRecipes() {}
 
-    static DiskRecipe recipe(SplittableRandom random) {
+    public static DiskRecipe recipe(SplittableRandom random) {
         int clusterBytes = clusterBytes(random);
         int version = random.nextInt(4) == 0 ? 2 : 3;
         int refcountBits = version == 2 || random.nextBoolean() ? 16 : REFCOUNT_BITS[random.nextInt(7)];

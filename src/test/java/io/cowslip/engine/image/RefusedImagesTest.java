@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.options.EncryptOptions;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.Secret;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.TestImages;

@@ -4,18 +4,19 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.file.ImageEnvironment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Environments for tests that have one folder of images. */
-final class TestEnvironments {
+public final class TestEnvironments {
     private TestEnvironments() {}
 
-    static ImageEnvironment plain() {
+    public static ImageEnvironment plain() {
         return with(HostFiles.posix());
     }
 
-    static ImageEnvironment with(HostFiles files) {
+    public static ImageEnvironment with(HostFiles files) {
         return new ImageEnvironment(files, TestEnvironments::sibling, CacheFactory.plain());
     }
 

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.image.create.ImageCreator;
+import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -1,0 +1,21 @@
+package io.cowslip.engine.image.map;
+
+/**
+ * How large a disk is now, in bytes: it may get another size while its image is open. Any thread may ask. It changes
+ * while requests that could tell the difference are kept out, or reach no further than the smaller of both sizes.
+ */
+public final class DiskSize {
+    private volatile long bytes;
+
+    public DiskSize(long bytes) {
+        this.bytes = bytes;
+    }
+
+    public long bytes() {
+        return bytes;
+    }
+
+    public void set(long otherBytes) {
+        bytes = otherBytes;
+    }
+}

@@ -1,0 +1,180 @@
+package io.cowslip.engine.image.convert;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.engine.image.MatrixCase;
+import io.cowslip.engine.image.MatrixDisk;
+import io.cowslip.engine.image.QemuMatrixTest;
+import io.cowslip.engine.image.RandomRecipes;
+import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.map.MappedExtent;
+import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.work.WorkObserver;
+import io.cowslip.testing.DiskRecipe;
+import io.cowslip.testing.NeedsQemu;
+import io.cowslip.testing.Processes;
+import io.cowslip.testing.QemuTools;
+import io.cowslip.testing.Seeds;
+import io.cowslip.testing.TestImages;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Maps of chains of every kind, entry by entry what {@code qemu-img map} says. */
+@NeedsQemu
+class DiskMapTest {
+    private static final List<MatrixCase> CASES =
+            MatrixCase.all().filter(MatrixCase::isMadeByQemu).toList();
+
+    @TempDir
+    Path folder;
+
+    static LongStream seeds() {
+        return Seeds.seeds(15, 200);
+    }
+
+    /** While the host still writes them out, files get other holes from one question to the next. */
+    private void settle() throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.filter(Files::isRegularFile).toList()) {
+                try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                    channel.force(true);
+                }
+            }
+        }
+    }
+
+    private static DiskMap map(Path image, ImageOptions options, long start, long length, int limit)
+            throws IOException {
+        ImageEnvironment environment = TestImages.environment(HostFiles.posix());
+        try (DiskImage disk = DiskImage.open(image, options.withReadOnly(true), environment)) {
+            return DiskMap.of(disk, start, length, limit, WorkObserver.NONE);
+        }
+    }
+
+    private static List<String> shown(DiskMap map) {
+        return map.extents().stream().map(DiskMapTest::shown).toList();
+    }
+
+    private static String shown(MappedExtent extent) {
+        return extent.start() + "+" + extent.length() + " depth " + extent.depth()
+                + (extent.present() ? " present" : "") + (extent.zero() ? " zero" : "") + (extent.data() ? " data" : "")
+                + (extent.hostOffset() < 0 ? "" : " at " + extent.hostOffset());
+    }
+
+    /**
+     * QEMU's entries, but for two things. A place of which nothing is used is none. And where much of a file is holes QEMU
+     * guesses that the image has its places from the start, and tells which data are holes of the host: here, data are data.
+     */
+    private static List<String> shown(Processes.Output output, boolean holesInDataCount) {
+        List<MappedExtent> extents = new ArrayList<>();
+        for (JsonNode entry : JsonMapper.shared().readTree(output.succeeded().out())) {
+            boolean present = entry.get("present").asBoolean();
+            boolean data = entry.get("data").asBoolean();
+            MappedExtent extent = new MappedExtent(
+                    entry.get("start").asLong(),
+                    entry.get("length").asLong(),
+                    entry.get("depth").asInt(),
+                    present,
+                    entry.get("zero").asBoolean() && (holesInDataCount || !data),
+                    data,
+                    present && entry.has("offset") ? entry.get("offset").asLong() : -1,
+                    Path.of("any"));
+            MappedExtent joined = extents.isEmpty() ? null : extents.getLast().joined(extent);
+            if (joined != null) {
+                extents.removeLast();
+            }
+            extents.add(joined == null ? extent : joined);
+        }
+        return extents.stream().map(DiskMapTest::shown).toList();
+    }
+
+    @ParameterizedTest(name = "seed {0}")
+    @MethodSource("seeds")
+    void chainsAreMappedAsByQemu(long seed) throws IOException {
+        SplittableRandom random = new SplittableRandom(seed);
+        DiskRecipe recipe = RandomRecipes.recipe(random);
+        Path image = recipe.make(folder, random).disk().file();
+        try {
+            settle();
+            Processes.Output qemu = QemuTools.img("map", "-f", "qcow2", "--output=json", image.toString());
+            DiskMap whole = map(image, ImageOptions.defaults(), 0, Long.MAX_VALUE, Integer.MAX_VALUE);
+            assertThat(shown(whole)).isEqualTo(shown(qemu, false));
+            assertThat(whole.nextStart()).isEqualTo(whole.end()).isEqualTo(recipe.sizeBytes());
+            assertThat(inPages(image, random)).isEqualTo(whole.extents());
+        } catch (IOException | RuntimeException | AssertionError e) {
+            throw new AssertionError(recipe + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
+        }
+    }
+
+    private static List<MappedExtent> inPages(Path image, SplittableRandom random) throws IOException {
+        List<MappedExtent> extents = new ArrayList<>();
+        long start = 0;
+        while (true) {
+            int limit = random.nextInt(1, 5);
+            DiskMap page = map(image, ImageOptions.defaults(), start, Long.MAX_VALUE, limit);
+            assertThat(page.extents()).hasSizeLessThanOrEqualTo(limit);
+            extents.addAll(page.extents());
+            if (page.nextStart() == page.end()) {
+                return extents;
+            }
+            start = page.nextStart();
+        }
+    }
+
+    /** With passphrases, data files, places from the start and subclusters. */
+    @ParameterizedTest(name = "seed {0}")
+    @MethodSource("seeds")
+    void allThatQemuMakesIsMappedAsByQemu(long seed) throws IOException {
+        SplittableRandom random = new SplittableRandom(seed);
+        MatrixCase wanted = CASES.get(random.nextInt(CASES.size()));
+        try {
+            MatrixDisk disk =
+                    MatrixDisk.make(new MatrixDisk.Created(wanted.asCreated(), folder, random), wanted, random);
+            settle();
+            Processes.Output qemu = disk.tools().onImage("map", "--output=json");
+            DiskMap ours =
+                    map(disk.tools().image(), QemuMatrixTest.options(wanted), 0, Long.MAX_VALUE, Integer.MAX_VALUE);
+            assertThat(shown(ours)).isEqualTo(shown(qemu, wanted.dataFile() != MatrixCase.DataFile.NONE));
+        } catch (IOException | RuntimeException | AssertionError e) {
+            throw new AssertionError(wanted.id() + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
+        }
+    }
+
+    @Test
+    void aRawDiskIsMappedAsByQemu() throws IOException {
+        Path raw = folder.resolve("disk.raw");
+        try (var file = new RandomAccessFile(raw.toFile(), "rw")) {
+            file.setLength(4 << 20);
+            file.seek(1 << 20);
+            file.write(new byte[65536]);
+            file.seek(3 << 20);
+            byte[] data = new byte[65536];
+            Arrays.fill(data, (byte) 1);
+            file.write(data);
+        }
+        Processes.Output qemu = QemuTools.img("map", "-f", "raw", "--output=json", raw.toString());
+        ImageOptions options = ImageOptions.defaults().withFormat(ImageFormat.RAW);
+        assertThat(shown(map(raw, options, 0, Long.MAX_VALUE, Integer.MAX_VALUE)))
+                .isEqualTo(shown(qemu, true));
+        assertThat(Files.size(raw)).isEqualTo(4 << 20);
+    }
+}

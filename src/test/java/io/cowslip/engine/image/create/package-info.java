@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.engine.image.create;
+
+import org.jspecify.annotations.NullMarked;

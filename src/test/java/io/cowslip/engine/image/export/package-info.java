@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.engine.image.export;
+
+import org.jspecify.annotations.NullMarked;

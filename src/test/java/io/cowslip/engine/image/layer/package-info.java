@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.engine.image.layer;
+
+import org.jspecify.annotations.NullMarked;

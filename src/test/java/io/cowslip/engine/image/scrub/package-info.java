@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.engine.image.scrub;
+
+import org.jspecify.annotations.NullMarked;
