@@ -48,6 +48,10 @@ server:
   port: {{ .Values.ports.http }}
   shutdown: graceful
 spring:
+  {{- if .Values.propertiesSecret }}
+  config:
+    import: configtree:/etc/cowslip-properties/
+  {{- end }}
   lifecycle:
     timeout-per-shutdown-phase: {{ .Values.shutdown.timeoutSeconds }}s
 management:
@@ -86,5 +90,15 @@ cowslip:
 {{- end }}
 {{- if eq (int .Values.ports.http) (int .Values.ports.management) }}
 {{- fail (printf "ports.http and ports.management are both %d: who may reach the one need not reach the other" (int .Values.ports.http)) }}
+{{- end }}
+{{- $security := default dict (get .Values.config "security") }}
+{{- $waived := eq (dig "authentication" "auto" $security) "none" }}
+{{- $tokens := dig "spring" "security" "oauth2" "resourceserver" "jwt" dict .Values.springConfig }}
+{{- $asked := or (get $security "api-keys") $tokens .Values.propertiesSecret }}
+{{- if not (or $waived $asked) }}
+{{- fail "config.security says nothing of who may call: give api-keys, or tokens by springConfig, or a propertiesSecret with either, or authentication: none, which lets everybody who reaches the service do everything" }}
+{{- end }}
+{{- if and $waived (or (get $security "api-keys") $tokens) }}
+{{- fail "config.security has authentication: none, and there are keys or tokens as well, which nobody would be asked for" }}
 {{- end }}
 {{- end }}

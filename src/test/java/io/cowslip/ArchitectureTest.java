@@ -121,6 +121,7 @@ final class ArchitectureTest {
     @ArchTest
     static final ArchRule DRIVES_STAND_ON_IMAGES = mayUse(
             ROOT + "drive..",
+            ROOT + "access",
             ENGINE,
             ENGINE + ".image..",
             ENGINE + ".work",
@@ -129,16 +130,35 @@ final class ArchitectureTest {
             ENGINE + ".format");
 
     @ArchTest
+    static final ArchRule CLAIMS_AND_PROPERTIES_STAND_ON_NO_DRIVES = servicePartMayUse("drive");
+
+    @ArchTest
+    static final ArchRule VOLUMES_STAND_ON_CLAIMS = servicePartMayUse("drive.volume", "drive");
+
+    @ArchTest
+    static final ArchRule OPEN_DRIVES_STAND_ON_VOLUMES = servicePartMayUse("drive.registry", "drive", "drive.volume");
+
+    @ArchTest
+    static final ArchRule UPLOADS_STAND_ON_VOLUMES_AND_DRIVES =
+            servicePartMayUse("drive.upload", "drive", "drive.volume", "drive.registry");
+
+    @ArchTest
+    static final ArchRule WORK_STANDS_ON_ALL_OF_THE_SERVICE_LAYER =
+            servicePartMayUse("drive.work", "drive", "drive.volume", "drive.registry", "drive.upload");
+
+    @ArchTest
     static final ArchRule JOBS_STAND_ON_DRIVES =
-            mayUse(ROOT + "job..", ROOT + "drive..", ENGINE, ENGINE + ".image..", ENGINE + ".work");
+            mayUse(ROOT + "job..", ROOT + "access", ROOT + "drive..", ENGINE, ENGINE + ".image..", ENGINE + ".work");
 
     @ArchTest
     static final ArchRule TICKETS_STAND_ON_DRIVES =
-            mayUse(ROOT + "ticket..", ROOT + "drive..", ENGINE, ENGINE + ".image..");
+            mayUse(ROOT + "ticket..", ROOT + "access", ROOT + "drive..", ENGINE, ENGINE + ".image..");
 
     @ArchTest
     static final ArchRule WEB_STANDS_ON_DRIVES_TICKETS_AND_JOBS = mayUse(
             ROOT + "web..",
+            ROOT + "access",
+            ROOT + "security",
             ROOT + "drive..",
             ROOT + "ticket..",
             ROOT + "job..",
@@ -148,7 +168,13 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule OBSERVE_SEES_DRIVES_TICKETS_AND_STATS = mayUse(
-            ROOT + "observe..", ROOT + "drive..", ROOT + "ticket..", ENGINE, ENGINE + ".image..", ENGINE + ".cache");
+            ROOT + "observe..",
+            ROOT + "access",
+            ROOT + "drive..",
+            ROOT + "ticket..",
+            ENGINE,
+            ENGINE + ".image..",
+            ENGINE + ".cache");
 
     /** What is public in the parts of an image is so for each other; outside the engine only their values are used. */
     @ArchTest
@@ -166,6 +192,20 @@ final class ArchitectureTest {
                             ENGINE + ".image.layer")
                     .and(not(areRecordsOrEnums()))
                     .and(not(simpleNameOfTopLevel("FileReferences", "ImageCheck"))));
+
+    @ArchTest
+    static final ArchRule WHO_CALLS_IS_PLAIN = mayUse(ROOT + "access");
+
+    @ArchTest
+    static final ArchRule SECURITY_KNOWS_CALLERS_ALONE = mayUse(ROOT + "security", ROOT + "access");
+
+    @ArchTest
+    static final ArchRule CALLERS_ARE_ASKED_IN_ONE_PLACE = noClasses()
+            .that()
+            .resideOutsideOfPackage(ROOT + "security")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.springframework.security..");
 
     @ArchTest
     static final ArchRule THE_CATALOGUE_SERVES_DRIVES_JOBS_AND_TICKETS =
@@ -249,7 +289,8 @@ final class ArchitectureTest {
             .resideInAPackage("io.cowslip..")
             .and()
             .resideOutsideOfPackage(ENGINE + ".host")
-            .and(not(simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent")))
+            .and(not(
+                    simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent", "UploadLog")))
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")));
 
@@ -266,7 +307,7 @@ final class ArchitectureTest {
     @ArchTest
     static final ArchRule HTTP_IS_THE_WEBS = noClasses()
             .that()
-            .resideOutsideOfPackage(ROOT + "web..")
+            .resideOutsideOfPackages(ROOT + "web..", ROOT + "security..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("jakarta.servlet..", "org.springframework.web..");
@@ -283,7 +324,7 @@ final class ArchitectureTest {
     @ArchTest
     static final ArchRule SCHEDULING_IS_THE_CLEANERS = noClasses()
             .that(not(simpleNameOfTopLevel("CacheCleaner", "UploadExpiry")))
-            .and(not(simpleNameOfTopLevel("DriveConfiguration")))
+            .and(not(simpleNameOfTopLevel("RegistryConfiguration", "UploadConfiguration")))
             .should()
             .dependOnClassesThat()
             .resideInAPackage("org.springframework.scheduling..");
@@ -337,6 +378,14 @@ final class ArchitectureTest {
         return mayUse(
                 ENGINE + "." + user,
                 Stream.concat(Stream.of(ENGINE), Stream.of(used).map(part -> ENGINE + "." + part))
+                        .toArray(String[]::new));
+    }
+
+    /** Which of the service layer's packages one of them may use, besides the engine's. */
+    private static ArchRule servicePartMayUse(String user, String... used) {
+        return mayUse(
+                ROOT + user,
+                Stream.concat(Stream.of(ENGINE + ".."), Stream.of(used).map(part -> ROOT + part))
                         .toArray(String[]::new));
     }
 

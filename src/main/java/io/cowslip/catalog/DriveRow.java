@@ -1,7 +1,7 @@
 package io.cowslip.catalog;
 
-import io.cowslip.drive.DriveCatalog;
 import io.cowslip.drive.DriveId;
+import io.cowslip.drive.registry.DriveCatalog;
 import org.springframework.data.annotation.Id;
 
 /** A row of the table {@code drive}: {@link DriveCatalog.Entry} says what is what. */

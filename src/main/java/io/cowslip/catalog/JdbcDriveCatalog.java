@@ -1,9 +1,9 @@
 package io.cowslip.catalog;
 
-import io.cowslip.drive.DriveCatalog;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.drive.DriveId;
+import io.cowslip.drive.registry.DriveCatalog;
 import java.util.ArrayList;
 import java.util.List;
 import org.springframework.data.jdbc.core.JdbcAggregateOperations;

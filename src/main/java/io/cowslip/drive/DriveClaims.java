@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Volumes come and go only under {@link #filesChange()}. An opening holds {@link #filesStay()} from its first look at
  * a chain until the chain is claimed, so that nothing is deleted in between.
  */
-final class DriveClaims {
+public final class DriveClaims {
 
     /**
      * One file of a chain.
@@ -31,14 +31,14 @@ final class DriveClaims {
      * @param own whether it is the drive's own image or has that image's data, so that the drive may come to write it
      * @param beside the drive that has the file open already, and may write it, where only a snapshot in it is read
      */
-    record Claim(
+    public record Claim(
             FileIdentity file,
             String name,
             boolean writes,
             boolean own,
             @Nullable FileHolder beside) {
 
-        Claim(FileIdentity file, String name, boolean writes, boolean own) {
+        public Claim(FileIdentity file, String name, boolean writes, boolean own) {
             this(file, name, writes, own, null);
         }
 
@@ -59,20 +59,20 @@ final class DriveClaims {
 
     private final ReadWriteLock files = new ReentrantReadWriteLock();
 
-    DriveClaims(int maxDrives) {
+    public DriveClaims(int maxDrives) {
         this.maxDrives = maxDrives;
     }
 
-    Lock filesStay() {
+    public Lock filesStay() {
         return files.readLock();
     }
 
-    Lock filesChange() {
+    public Lock filesChange() {
         return files.writeLock();
     }
 
     /** Takes the id and the files, or nothing of it. */
-    synchronized void take(DriveId id, List<Claim> files) {
+    public synchronized void take(DriveId id, List<Claim> files) {
         FileHolder drive = FileHolder.of(id);
         if (claims.containsKey(drive)) {
             throw new DriveException(Reason.ID_TAKEN, "there is a drive \"" + id + "\" already");
@@ -90,13 +90,13 @@ final class DriveClaims {
     }
 
     /** Takes files for a job, beside those that it has; or nothing of it. */
-    synchronized void add(FileHolder job, List<Claim> files) {
+    public synchronized void add(FileHolder job, List<Claim> files) {
         requireFree(job, files);
         claims.computeIfAbsent(job, none -> new ArrayList<>()).addAll(files);
     }
 
     /** Gives back what a job took by {@link #add}. */
-    synchronized void remove(FileHolder job, List<Claim> files) {
+    public synchronized void remove(FileHolder job, List<Claim> files) {
         List<Claim> held = claims.get(job);
         if (held != null) {
             files.forEach(held::remove);
@@ -107,7 +107,7 @@ final class DriveClaims {
     }
 
     /** Whether the drive writes its own files from now on; refused while others use one of them. */
-    synchronized void changeWriting(DriveId id, boolean writes) {
+    public synchronized void changeWriting(DriveId id, boolean writes) {
         FileHolder drive = FileHolder.of(id);
         List<Claim> after = claims.getOrDefault(drive, List.of()).stream()
                 .map(claim -> claim.writing(writes))
@@ -121,7 +121,7 @@ final class DriveClaims {
      *
      * @throws DriveException IN_USE while one is
      */
-    synchronized void leave(DriveId id) {
+    public synchronized void leave(DriveId id) {
         FileHolder drive = FileHolder.of(id);
         claims.forEach((other, held) -> {
             if (held.stream().anyMatch(claim -> claim.isBeside(drive))) {
@@ -133,17 +133,17 @@ final class DriveClaims {
     }
 
     /** Notes that the drive does not close after all. */
-    synchronized void stay(DriveId id) {
+    public synchronized void stay(DriveId id) {
         leaving.remove(FileHolder.of(id));
     }
 
-    synchronized void release(DriveId id) {
+    public synchronized void release(DriveId id) {
         claims.remove(FileHolder.of(id));
         leaving.remove(FileHolder.of(id));
     }
 
     /** Who stands on the file. */
-    synchronized Optional<FileHolder> holder(FileIdentity file) {
+    public synchronized Optional<FileHolder> holder(FileIdentity file) {
         return claims.entrySet().stream()
                 .filter(entry ->
                         entry.getValue().stream().anyMatch(claim -> claim.file().equals(file)))
@@ -152,7 +152,7 @@ final class DriveClaims {
     }
 
     /** Who writes the file. */
-    synchronized Optional<FileHolder> writer(FileIdentity file) {
+    public synchronized Optional<FileHolder> writer(FileIdentity file) {
         return claims.entrySet().stream()
                 .filter(entry -> entry.getValue().stream()
                         .anyMatch(claim -> claim.writes() && claim.file().equals(file)))
@@ -161,7 +161,7 @@ final class DriveClaims {
     }
 
     /** Refuses files that somebody has now in a way that stands against these claims. */
-    synchronized void requireFree(List<Claim> wanted) {
+    public synchronized void requireFree(List<Claim> wanted) {
         requireFree(null, wanted);
     }
 

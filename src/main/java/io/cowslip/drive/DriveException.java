@@ -34,7 +34,7 @@ public final class DriveException extends RuntimeException {
         this.reason = reason;
     }
 
-    static DriveException noSuchDrive(DriveId id) {
+    public static DriveException noSuchDrive(DriveId id) {
         return new DriveException(Reason.NO_SUCH_DRIVE, "there is no drive \"" + id + "\"");
     }
 

@@ -95,7 +95,7 @@ public record DriveProperties(
             @Nullable OverlapCheckProperties overlapCheck) {
 
         /** These options, and those of {@code otherwise} where there are none. Cache sizes are these alone. */
-        ImageOptions over(ImageOptions otherwise, @Nullable ImageFormat format) {
+        public ImageOptions over(ImageOptions otherwise, @Nullable ImageFormat format) {
             return new ImageOptions(
                             format,
                             Objects.requireNonNullElse(readOnly, otherwise.readOnly()),
@@ -198,7 +198,7 @@ public record DriveProperties(
             @Nullable String snapshot,
             @Nullable String keySecretFile) {
 
-        ImageOptions over(ImageOptions otherwise) {
+        public ImageOptions over(ImageOptions otherwise) {
             Options options = new Options(
                     l2CacheSize,
                     l2CacheEntrySize,

@@ -12,7 +12,7 @@ public record FileHolder(Kind kind, String id) {
         DOWNLOAD
     }
 
-    static FileHolder of(DriveId drive) {
+    public static FileHolder of(DriveId drive) {
         return new FileHolder(Kind.DRIVE, drive.value());
     }
 
@@ -22,11 +22,11 @@ public record FileHolder(Kind kind, String id) {
     }
 
     /** A request that reads a whole file or disk, by its number. */
-    static FileHolder download(String number) {
+    public static FileHolder download(String number) {
         return new FileHolder(Kind.DOWNLOAD, number);
     }
 
-    boolean isDrive() {
+    public boolean isDrive() {
         return kind == Kind.DRIVE;
     }
 

@@ -1,14 +1,15 @@
 package io.cowslip.job;
 
-import io.cowslip.drive.CommitOptions;
-import io.cowslip.drive.Conversion;
-import io.cowslip.drive.DiskSource;
+import io.cowslip.access.Scope;
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveResize;
-import io.cowslip.drive.Imports.Import;
-import io.cowslip.drive.Measurement;
-import io.cowslip.drive.RebaseOptions;
-import io.cowslip.drive.ScrubOptions;
+import io.cowslip.drive.registry.DriveResize;
+import io.cowslip.drive.work.CommitOptions;
+import io.cowslip.drive.work.Conversion;
+import io.cowslip.drive.work.DiskSource;
+import io.cowslip.drive.work.Imports.Import;
+import io.cowslip.drive.work.Measurement;
+import io.cowslip.drive.work.RebaseOptions;
+import io.cowslip.drive.work.ScrubOptions;
 import io.cowslip.engine.image.check.ImageCheck;
 import io.cowslip.engine.image.options.AmendOptions;
 import io.cowslip.engine.image.options.ImageOptions;
@@ -25,6 +26,18 @@ public sealed interface JobRequest {
 
     /** The name of the type, as callers write it. */
     String type();
+
+    /** What a caller must be let to do to start, restart or stop it. */
+    default Scope scope() {
+        return switch (this) {
+            case CheckVolume check -> check.repair == null ? Scope.READ : Scope.MANAGE;
+            case CheckDrive check -> Scope.READ;
+            case Compare compare -> Scope.READ;
+            case Measure measure -> Scope.READ;
+            case MapDisk map -> Scope.READ;
+            default -> Scope.MANAGE;
+        };
+    }
 
     /** Of before the service's last start, and cannot be read any more: only to be shown. */
     record Unreadable(String type) implements JobRequest {}

@@ -1,5 +1,6 @@
 package io.cowslip.job;
 
+import io.cowslip.access.Caller;
 import io.cowslip.job.JobException.Reason;
 import java.io.IOException;
 import java.time.Duration;
@@ -9,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -64,6 +66,7 @@ public final class JobService {
      */
     public JobView submit(@Nullable JobId id, JobRequest request, StoredRequest stored, @Nullable IdempotencyKey key)
             throws IOException {
+        requireScope(request);
         Job first = withKey(key);
         if (first != null) {
             return first.view();
@@ -80,6 +83,7 @@ public final class JobService {
      */
     public JobView restart(JobId id) throws IOException {
         Job before = require(id);
+        requireScope(before.request());
         JobState state = before.view().state();
         if (!state.isEnded()) {
             throw new JobException(
@@ -91,6 +95,10 @@ public final class JobService {
         work.requirePossible(request);
         return admit(new Job(id, request, before.stored(), before.key(), clock), before)
                 .view();
+    }
+
+    private static void requireScope(JobRequest request) {
+        Caller.current().require(Set.of(request.scope()));
     }
 
     private synchronized @Nullable Job withKey(@Nullable IdempotencyKey key) {
@@ -262,6 +270,7 @@ public final class JobService {
      */
     public @Nullable JobView cancel(JobId id) {
         Job job = require(id);
+        requireScope(job.request());
         if (job.view().state().isEnded()) {
             forgetEnded(job);
             return null;

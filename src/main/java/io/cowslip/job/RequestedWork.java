@@ -1,14 +1,14 @@
 package io.cowslip.job;
 
-import io.cowslip.drive.Comparisons;
-import io.cowslip.drive.Conversions;
-import io.cowslip.drive.DiskFacts;
-import io.cowslip.drive.DiskSource;
-import io.cowslip.drive.ImageChecks;
-import io.cowslip.drive.Imports;
-import io.cowslip.drive.Overlays;
-import io.cowslip.drive.Scrubs;
-import io.cowslip.drive.VolumeChanges;
+import io.cowslip.drive.work.Comparisons;
+import io.cowslip.drive.work.Conversions;
+import io.cowslip.drive.work.DiskFacts;
+import io.cowslip.drive.work.DiskSource;
+import io.cowslip.drive.work.ImageChecks;
+import io.cowslip.drive.work.Imports;
+import io.cowslip.drive.work.Overlays;
+import io.cowslip.drive.work.Scrubs;
+import io.cowslip.drive.work.VolumeChanges;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 

@@ -1,6 +1,6 @@
 package io.cowslip.observe;
 
-import io.cowslip.drive.DriveView;
+import io.cowslip.drive.registry.DriveView;
 import io.cowslip.engine.cache.CacheStats;
 import io.cowslip.engine.image.layer.LayerStats;
 import java.time.Instant;

@@ -1,10 +1,10 @@
 package io.cowslip.observe;
 
-import io.cowslip.drive.CacheCleaner;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveRegistry;
-import io.cowslip.drive.DriveView;
+import io.cowslip.drive.registry.CacheCleaner;
+import io.cowslip.drive.registry.DriveRegistry;
+import io.cowslip.drive.registry.DriveView;
 import java.util.List;
 import org.springframework.boot.actuate.endpoint.annotation.ReadOperation;
 import org.springframework.boot.actuate.endpoint.annotation.Selector;

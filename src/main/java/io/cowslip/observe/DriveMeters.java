@@ -1,7 +1,7 @@
 package io.cowslip.observe;
 
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveObserver;
+import io.cowslip.drive.registry.DriveObserver;
 import io.cowslip.engine.image.layer.LayerStats;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.MeterRegistry;

@@ -1,8 +1,8 @@
 package io.cowslip.observe;
 
-import io.cowslip.drive.DriveRegistry;
-import io.cowslip.drive.DriveView;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.registry.DriveRegistry;
+import io.cowslip.drive.registry.DriveView;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.layer.LayerStats;
 import io.cowslip.engine.image.options.ImageFormat;

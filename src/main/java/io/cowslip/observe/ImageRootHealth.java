@@ -1,6 +1,6 @@
 package io.cowslip.observe;
 
-import io.cowslip.drive.ImageRoot;
+import io.cowslip.drive.volume.ImageRoot;
 import java.io.IOException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;

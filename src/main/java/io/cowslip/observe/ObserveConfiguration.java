@@ -1,9 +1,9 @@
 package io.cowslip.observe;
 
-import io.cowslip.drive.CacheCleaner;
-import io.cowslip.drive.DriveRegistry;
-import io.cowslip.drive.ImageRoot;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.registry.CacheCleaner;
+import io.cowslip.drive.registry.DriveRegistry;
+import io.cowslip.drive.volume.ImageRoot;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.ticket.Tickets;
 import io.micrometer.core.instrument.MeterRegistry;
 import org.springframework.context.annotation.Bean;

@@ -1,6 +1,6 @@
 package io.cowslip.ticket;
 
-import io.cowslip.drive.DriveRegistry;
+import io.cowslip.drive.registry.DriveRegistry;
 import java.security.SecureRandom;
 import java.time.InstantSource;
 import org.springframework.beans.factory.ObjectProvider;

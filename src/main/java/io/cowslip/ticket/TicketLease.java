@@ -1,7 +1,7 @@
 package io.cowslip.ticket;
 
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveLease;
+import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.engine.image.DiskImage;
 
 /** One request's hold on a drive by a ticket: no more of the disk than that opens, and no longer than it is let. */

@@ -1,6 +1,6 @@
 package io.cowslip.ticket;
 
-import io.cowslip.drive.DriveRegistry;
+import io.cowslip.drive.registry.DriveRegistry;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;

@@ -1,7 +1,7 @@
 package io.cowslip.ticket;
 
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveObserver;
+import io.cowslip.drive.registry.DriveObserver;
 import io.cowslip.ticket.TicketException.Reason;
 import java.time.Duration;
 import java.time.Instant;

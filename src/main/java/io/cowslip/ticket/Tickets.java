@@ -1,9 +1,11 @@
 package io.cowslip.ticket;
 
+import io.cowslip.access.Caller;
+import io.cowslip.access.Scope;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveLease;
-import io.cowslip.drive.DriveRegistry;
+import io.cowslip.drive.registry.DriveLease;
+import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.image.DiskImage;
@@ -16,6 +18,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.random.RandomGenerator;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +45,7 @@ public final class Tickets {
      * @throws IOException when the drive is not what the ticket is to open: too small, read-only, without the bitmap
      */
     public IssuedTicket issue(DriveId drive, TicketRequest request) throws IOException {
+        requireScopes(request);
         // Held until the ticket is known: a drive that is closed meanwhile takes the ticket with it.
         try (DriveLease lease = registry.lease(drive)) {
             requirePossible(request, lease.image());
@@ -50,6 +54,14 @@ public final class Tickets {
             LiveTicket live = store.add(new Ticket(newId(), token.digest(), drive, request, now, now, false));
             return new IssuedTicket(live.view(), token);
         }
+    }
+
+    /** A ticket lets nobody do what who deals with it may not. */
+    private static void requireScopes(TicketRequest request) {
+        Caller.current()
+                .require(request.operations().stream()
+                        .map(operation -> operation == TicketOperation.READ ? Scope.READ : Scope.WRITE)
+                        .collect(Collectors.toSet()));
     }
 
     private TicketId newId() {
@@ -108,6 +120,7 @@ public final class Tickets {
      */
     public TicketView extend(DriveId drive, String name, Duration timeout) {
         LiveTicket live = require(drive, name);
+        requireScopes(live.ticket().request());
         if (!store.extend(live, timeout)) {
             throw noSuchTicket(drive);
         }
@@ -123,6 +136,7 @@ public final class Tickets {
      */
     public void cancel(DriveId drive, String name, Duration patience) throws InterruptedException {
         LiveTicket live = require(drive, name);
+        requireScopes(live.ticket().request());
         store.cancel(live);
         int active = live.awaitUnused(patience);
         if (active > 0) {

@@ -1,8 +1,9 @@
 package io.cowslip.web;
 
+import io.cowslip.access.AccessRefusedException;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.ImageException;
 import io.cowslip.job.JobException;
 import io.cowslip.job.JobId;
@@ -78,6 +79,7 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case ImageException image -> Refusal.of(type(image.kind()), image.option(), detail(image, relativeName));
             case DriveException drive -> Refusal.of(type(drive.reason()), String.valueOf(drive.getMessage()));
             case TicketException ticket -> Refusal.of(type(ticket.reason()), String.valueOf(ticket.getMessage()));
+            case AccessRefusedException access -> refusal(access);
             case JobException job -> Refusal.of(type(job.reason()), String.valueOf(job.getMessage()));
             case JacksonException malformed -> JsonFaults.problem(malformed);
             case UncheckedIOException wrapped -> problem(Objects.requireNonNull(wrapped.getCause()), relativeName);
@@ -130,6 +132,20 @@ class ApiProblems extends ResponseEntityExceptionHandler {
             case CANNOT_RESTART -> ProblemType.CANNOT_RESTART;
             case INTERRUPTED -> ProblemType.INTERRUPTED;
             case LIMIT_REACHED -> ProblemType.LIMIT_REACHED;
+            case UNAVAILABLE -> ProblemType.UNAVAILABLE;
+        };
+    }
+
+    private static Refusal refusal(AccessRefusedException access) {
+        Refusal refusal = Refusal.of(type(access.reason()), String.valueOf(access.getMessage()));
+        return access.challenge() == null ? refusal : refusal.with(HttpHeaders.WWW_AUTHENTICATE, access.challenge());
+    }
+
+    private static ProblemType type(AccessRefusedException.Reason reason) {
+        return switch (reason) {
+            case UNAUTHENTICATED -> ProblemType.UNAUTHENTICATED;
+            case FORBIDDEN -> ProblemType.FORBIDDEN;
+            case CROSS_SITE -> ProblemType.CROSS_SITE;
             case UNAVAILABLE -> ProblemType.UNAVAILABLE;
         };
     }

@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.Download;
-import io.cowslip.drive.DriveLease;
+import io.cowslip.drive.registry.DriveLease;
+import io.cowslip.drive.work.Download;
 import io.cowslip.engine.image.DiskImage;
 import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DriveLease;
+import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.engine.image.DiskImage;
 import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;

@@ -1,5 +1,6 @@
 package io.cowslip.web;
 
+import io.cowslip.security.LocalSocket;
 import jakarta.servlet.ServletRequest;
 import java.util.function.LongConsumer;
 import org.apache.coyote.Adapter;
@@ -14,10 +15,13 @@ final class ConnectionAdapter implements Adapter {
 
     private final Adapter containers;
     private final DataProtocol.Connection connection;
+    private final boolean unixSocket;
 
-    ConnectionAdapter(Adapter containers, DataProtocol.Connection connection) {
+    /** @param unixSocket whether requests come over a Unix domain socket */
+    ConnectionAdapter(Adapter containers, DataProtocol.Connection connection, boolean unixSocket) {
         this.containers = containers;
         this.connection = connection;
+        this.unixSocket = unixSocket;
     }
 
     /** The connection of a request that came without TLS; null for others. */
@@ -48,6 +52,9 @@ final class ConnectionAdapter implements Adapter {
     @Override
     public void service(Request request, Response response) throws Exception {
         request.setAttribute(CONNECTION, connection);
+        if (unixSocket) {
+            request.setAttribute(LocalSocket.ATTRIBUTE, true);
+        }
         connection.begin();
         containers.service(request, response);
         connection.answered();

@@ -62,9 +62,14 @@ public final class DataProtocol extends Http11NioProtocol {
     @Override
     protected Processor createProcessor() {
         Connection connection = new Connection();
-        ConnectedProcessor processor = new ConnectedProcessor(this, new ConnectionAdapter(getAdapter(), connection));
+        ConnectedProcessor processor =
+                new ConnectedProcessor(this, new ConnectionAdapter(getAdapter(), connection, isUnixSocket()));
         connection.processor = processor;
         return processor;
+    }
+
+    private boolean isUnixSocket() {
+        return getEndpoint() instanceof NioEndpoint endpoint && endpoint.getUnixDomainSocketPath() != null;
     }
 
     /** What a processor, which serves one connection after the other, is serving now. */

@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DriveLease;
-import io.cowslip.drive.DriveObserver.Operation;
+import io.cowslip.drive.registry.DriveLease;
+import io.cowslip.drive.registry.DriveObserver.Operation;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.web.TransferBuffers.Buffer;
 import jakarta.servlet.http.HttpServletRequest;

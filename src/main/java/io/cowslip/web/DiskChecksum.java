@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DriveLease;
+import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.engine.image.map.GuestExtent;
 import io.cowslip.web.TransferBuffers.Buffer;
 import java.io.IOException;

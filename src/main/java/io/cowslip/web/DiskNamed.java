@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DiskSource;
+import io.cowslip.drive.work.DiskSource;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;

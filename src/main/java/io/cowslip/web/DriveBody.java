@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import io.cowslip.drive.DriveKeeping;
-import io.cowslip.drive.DriveView;
+import io.cowslip.drive.registry.DriveKeeping;
+import io.cowslip.drive.registry.DriveView;
 import io.cowslip.engine.cache.CacheStats;
 import io.cowslip.engine.image.layer.LayerStats;
 import io.cowslip.engine.image.options.ImageOptions;

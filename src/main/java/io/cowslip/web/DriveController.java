@@ -23,9 +23,9 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
 
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveRegistry;
-import io.cowslip.drive.DriveResize;
-import io.cowslip.drive.DriveView;
+import io.cowslip.drive.registry.DriveRegistry;
+import io.cowslip.drive.registry.DriveResize;
+import io.cowslip.drive.registry.DriveView;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;

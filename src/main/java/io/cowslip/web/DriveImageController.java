@@ -12,9 +12,9 @@ import static io.cowslip.web.ProblemType.RANGE_NOT_SATISFIABLE;
 import static io.cowslip.web.ProblemType.UNAVAILABLE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 
-import io.cowslip.drive.Download;
-import io.cowslip.drive.Downloads;
 import io.cowslip.drive.DriveId;
+import io.cowslip.drive.work.Download;
+import io.cowslip.drive.work.Downloads;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;

@@ -11,8 +11,8 @@ import static io.cowslip.web.ProblemType.RANGE_NOT_SATISFIABLE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveLease;
-import io.cowslip.drive.DriveRegistry;
+import io.cowslip.drive.registry.DriveLease;
+import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.engine.image.map.GuestExtent;
 import io.cowslip.ticket.TicketChanges;
 import io.swagger.v3.oas.annotations.Operation;

@@ -14,11 +14,11 @@ import static io.cowslip.web.ProblemType.RANGE_NOT_SATISFIABLE;
 import static io.cowslip.web.ProblemType.UNAVAILABLE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 
-import io.cowslip.drive.Download;
-import io.cowslip.drive.Downloads;
-import io.cowslip.drive.DriveRegistry;
-import io.cowslip.drive.UploadStatus;
-import io.cowslip.drive.Uploads;
+import io.cowslip.drive.registry.DriveRegistry;
+import io.cowslip.drive.upload.UploadStatus;
+import io.cowslip.drive.upload.Uploads;
+import io.cowslip.drive.work.Download;
+import io.cowslip.drive.work.Downloads;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;

@@ -1,11 +1,11 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.Conversion.Target;
-import io.cowslip.drive.Imports.Import;
-import io.cowslip.drive.UploadDigests;
-import io.cowslip.drive.UploadRules;
-import io.cowslip.drive.UploadSession;
-import io.cowslip.drive.Uploads;
+import io.cowslip.drive.upload.UploadDigests;
+import io.cowslip.drive.upload.UploadRules;
+import io.cowslip.drive.upload.UploadSession;
+import io.cowslip.drive.upload.Uploads;
+import io.cowslip.drive.work.Conversion.Target;
+import io.cowslip.drive.work.Imports.Import;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.job.JobRequest;
 import io.cowslip.web.TransferBuffers.Buffer;

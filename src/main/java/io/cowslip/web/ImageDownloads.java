@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.Download;
+import io.cowslip.drive.work.Download;
 import io.cowslip.engine.image.export.ExportedImage;
 import io.cowslip.engine.image.options.CreateOptions.CompressionType;
 import jakarta.servlet.ServletOutputStream;

@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DiskSource;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.Volumes;
+import io.cowslip.drive.work.DiskSource;
 import io.cowslip.job.JobRequest;
 import io.cowslip.job.JobResult;
 import io.cowslip.job.JobView;

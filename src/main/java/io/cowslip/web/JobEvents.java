@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.job.JobException;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobService;

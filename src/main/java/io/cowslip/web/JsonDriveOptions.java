@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DriveOptionsText;
+import io.cowslip.drive.registry.DriveOptionsText;
 import io.cowslip.engine.image.options.EncryptOptions;
 import io.cowslip.engine.image.options.ImageOptions;
 import tools.jackson.databind.json.JsonMapper;

@@ -13,8 +13,8 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveLease;
-import io.cowslip.drive.DriveRegistry;
+import io.cowslip.drive.registry.DriveLease;
+import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.engine.image.encryption.KeySlotInfo;
 import io.cowslip.engine.image.options.Secret;
 import io.swagger.v3.oas.annotations.Operation;

@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.convert.DiskMap;
 import io.cowslip.engine.image.map.MappedExtent;
 import io.swagger.v3.oas.annotations.media.Schema;

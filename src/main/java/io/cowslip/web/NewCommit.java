@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.CommitOptions;
+import io.cowslip.drive.work.CommitOptions;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.job.JobRequest;
 import io.swagger.v3.oas.annotations.media.Schema;

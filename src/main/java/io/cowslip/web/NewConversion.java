@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
-import io.cowslip.drive.Conversion;
+import io.cowslip.drive.work.Conversion;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.job.JobRequest;
 import io.swagger.v3.oas.annotations.media.Schema;

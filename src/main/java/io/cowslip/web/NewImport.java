@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.Conversion;
-import io.cowslip.drive.Imports.Import;
-import io.cowslip.drive.UploadRules;
+import io.cowslip.drive.upload.UploadRules;
+import io.cowslip.drive.work.Conversion;
+import io.cowslip.drive.work.Imports.Import;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.job.JobRequest;
 import io.swagger.v3.oas.annotations.media.Schema;

@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.Measurement;
+import io.cowslip.drive.work.Measurement;
 import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.job.JobRequest;

@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.RebaseOptions;
+import io.cowslip.drive.work.RebaseOptions;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.convert.DiskRebase;
 import io.cowslip.engine.image.options.ImageFormat;

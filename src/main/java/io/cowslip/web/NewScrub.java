@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DiskSource;
-import io.cowslip.drive.ScrubOptions;
+import io.cowslip.drive.work.DiskSource;
+import io.cowslip.drive.work.ScrubOptions;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.job.JobRequest;
 import io.swagger.v3.oas.annotations.media.Schema;

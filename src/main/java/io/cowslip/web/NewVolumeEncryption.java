@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import io.cowslip.drive.VolumeEncryption;
+import io.cowslip.drive.volume.VolumeEncryption;
 import io.cowslip.engine.image.options.NewEncryption;
 import io.cowslip.engine.image.options.Secret;
 import io.swagger.v3.oas.annotations.media.Schema;

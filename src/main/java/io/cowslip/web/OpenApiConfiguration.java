@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import io.cowslip.drive.DriveId;
 import io.cowslip.job.JobId;
+import io.cowslip.security.EndpointRules;
 import io.swagger.v3.core.jackson.ModelResolver;
 import io.swagger.v3.oas.models.Components;
 import io.swagger.v3.oas.models.OpenAPI;
@@ -48,7 +49,8 @@ class OpenApiConfiguration {
     static final String CONTENT_DIGEST = "Content-Digest";
 
     private static final String PROBLEM = "Problem";
-    private static final String PROBLEM_JSON = "application/problem+json";
+    static final String PROBLEM_JSON = "application/problem+json";
+    static final String PROBLEM_REFERENCE = "#/components/schemas/" + PROBLEM;
 
     static {
         SpringDocUtils.getConfig()
@@ -125,7 +127,7 @@ class OpenApiConfiguration {
     }
 
     private static void addResponse(Operation operation, String status, List<ProblemType> types) {
-        MediaType problem = new MediaType().schema(new Schema<>().$ref("#/components/schemas/" + PROBLEM));
+        MediaType problem = new MediaType().schema(new Schema<>().$ref(PROBLEM_REFERENCE));
         for (ProblemType type : types) {
             problem.addExamples(type.wireName(), new Example().$ref("#/components/examples/" + type.wireName()));
         }
@@ -157,8 +159,9 @@ class OpenApiConfiguration {
      * segments, so the path of a volume is one plain parameter.
      */
     @Bean
-    OpenApiCustomizer settledOrder() {
+    OpenApiCustomizer settledOrder(EndpointRules rules) {
         return api -> {
+            new DescribedAccess(rules).describe(api);
             Paths paths = new Paths();
             new TreeMap<>(api.getPaths()).forEach((path, item) -> paths.addPathItem(path.replace("{*", "{"), item));
             api.setPaths(paths);

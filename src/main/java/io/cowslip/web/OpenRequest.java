@@ -2,7 +2,7 @@ package io.cowslip.web;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonUnwrapped;
-import io.cowslip.drive.DriveKeeping;
+import io.cowslip.drive.registry.DriveKeeping;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 

@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveObserver;
-import io.cowslip.drive.DriveObserver.Operation;
+import io.cowslip.drive.registry.DriveObserver;
+import io.cowslip.drive.registry.DriveObserver.Operation;
 import java.io.IOException;
 
 /** Times what requests do to a drive's bytes, and tells the observer of what was completed. */

@@ -42,6 +42,21 @@ enum ProblemType {
             HttpStatus.BAD_REQUEST,
             "The body does not have the digest it was sent with",
             "The bytes that arrived are not those the Content-Digest was made of. Nothing was written."),
+    UNAUTHENTICATED(
+            HttpStatus.UNAUTHORIZED,
+            "Nobody knows who is calling",
+            "The service asks who is calling: \"Authorization: Bearer\" takes an API key or a token. One that was sent is not"
+                    + " known, has expired or is for another service."),
+    FORBIDDEN(
+            HttpStatus.FORBIDDEN,
+            "The caller may not do this",
+            "The key or token is good, and not for this: WWW-Authenticate names the scopes that are missing, if any."),
+    CROSS_SITE(
+            HttpStatus.FORBIDDEN,
+            "The request seems to come from another site's page",
+            "While the service asks nobody who they are, it takes no changes from pages of other sites (Origin,"
+                    + " Sec-Fetch-Site), and on loopback is called by this machine's names alone (Host)."
+                    + " cowslip.security.allowed-hosts takes more."),
     FORBIDDEN_PATH(
             HttpStatus.FORBIDDEN,
             "The file may not be reached",
@@ -212,6 +227,7 @@ enum ProblemType {
     /** The type for a status that something else than this service's code came to. */
     static ProblemType of(HttpStatusCode status) {
         return switch (status.value()) {
+            case 401 -> UNAUTHENTICATED;
             case 404 -> NOT_FOUND;
             case 405 -> METHOD_NOT_ALLOWED;
             case 406 -> NOT_ACCEPTABLE;

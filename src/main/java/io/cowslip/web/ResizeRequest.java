@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DriveResize;
+import io.cowslip.drive.registry.DriveResize;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.options.Preallocation;
 import io.swagger.v3.oas.annotations.media.Schema;

@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.scrub.ScrubFinding;
 import io.cowslip.engine.image.scrub.ScrubReport;
 import io.swagger.v3.oas.annotations.media.Schema;

@@ -16,8 +16,8 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveLease;
-import io.cowslip.drive.DriveRegistry;
+import io.cowslip.drive.registry.DriveLease;
+import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.engine.image.Snapshot;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;

@@ -70,7 +70,7 @@ final class UnixSocketListener implements WebServerFactoryCustomizer<TomcatServl
         } catch (IllegalArgumentException malformed) {
             InvalidConfigurationPropertyValueException refusal = new InvalidConfigurationPropertyValueException(
                     PERMISSIONS, permissions, "It takes nine characters as ls shows them, such as rw-rw----.");
-            refusal.initCause(malformed);
+            refusal.addSuppressed(malformed);
             throw refusal;
         }
     }
@@ -91,7 +91,7 @@ final class UnixSocketListener implements WebServerFactoryCustomizer<TomcatServl
             Files.delete(socket);
         } catch (IOException e) {
             InvalidConfigurationPropertyValueException refusal = refused("The host refuses: " + e.getMessage() + ".");
-            refusal.initCause(e);
+            refusal.addSuppressed(e);
             throw refusal;
         }
     }

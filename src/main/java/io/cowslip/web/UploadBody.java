@@ -1,6 +1,6 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.UploadStatus;
+import io.cowslip.drive.upload.UploadStatus;
 import io.swagger.v3.oas.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
 

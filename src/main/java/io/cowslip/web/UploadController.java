@@ -20,9 +20,9 @@ import static io.cowslip.web.ProblemType.TOO_MANY_REQUESTS;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UPLOAD_OFFSET_MISMATCH;
 
-import io.cowslip.drive.Conversion.Target;
-import io.cowslip.drive.Uploads;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.upload.Uploads;
+import io.cowslip.drive.volume.Volumes;
+import io.cowslip.drive.work.Conversion.Target;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
 import io.cowslip.job.StoredRequest;

@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.UploadStatus;
-import io.cowslip.drive.Uploads;
+import io.cowslip.drive.upload.UploadStatus;
+import io.cowslip.drive.upload.Uploads;
 import jakarta.servlet.http.HttpServletRequest;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;

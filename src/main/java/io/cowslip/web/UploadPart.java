@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.UploadDigests;
-import io.cowslip.drive.UploadSession;
+import io.cowslip.drive.upload.UploadDigests;
+import io.cowslip.drive.upload.UploadSession;
 import jakarta.servlet.http.HttpServletRequest;
 import java.util.Collections;
 import java.util.Map;

@@ -1,8 +1,8 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.Conversion.Target;
-import io.cowslip.drive.Imports.Import;
-import io.cowslip.drive.UploadRules;
+import io.cowslip.drive.upload.UploadRules;
+import io.cowslip.drive.work.Conversion.Target;
+import io.cowslip.drive.work.Imports.Import;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.options.ImageFormat;
 import jakarta.servlet.http.HttpServletRequest;

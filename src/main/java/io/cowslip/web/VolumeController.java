@@ -14,7 +14,7 @@ import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_OPTION;
 
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.options.CreateOptions;
 import io.swagger.v3.oas.annotations.Operation;

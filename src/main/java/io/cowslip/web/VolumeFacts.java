@@ -1,7 +1,7 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DiskUsage;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.volume.DiskUsage;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.ImageInfo.Qcow2Facts;
 import io.swagger.v3.oas.annotations.media.Schema;

@@ -1,11 +1,11 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.DriveObserver;
-import io.cowslip.drive.DriveRegistry;
 import io.cowslip.drive.LimitObserver;
 import io.cowslip.drive.LimitProperties;
-import io.cowslip.drive.Uploads;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.registry.DriveObserver;
+import io.cowslip.drive.registry.DriveRegistry;
+import io.cowslip.drive.upload.Uploads;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.options.Secret;
 import io.cowslip.job.JobService;
 import io.cowslip.ticket.TicketId;

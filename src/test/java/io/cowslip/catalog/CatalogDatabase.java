@@ -1,7 +1,7 @@
 package io.cowslip.catalog;
 
 import io.cowslip.drive.BadProperty;
-import io.cowslip.drive.ImageRoot;
+import io.cowslip.drive.volume.ImageRoot;
 import io.cowslip.testing.Postgres;
 import java.io.IOException;
 import java.nio.file.Path;

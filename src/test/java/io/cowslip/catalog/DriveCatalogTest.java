@@ -2,9 +2,9 @@ package io.cowslip.catalog;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.cowslip.drive.DriveCatalog;
-import io.cowslip.drive.DriveCatalog.Entry;
 import io.cowslip.drive.DriveId;
+import io.cowslip.drive.registry.DriveCatalog;
+import io.cowslip.drive.registry.DriveCatalog.Entry;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;

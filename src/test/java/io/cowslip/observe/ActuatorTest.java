@@ -14,10 +14,10 @@ import static org.hamcrest.Matchers.notNullValue;
 import static org.hamcrest.Matchers.nullValue;
 
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveLease;
-import io.cowslip.drive.DriveObserver.Operation;
-import io.cowslip.drive.DriveRegistry;
-import io.cowslip.drive.Volumes;
+import io.cowslip.drive.registry.DriveLease;
+import io.cowslip.drive.registry.DriveObserver.Operation;
+import io.cowslip.drive.registry.DriveRegistry;
+import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.options.CreateOptions;
 import io.restassured.RestAssured;
 import io.restassured.http.ContentType;

@@ -3,7 +3,7 @@ package io.cowslip.observe;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.cowslip.drive.DriveId;
-import io.cowslip.drive.DriveObserver.Operation;
+import io.cowslip.drive.registry.DriveObserver.Operation;
 import io.cowslip.engine.cache.CacheStats;
 import io.cowslip.engine.image.layer.LayerStats;
 import io.cowslip.engine.image.options.ImageFormat;

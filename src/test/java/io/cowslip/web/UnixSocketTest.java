@@ -209,6 +209,9 @@ class UnixSocketTest {
     private void assertRefused(String reason, String... arguments) {
         assertThatThrownBy(() -> start(arguments).close())
                 .hasStackTraceContaining(InvalidConfigurationPropertyValueException.class.getSimpleName())
-                .hasStackTraceContaining(reason);
+                .hasStackTraceContaining(reason)
+                // The exception itself, and not a failure to make it.
+                .satisfies(refused ->
+                        assertThat(refused).hasRootCauseInstanceOf(InvalidConfigurationPropertyValueException.class));
     }
 }

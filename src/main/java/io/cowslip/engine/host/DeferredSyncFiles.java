@@ -29,6 +29,12 @@ public final class DeferredSyncFiles implements HostFiles {
         unsyncedFolders.add(folder);
     }
 
+    @Override
+    public void delete(Path file) throws IOException {
+        unsyncedFiles.remove(file);
+        files.delete(file);
+    }
+
     /**
      * Returns after all that was written to these files, which are closed by now, is on stable storage; a failure that
      * the host had meanwhile is told here.

@@ -33,11 +33,11 @@ final class DirectFile implements HostFile {
         this.exclusive = lock.writeLock();
     }
 
-    static HostFile open(Path path, HostFiles.Mode mode) throws IOException {
+    static HostFile open(PosixFile.Opener opener, Path path, HostFiles.Mode mode) throws IOException {
         if (mode == HostFiles.Mode.CREATE_NEW) {
             throw new IllegalArgumentException("a refusal of direct I/O would leave the new file behind");
         }
-        PosixFile file = PosixFile.open(path, mode, Posix.O_DIRECT);
+        PosixFile file = PosixFile.open(opener, path, mode, Posix.O_DIRECT);
         DirectAlignment alignment = DirectAlignment.of(file.directAlignment());
         if (!alignment.isUsable()) {
             file.close();

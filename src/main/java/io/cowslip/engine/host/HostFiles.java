@@ -1,6 +1,7 @@
 package io.cowslip.engine.host;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Opens files of the host. The seam where tests put recording and failing files. */
@@ -37,7 +38,12 @@ public interface HostFiles {
     /** Returns after the folder's entries, such as a file just created in it, are on stable storage. */
     void syncFolder(Path folder) throws IOException;
 
-    /** The real files of this machine. */
+    /** Takes a file away, if it is there. */
+    default void delete(Path file) throws IOException {
+        Files.deleteIfExists(file);
+    }
+
+    /** The real files of this machine, by whatever their paths lead to; {@link HostFolder#files} are safe from that. */
     static HostFiles posix() {
         return new PosixFiles();
     }

@@ -20,10 +20,12 @@ import org.jspecify.annotations.Nullable;
  * lost when any other channel on the file closes, and it can neither punch holes nor take open-file-description locks.
  */
 final class Posix {
+    static final int EPERM = 1;
     static final int EINTR = 4;
     static final int ENOENT = 2;
     static final int EACCES = 13;
     static final int EEXIST = 17;
+    static final int EXDEV = 18;
     static final int ENOTDIR = 20;
     static final int EISDIR = 21;
     static final int EINVAL = 22;
@@ -32,8 +34,12 @@ final class Posix {
     static final int EROFS = 30;
     static final int EAGAIN = 11;
     static final int ENXIO = 6;
+    static final int ENAMETOOLONG = 36;
     static final int ENOLCK = 37;
+    static final int ENOSYS = 38;
+    static final int ENOTEMPTY = 39;
     static final int ELOOP = 40;
+    static final int ENODATA = 61;
     static final int EOPNOTSUPP = 95;
     static final int EDQUOT = 122;
 
@@ -41,11 +47,18 @@ final class Posix {
     static final int O_RDWR = 2;
     static final int O_CREAT = 0x40;
     static final int O_EXCL = 0x80;
+    static final int O_NOCTTY = 0x100;
     static final int O_NONBLOCK = 0x800;
     static final int O_CLOEXEC = 0x80000;
 
-    /** One of the few flags whose value the architectures do not share: their own fcntl.h in Linux's arch. */
-    static final int O_DIRECT = switch (System.getProperty("os.arch")) {
+    static final int O_PATH = 0x200000;
+
+    // The few flags whose values the architectures do not share: their own fcntl.h in Linux's arch.
+    private static final String ARCHITECTURE = System.getProperty("os.arch");
+    private static final boolean ARM_FLAGS = ARCHITECTURE.equals("aarch64") || ARCHITECTURE.equals("ppc64le");
+    static final int O_DIRECTORY = ARM_FLAGS ? 0x4000 : 0x10000;
+    static final int O_NOFOLLOW = ARM_FLAGS ? 0x8000 : 0x20000;
+    static final int O_DIRECT = switch (ARCHITECTURE) {
         case "aarch64" -> 0x10000;
         case "ppc64le" -> 0x20000;
         default -> 0x4000;
@@ -82,9 +95,9 @@ final class Posix {
     private static final long STATX_BYTES = 256;
 
     private static final Linker LINKER = Linker.nativeLinker();
-    private static final AddressLayout POINTER = ValueLayout.ADDRESS;
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+    static final AddressLayout POINTER = ValueLayout.ADDRESS;
+    static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
+    static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final Linker.Option ERRNO = Linker.Option.captureCallState("errno");
     private static final VarHandle ERRNO_VALUE =
             Linker.Option.captureStateLayout().varHandle(MemoryLayout.PathElement.groupElement("errno"));
@@ -111,12 +124,12 @@ final class Posix {
     private static final MethodHandle MUNMAP = bind("munmap", FunctionDescriptor.of(INT, LONG, LONG));
     private static final MethodHandle MADVISE = bind("madvise", FunctionDescriptor.of(INT, LONG, LONG, INT));
 
-    private static final ThreadLocal<MemorySegment> CAPTURED =
+    static final ThreadLocal<MemorySegment> CAPTURED =
             ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(Linker.Option.captureStateLayout()));
 
     private Posix() {}
 
-    private static MethodHandle bind(String name, FunctionDescriptor descriptor, Linker.Option... options) {
+    static MethodHandle bind(String name, FunctionDescriptor descriptor, Linker.Option... options) {
         MemorySegment address = LINKER.defaultLookup().findOrThrow(name);
         Linker.Option[] all = java.util.Arrays.copyOf(options, options.length + 1);
         all[options.length] = ERRNO;
@@ -127,20 +140,40 @@ final class Posix {
      * What statx says of an open file.
      *
      * @param mode holds the file type as in stat(2)
+     * @param linkCount how many names it has
+     * @param changed when its content or its own data, such as its size, last changed
+     * @param modified when its content last changed
      * @param direct null where the kernel does not tell
      */
     record FileStatus(
             int mode,
+            long linkCount,
             long inode,
             long device,
             long sizeBytes,
             long allocatedBytes,
+            HostTime changed,
+            HostTime modified,
             @Nullable DirectAlignment direct) {
         private static final int TYPE_MASK = 0xF000;
+        private static final int FOLDER = 0x4000;
         private static final int REGULAR = 0x8000;
+        private static final int SYMBOLIC_LINK = 0xA000;
 
         boolean isRegularFile() {
             return (mode & TYPE_MASK) == REGULAR;
+        }
+
+        boolean isFolder() {
+            return (mode & TYPE_MASK) == FOLDER;
+        }
+
+        boolean isSymbolicLink() {
+            return (mode & TYPE_MASK) == SYMBOLIC_LINK;
+        }
+
+        FileIdentity identity() {
+            return new FileIdentity(device, inode);
         }
     }
 
@@ -257,10 +290,13 @@ final class Posix {
             long device = ((long) status.get(INT, 136) << 32) | (status.get(INT, 140) & 0xFFFF_FFFFL);
             return new FileStatus(
                     status.get(ValueLayout.JAVA_SHORT, 28),
+                    status.get(INT, 16) & 0xFFFF_FFFFL,
                     status.get(LONG, 32),
                     device,
                     status.get(LONG, 40),
                     status.get(LONG, 48) * 512,
+                    new HostTime(status.get(LONG, 96), status.get(INT, 104)),
+                    new HostTime(status.get(LONG, 112), status.get(INT, 120)),
                     direct ? new DirectAlignment(status.get(INT, 152), status.get(INT, 156)) : null);
         } catch (RuntimeException failure) {
             throw failure;
@@ -363,11 +399,11 @@ final class Posix {
         }
     }
 
-    private static int errno(MemorySegment captured) {
+    static int errno(MemorySegment captured) {
         return (int) ERRNO_VALUE.get(captured, 0L);
     }
 
-    private static AssertionError unexpected(Throwable impossible) {
+    static AssertionError unexpected(Throwable impossible) {
         return new AssertionError("a system call threw", impossible);
     }
 }

@@ -35,21 +35,29 @@ final class PosixFile implements HostFile {
         this.path = path;
         this.descriptor = descriptor;
         this.pages = transferable ? new PageChannel(descriptor) : null;
-        this.identity = new FileIdentity(status.device(), status.inode());
+        this.identity = status.identity();
         this.directAlignment = status.direct();
         this.locks = new HeldLocks(
                 (command, type, byteOffset) -> Posix.lockByte(descriptor, command, type, byteOffset), path);
     }
 
+    /** How a path becomes a descriptor: with flags and mode as open(2) takes them, or the negated errno. */
+    @FunctionalInterface
+    interface Opener {
+        int open(Path path, int flags, int mode) throws IOException;
+    }
+
     /** @param moreFlags of open(2) */
-    static PosixFile open(Path path, HostFiles.Mode mode, int moreFlags) throws IOException {
+    static PosixFile open(Opener opener, Path path, HostFiles.Mode mode, int moreFlags) throws IOException {
         int flags = switch (mode) {
             case READ -> Posix.O_RDONLY;
             case READ_WRITE -> Posix.O_RDWR;
             case CREATE_NEW -> Posix.O_RDWR | Posix.O_CREAT | Posix.O_EXCL;
         };
-        // Without O_NONBLOCK a FIFO would keep us waiting for its other end; regular files do not care.
-        int descriptor = Posix.open(path.toString(), flags | moreFlags | Posix.O_NONBLOCK, NEW_FILE_MODE);
+        // Without O_NONBLOCK a FIFO would keep us waiting for its other end, and without O_NOCTTY a terminal might
+        // become
+        // ours; regular files do not care.
+        int descriptor = opener.open(path, flags | moreFlags | Posix.O_NONBLOCK | Posix.O_NOCTTY, NEW_FILE_MODE);
         if (descriptor == -Posix.EINVAL && (moreFlags & Posix.O_DIRECT) != 0) {
             throw DirectFile.unsupported(path);
         }
@@ -80,9 +88,14 @@ final class PosixFile implements HostFile {
             case Posix.ENOENT, Posix.ENOTDIR -> ImageException.of(Kind.NOT_FOUND, path, "there is no such file");
             case Posix.EEXIST -> ImageException.of(Kind.ALREADY_EXISTS, path, "there is a file of that name already");
             case Posix.EISDIR, Posix.ENXIO -> ImageException.of(Kind.INVALID_FORMAT, path, "not a regular file");
-            case Posix.EACCES, Posix.EROFS ->
+            case Posix.EACCES, Posix.EPERM, Posix.EROFS ->
                 ImageException.of(Kind.FORBIDDEN, path, "the service has no permission to open it this way");
-            case Posix.ELOOP -> ImageException.of(Kind.NOT_FOUND, path, "too many symbolic links");
+            case Posix.EXDEV -> ImageException.of(Kind.FORBIDDEN, path, "its path leads out of the image root");
+            case Posix.ELOOP ->
+                ImageException.of(
+                        Kind.NOT_FOUND,
+                        path,
+                        "there are too many symbolic links in its path, or one that was no link before");
             default -> failure(path, "open", errno);
         };
     }

@@ -223,7 +223,7 @@ final class DirectFileTest {
 
     private HostFile open(byte[] content, int block) throws IOException {
         Path path = Files.write(folder.resolve("content"), content);
-        PosixFile file = PosixFile.open(path, HostFiles.Mode.READ_WRITE, Posix.O_DIRECT);
+        PosixFile file = PosixFile.open(PosixFiles::descriptor, path, HostFiles.Mode.READ_WRITE, Posix.O_DIRECT);
         return new DirectFile(file, new DirectAlignment(512, block));
     }
 

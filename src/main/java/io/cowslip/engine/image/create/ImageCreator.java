@@ -23,7 +23,6 @@ import io.cowslip.engine.image.options.Preallocation;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -149,7 +148,7 @@ public final class ImageCreator implements AutoCloseable {
         } finally {
             if (!finished) {
                 for (Path path : made) {
-                    Files.deleteIfExists(path);
+                    environment.files().delete(path);
                 }
             }
         }

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.drive.registry;
+
+import org.jspecify.annotations.NullMarked;

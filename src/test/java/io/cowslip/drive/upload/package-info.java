@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.drive.upload;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.drive.volume;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.security;
+
+import org.jspecify.annotations.NullMarked;
