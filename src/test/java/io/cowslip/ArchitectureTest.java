@@ -290,7 +290,7 @@ final class ArchitectureTest {
             .and()
             .resideOutsideOfPackage(ENGINE + ".host")
             .and(not(
-                    simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent", "UploadLog")))
+                    simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent", "UploadLog", "VolumeWipe")))
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")));
 

@@ -7,7 +7,7 @@ import java.util.concurrent.ConcurrentHashMap;
 final class CallerBudgets {
     private final CallerProperties limits;
     private final int most;
-    private final Map<Caller, CallerBudget> budgets = new ConcurrentHashMap<>();
+    private final Map<LimitedCaller, CallerBudget> budgets = new ConcurrentHashMap<>();
     private final CallerBudget shared;
 
     /** @param most callers that are told apart */
@@ -17,7 +17,7 @@ final class CallerBudgets {
         this.shared = new CallerBudget(limits);
     }
 
-    CallerBudget of(Caller caller) {
+    CallerBudget of(LimitedCaller caller) {
         CallerBudget known = budgets.get(caller);
         if (known != null) {
             return known;

@@ -21,7 +21,7 @@ final class CallerJobs {
     private final LimitObserver observer;
 
     /** The ids of the jobs of each caller that were under way when it last began one. Guarded by this object's monitor. */
-    private final Map<Caller, Set<String>> begun = new HashMap<>();
+    private final Map<LimitedCaller, Set<String>> begun = new HashMap<>();
 
     CallerJobs(JobService jobs, CallerProperties limits, LimitObserver observer) {
         this.jobs = jobs;
@@ -37,10 +37,10 @@ final class CallerJobs {
 
     /** @throws Refusal where the caller has as many jobs as it may have */
     JobView begin(HttpServletRequest request, Start start) throws IOException {
-        return most == Integer.MAX_VALUE ? start.begin() : counted(Caller.of(request), start);
+        return most == Integer.MAX_VALUE ? start.begin() : counted(LimitedCaller.of(request), start);
     }
 
-    private synchronized JobView counted(Caller caller, Start start) throws IOException {
+    private synchronized JobView counted(LimitedCaller caller, Start start) throws IOException {
         Set<String> underWay = jobs.jobs().stream()
                 .filter(job -> !job.state().isEnded())
                 .map(job -> job.id().value())

@@ -36,7 +36,7 @@ final class CallerLimits extends OncePerRequestFilter {
     @Override
     protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
             throws ServletException, IOException {
-        CallerBudget budget = budgets.of(Caller.of(request, ticketIds));
+        CallerBudget budget = budgets.of(LimitedCaller.of(request, ticketIds));
         try {
             budget.enter(response);
         } catch (Refusal refused) {

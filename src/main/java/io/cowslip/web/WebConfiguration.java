@@ -147,6 +147,17 @@ class WebConfiguration implements WebMvcConfigurer {
     }
 
     @Bean
+    FilterRegistrationBean<JsonBodyLimit> jsonBodyLimit(
+            LimitProperties limits,
+            @Qualifier("handlerExceptionResolver") HandlerExceptionResolver problems,
+            ObjectProvider<LimitObserver> observers) {
+        FilterRegistrationBean<JsonBodyLimit> filter = new FilterRegistrationBean<>(
+                new JsonBodyLimit(limits.jsonBody().bytes(), problems, all(observers)));
+        filter.setOrder(AFTER_AUTHENTICATION + 1);
+        return filter;
+    }
+
+    @Bean
     CallerJobs callerJobs(JobService jobs, CallerProperties limits, ObjectProvider<LimitObserver> observers) {
         return new CallerJobs(jobs, limits, all(observers));
     }

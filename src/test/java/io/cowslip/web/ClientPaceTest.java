@@ -19,7 +19,12 @@ class ClientPaceTest {
     private final ClientPace pace = new ClientPace(clock::get, 1000);
     private final SlowClients clients = new SlowClients(
             new LimitProperties(
-                    Duration.ofSeconds(60), new ByteSize(1000), Duration.ofSeconds(60), Duration.ofSeconds(10)),
+                    Duration.ofSeconds(60),
+                    new ByteSize(1000),
+                    Duration.ofSeconds(60),
+                    Duration.ofSeconds(10),
+                    new ByteSize(1),
+                    null),
             limit -> {});
 
     private void pass(double seconds) {

@@ -29,28 +29,41 @@ public final class ImageRoot implements FileReferences {
     private final HostFolder tree;
     private final HostFiles files;
 
-    private ImageRoot(Path named, HostFolder tree, HostFiles files) {
+    private final VolumeLimits limits;
+
+    private ImageRoot(Path named, HostFolder tree, HostFiles files, VolumeLimits limits) {
         this.named = named;
         this.tree = tree;
         this.files = files;
+        this.limits = limits;
     }
 
     /** Uses {@code folder}, which is made when it is missing. */
     public static ImageRoot at(Path folder) throws IOException {
+        return at(folder, VolumeLimits.NONE);
+    }
+
+    /** The same, with what its volumes may take. */
+    static ImageRoot at(Path folder, VolumeLimits limits) throws IOException {
         Files.createDirectories(folder);
         HostFolder tree = HostFolder.open(folder);
-        return new ImageRoot(folder.toAbsolutePath().normalize(), tree, tree.files());
+        return new ImageRoot(folder.toAbsolutePath().normalize(), tree, tree.files(), limits);
     }
 
     /** @param files syncs folders */
     static ImageRoot at(Path folder, HostFiles files) throws IOException {
         ImageRoot root = at(folder);
-        return new ImageRoot(root.named, root.tree, files);
+        return new ImageRoot(root.named, root.tree, files, VolumeLimits.NONE);
     }
 
     /** The folder itself, as a real path of the host. Not to be shown to callers outside. */
     public Path folder() {
         return tree.path();
+    }
+
+    /** What volumes may take. */
+    public VolumeLimits limits() {
+        return limits;
     }
 
     /** What is below the folder. */
@@ -228,6 +241,15 @@ public final class ImageRoot implements FileReferences {
             folder = Objects.requireNonNull(folder.getParent());
         }
         return tree.usableBytes(folder);
+    }
+
+    /**
+     * Refuses to take so much space for a file besides what is to be left.
+     *
+     * @throws ImageException NO_SPACE
+     */
+    public void requireRoom(Path file, long bytes) throws ImageException {
+        limits.requireRoom(usableBytes(file), bytes);
     }
 
     /** Whether files in a folder, given by its real path, could be volumes: it lies in the root, and is not hidden. */

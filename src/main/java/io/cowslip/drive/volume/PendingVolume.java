@@ -7,11 +7,13 @@ import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.create.ImageCreator;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.CreateOptions;
+import io.cowslip.engine.image.options.Preallocation;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import java.util.regex.Pattern;
@@ -103,10 +105,21 @@ public final class PendingVolume implements AutoCloseable {
      */
     public void create(CreateOptions options, Lock change, ImageEnvironment environment) throws IOException {
         format = options.format();
+        requireAllowed(options);
         try (ImageCreator creator = begin(options, change, environment)) {
             creator.finish();
             if (options.dataFile() != null) {
                 hasDataIn(creator.files().getLast());
+            }
+        }
+    }
+
+    private void requireAllowed(CreateOptions options) throws IOException {
+        Long size = options.virtualSizeBytes();
+        if (size != null) {
+            root.limits().requireDisk(size);
+            if (options.preallocation() == Preallocation.FALLOC || options.preallocation() == Preallocation.FULL) {
+                root.requireRoom(file, size);
             }
         }
     }
@@ -134,7 +147,8 @@ public final class PendingVolume implements AutoCloseable {
         change.lock();
         try {
             requireNew(root, name);
-            ImageInfo.chain(file, asked(), environment);
+            List<ImageInfo> chain = ImageInfo.chain(file, asked(), environment);
+            root.limits().requireDisk(chain.getFirst().virtualSizeBytes());
             Path place = file.resolveSibling(root.newEntry(name).getFileName());
             root.tree().rename(file, place);
             published = true;

@@ -2,17 +2,20 @@ package io.cowslip.web;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cowslip.access.Caller;
+import io.cowslip.access.Reach;
 import io.cowslip.drive.ByteSize;
 import io.cowslip.ticket.TicketToken;
-import io.cowslip.web.Caller.Kind;
+import io.cowslip.web.LimitedCaller.Kind;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.springframework.mock.web.MockHttpServletRequest;
 import org.springframework.mock.web.MockHttpServletResponse;
 
 /** Who is one caller, and how many there may be. */
-class CallerTest {
+class LimitedCallerTest {
     private static final String TOKEN = "A".repeat(43);
     private static final Function<TicketToken, Optional<String>> GOOD = token -> Optional.of("t1");
     private static final Function<TicketToken, Optional<String>> BAD = token -> Optional.empty();
@@ -26,37 +29,38 @@ class CallerTest {
     @Test
     void anAuthenticatedNameComesFirst() {
         MockHttpServletRequest request = request("/images/" + TOKEN, "192.0.2.1");
-        request.setRemoteUser("backup");
-        assertThat(Caller.of(request, GOOD)).isEqualTo(new Caller(Kind.USER, "backup"));
+        Caller backup = new Caller("backup", Set.of(), Reach.EVERYWHERE);
+        LimitedCaller limited = backup.<LimitedCaller, RuntimeException>call(() -> LimitedCaller.of(request, GOOD));
+        assertThat(limited).isEqualTo(new LimitedCaller(Kind.USER, "backup"));
     }
 
     /** Tickets that are made up are no way to be somebody else each time. */
     @Test
     void onlyGoodTicketsAreCallers() {
-        assertThat(Caller.of(request("/images/" + TOKEN + "/extents", "192.0.2.1"), GOOD))
-                .isEqualTo(new Caller(Kind.TICKET, "t1"));
-        assertThat(Caller.of(request("/images/" + TOKEN, "192.0.2.1"), BAD))
-                .isEqualTo(new Caller(Kind.ADDRESS, "192.0.2.1"));
-        assertThat(Caller.of(request("/images/none", "192.0.2.1"), GOOD))
-                .isEqualTo(new Caller(Kind.ADDRESS, "192.0.2.1"));
-        assertThat(Caller.of(request("/drives", "192.0.2.1"), GOOD)).isEqualTo(new Caller(Kind.ADDRESS, "192.0.2.1"));
+        assertThat(LimitedCaller.of(request("/images/" + TOKEN + "/extents", "192.0.2.1"), GOOD))
+                .isEqualTo(new LimitedCaller(Kind.TICKET, "t1"));
+        assertThat(LimitedCaller.of(request("/images/" + TOKEN, "192.0.2.1"), BAD))
+                .isEqualTo(new LimitedCaller(Kind.ADDRESS, "192.0.2.1"));
+        assertThat(LimitedCaller.of(request("/images/none", "192.0.2.1"), GOOD))
+                .isEqualTo(new LimitedCaller(Kind.ADDRESS, "192.0.2.1"));
+        assertThat(LimitedCaller.of(request("/drives", "192.0.2.1"), GOOD)).isEqualTo(new LimitedCaller(Kind.ADDRESS, "192.0.2.1"));
     }
 
     @Test
     void aNetworkOfIpVersion6IsOneCaller() {
-        Caller one = Caller.of(request("/drives", "2001:db8:1:2:3:4:5:6"));
-        assertThat(Caller.of(request("/drives", "2001:db8:1:2:ffff::1%eth0"))).isEqualTo(one);
-        assertThat(Caller.of(request("/drives", "2001:db8:1:3::1"))).isNotEqualTo(one);
+        LimitedCaller one = LimitedCaller.of(request("/drives", "2001:db8:1:2:3:4:5:6"));
+        assertThat(LimitedCaller.of(request("/drives", "2001:db8:1:2:ffff::1%eth0"))).isEqualTo(one);
+        assertThat(LimitedCaller.of(request("/drives", "2001:db8:1:3::1"))).isNotEqualTo(one);
     }
 
     @Test
     void callersThatAreAsNewAreForgotten() {
         CallerBudgets budgets = new CallerBudgets(new CallerProperties(1, 1, new ByteSize(4096), 1, null), 2);
-        Caller busy = new Caller(Kind.ADDRESS, "192.0.2.1");
+        LimitedCaller busy = new LimitedCaller(Kind.ADDRESS, "192.0.2.1");
         budgets.of(busy).enter(new MockHttpServletResponse());
-        budgets.of(new Caller(Kind.ADDRESS, "192.0.2.2"));
+        budgets.of(new LimitedCaller(Kind.ADDRESS, "192.0.2.2"));
         for (int other = 3; other < 100; other++) {
-            budgets.of(new Caller(Kind.ADDRESS, "192.0.2." + other));
+            budgets.of(new LimitedCaller(Kind.ADDRESS, "192.0.2." + other));
             assertThat(budgets.size()).isLessThanOrEqualTo(2);
         }
         assertThat(budgets.of(busy).isUntouched()).isFalse();
