@@ -289,8 +289,8 @@ final class ArchitectureTest {
             .resideInAPackage("io.cowslip..")
             .and()
             .resideOutsideOfPackage(ENGINE + ".host")
-            .and(not(
-                    simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent", "UploadLog", "VolumeWipe")))
+            .and(not(simpleNameOfTopLevel(
+                    "WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent", "UploadLog", "VolumeWipe")))
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")));
 

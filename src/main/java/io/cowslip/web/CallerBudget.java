@@ -38,7 +38,8 @@ final class CallerBudget {
                 : bucket(limits.burst(limits.requestsPerSecond()), limits.requestsPerSecond());
         this.bytes = limits.bytesPerSecond() == null
                 ? null
-                : bucket(limits.bytesPerSecond().bytes(), limits.bytesPerSecond().bytes());
+                : bucket(
+                        limits.bytesPerSecond().bytes(), limits.bytesPerSecond().bytes());
     }
 
     private static Bucket bucket(long capacity, long perSecond) {

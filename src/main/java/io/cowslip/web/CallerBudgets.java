@@ -25,9 +25,7 @@ final class CallerBudgets {
         if (budgets.size() >= most) {
             budgets.values().removeIf(CallerBudget::isUntouched);
         }
-        return budgets.size() >= most
-                ? shared
-                : budgets.computeIfAbsent(caller, newcomer -> new CallerBudget(limits));
+        return budgets.size() >= most ? shared : budgets.computeIfAbsent(caller, newcomer -> new CallerBudget(limits));
     }
 
     int size() {

@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.LimitObserver;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
 import jakarta.servlet.http.HttpServletRequest;
@@ -18,15 +17,13 @@ final class CallerJobs {
 
     private final JobService jobs;
     private final int most;
-    private final LimitObserver observer;
 
     /** The ids of the jobs of each caller that were under way when it last began one. Guarded by this object's monitor. */
     private final Map<LimitedCaller, Set<String>> begun = new HashMap<>();
 
-    CallerJobs(JobService jobs, CallerProperties limits, LimitObserver observer) {
+    CallerJobs(JobService jobs, CallerProperties limits) {
         this.jobs = jobs;
         this.most = limits.jobsPerCaller() == null ? Integer.MAX_VALUE : limits.jobsPerCaller();
-        this.observer = observer;
     }
 
     /** Begins a job. */
@@ -49,7 +46,6 @@ final class CallerJobs {
         begun.values().removeIf(Set::isEmpty);
         Set<String> own = begun.getOrDefault(caller, new HashSet<>());
         if (own.size() >= most) {
-            observer.refused("caller-jobs");
             throw Refusal.of(
                             ProblemType.TOO_MANY_REQUESTS,
                             own.size() + " jobs of this caller run or wait, as many as " + LIMIT + " allows")

@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.LimitObserver;
 import io.cowslip.ticket.TicketToken;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
@@ -19,18 +18,15 @@ final class CallerLimits extends OncePerRequestFilter {
     private final CallerBudgets budgets;
     private final Function<TicketToken, Optional<String>> ticketIds;
     private final HandlerExceptionResolver problems;
-    private final LimitObserver observer;
 
     /** @param problems what becomes of failures */
     CallerLimits(
             CallerBudgets budgets,
             Function<TicketToken, Optional<String>> ticketIds,
-            HandlerExceptionResolver problems,
-            LimitObserver observer) {
+            HandlerExceptionResolver problems) {
         this.budgets = budgets;
         this.ticketIds = ticketIds;
         this.problems = problems;
-        this.observer = observer;
     }
 
     @Override
@@ -40,7 +36,6 @@ final class CallerLimits extends OncePerRequestFilter {
         try {
             budget.enter(response);
         } catch (Refusal refused) {
-            observer.refused("caller");
             problems.resolveException(request, response, null, refused);
             return;
         }

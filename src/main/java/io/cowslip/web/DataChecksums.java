@@ -22,7 +22,8 @@ final class DataChecksums {
         Query query = Query.of(request, "algorithm", "block_size", "start", "length");
         ChecksumAlgorithm algorithm = ChecksumAlgorithm.parse(query.text("algorithm", "blake2b"));
         int block = query.number("block_size", DEFAULT_BLOCK_BYTES, MIN_BLOCK_BYTES, MAX_BLOCK_BYTES);
-        String hex = new DiskChecksum(lease, DataExtents.window(query, lease.sizeBytes()), algorithm, block, buffers).hex();
+        String hex =
+                new DiskChecksum(lease, DataExtents.window(query, lease.sizeBytes()), algorithm, block, buffers).hex();
         return ResponseEntity.ok()
                 .cacheControl(CacheControl.noStore())
                 .body(new DataChecksum(hex, algorithm.wireName(), block));

@@ -25,11 +25,7 @@ final class DiskChecksum {
 
     /** @param window the part of the disk that counts: blocks begin with it, and the last one ends with it */
     DiskChecksum(
-            DriveLease lease,
-            ByteWindow window,
-            ChecksumAlgorithm algorithm,
-            int blockBytes,
-            TransferBuffers buffers) {
+            DriveLease lease, ByteWindow window, ChecksumAlgorithm algorithm, int blockBytes, TransferBuffers buffers) {
         this.lease = lease;
         this.window = window;
         this.algorithm = algorithm;

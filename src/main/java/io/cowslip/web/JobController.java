@@ -167,10 +167,7 @@ class JobController {
         return accepted(callers.begin(
                 caller,
                 () -> jobs.submit(
-                        id(wanted.id()),
-                        json.wanted(wanted),
-                        stored,
-                        IdempotencyHeader.key(idempotencyKey, stored))));
+                        id(wanted.id()), json.wanted(wanted), stored, IdempotencyHeader.key(idempotencyKey, stored))));
     }
 
     private static @Nullable JobId id(@Nullable String text) {
@@ -240,8 +237,8 @@ class JobController {
         LIMIT_REACHED
     })
     @PostMapping(path = "/{id}/restart", produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<JobBody> restart(
-            @PathVariable @Parameter(example = EXAMPLE_ID) JobId id, HttpServletRequest caller) throws IOException {
+    ResponseEntity<JobBody> restart(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id, HttpServletRequest caller)
+            throws IOException {
         return accepted(callers.begin(caller, () -> jobs.restart(id)));
     }
 

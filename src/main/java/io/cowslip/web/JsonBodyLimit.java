@@ -1,6 +1,5 @@
 package io.cowslip.web;
 
-import io.cowslip.drive.LimitObserver;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletException;
@@ -19,12 +18,10 @@ import org.springframework.web.servlet.HandlerExceptionResolver;
 final class JsonBodyLimit extends OncePerRequestFilter {
     private final long mostBytes;
     private final HandlerExceptionResolver problems;
-    private final LimitObserver observer;
 
-    JsonBodyLimit(long mostBytes, HandlerExceptionResolver problems, LimitObserver observer) {
+    JsonBodyLimit(long mostBytes, HandlerExceptionResolver problems) {
         this.mostBytes = mostBytes;
         this.problems = problems;
-        this.observer = observer;
     }
 
     /** What goes past memory is limited otherwise. */
@@ -51,7 +48,6 @@ final class JsonBodyLimit extends OncePerRequestFilter {
     }
 
     private Refusal tooLarge() {
-        observer.refused("json-body");
         return Refusal.of(
                         ProblemType.BODY_TOO_LARGE,
                         "the body has more than the " + mostBytes + " bytes that cowslip.limits.json-body allows")

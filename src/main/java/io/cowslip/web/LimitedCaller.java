@@ -30,7 +30,8 @@ record LimitedCaller(Kind kind, String name) {
         if (!known.equals(Caller.ANYONE) && !known.equals(Caller.NOBODY)) {
             return new LimitedCaller(Kind.USER, known.name());
         }
-        return ticket(request, ticketIds).orElseGet(() -> new LimitedCaller(Kind.ADDRESS, network(request.getRemoteAddr())));
+        return ticket(request, ticketIds)
+                .orElseGet(() -> new LimitedCaller(Kind.ADDRESS, network(request.getRemoteAddr())));
     }
 
     /** One that has no ticket. */

@@ -14,9 +14,9 @@ import static io.cowslip.web.ProblemType.INVALID_REQUEST;
 import static io.cowslip.web.ProblemType.IN_USE;
 import static io.cowslip.web.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.ProblemType.NOT_FOUND;
+import static io.cowslip.web.ProblemType.TOO_MANY_REQUESTS;
 import static io.cowslip.web.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_FEATURE;
-import static io.cowslip.web.ProblemType.TOO_MANY_REQUESTS;
 import static io.cowslip.web.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.ProblemType.UPLOAD_OFFSET_MISMATCH;
 
@@ -76,12 +76,7 @@ class UploadController {
     private final JsonMapper json;
 
     UploadController(
-            Uploads uploads,
-            FileUploads files,
-            JobService jobs,
-            CallerJobs callers,
-            Volumes volumes,
-            JsonMapper json) {
+            Uploads uploads, FileUploads files, JobService jobs, CallerJobs callers, Volumes volumes, JsonMapper json) {
         this.uploads = uploads;
         this.files = files;
         this.jobs = jobs;
@@ -336,7 +331,8 @@ class UploadController {
         String name = VolumeController.name(path);
         Target target = query.target(name);
         UploadPart part = UploadPart.ofPatch(request);
-        return answer(path, files.append(name, part, query.rules(), target, request), query, HttpStatus.NO_CONTENT, request);
+        return answer(
+                path, files.append(name, part, query.rules(), target, request), query, HttpStatus.NO_CONTENT, request);
     }
 
     private ResponseEntity<?> answer(

@@ -134,13 +134,11 @@ class WebConfiguration implements WebMvcConfigurer {
     FilterRegistrationBean<CallerLimits> callerLimits(
             CallerProperties limits,
             Tickets tickets,
-            @Qualifier("handlerExceptionResolver") HandlerExceptionResolver problems,
-            ObjectProvider<LimitObserver> observers) {
+            @Qualifier("handlerExceptionResolver") HandlerExceptionResolver problems) {
         FilterRegistrationBean<CallerLimits> filter = new FilterRegistrationBean<>(new CallerLimits(
                 new CallerBudgets(limits, MAX_CALLERS),
                 token -> tickets.idOf(token).map(TicketId::value),
-                problems,
-                all(observers)));
+                problems));
         filter.setOrder(AFTER_AUTHENTICATION);
         filter.setEnabled(limits.limitRequests());
         return filter;
@@ -149,17 +147,16 @@ class WebConfiguration implements WebMvcConfigurer {
     @Bean
     FilterRegistrationBean<JsonBodyLimit> jsonBodyLimit(
             LimitProperties limits,
-            @Qualifier("handlerExceptionResolver") HandlerExceptionResolver problems,
-            ObjectProvider<LimitObserver> observers) {
-        FilterRegistrationBean<JsonBodyLimit> filter = new FilterRegistrationBean<>(
-                new JsonBodyLimit(limits.jsonBody().bytes(), problems, all(observers)));
+            @Qualifier("handlerExceptionResolver") HandlerExceptionResolver problems) {
+        FilterRegistrationBean<JsonBodyLimit> filter =
+                new FilterRegistrationBean<>(new JsonBodyLimit(limits.jsonBody().bytes(), problems));
         filter.setOrder(AFTER_AUTHENTICATION + 1);
         return filter;
     }
 
     @Bean
-    CallerJobs callerJobs(JobService jobs, CallerProperties limits, ObjectProvider<LimitObserver> observers) {
-        return new CallerJobs(jobs, limits, all(observers));
+    CallerJobs callerJobs(JobService jobs, CallerProperties limits) {
+        return new CallerJobs(jobs, limits);
     }
 
     /** The last filter, so that all others have had their say. */

@@ -34,21 +34,26 @@ class CallerLimitsTest extends RunningService {
                 .statusCode(200)
                 .header("RateLimit-Policy", equalTo("\"requests\";q=60;w=3"))
                 .header("RateLimit", matchesPattern("\"requests\";r=[0-9]+;t=[0-9]+"));
-        Response refused = null;
-        for (int count = 0; count < 5000 && refused == null; count++) {
-            Response answer = given().get("/problems/not-found");
-            refused = answer.statusCode() == 429 ? answer : null;
-        }
-        assertThat(refused).isNotNull();
+        Response refused = firstRefused();
         Problems.problem(refused, 429, "too-many-requests")
                 .header("RateLimit", matchesPattern("\"requests\";r=0;t=[0-9]+"))
                 .body("limit", equalTo("cowslip.limits.requests-per-second"));
         Thread.sleep(Duration.ofSeconds(Long.parseLong(refused.header("Retry-After"))));
         given().get("/drives").then().statusCode(200);
-        assertThat(given().get("/actuator/metrics/cowslip.limits.refused?tag=limit:caller")
+        assertThat(given().get("/actuator/metrics/cowslip.limits.refused?tag=limit:requests-per-second")
                         .jsonPath()
                         .getDouble("measurements[0].value"))
                 .isPositive();
+    }
+
+    private static Response firstRefused() {
+        for (int count = 0; count < 5000; count++) {
+            Response answer = given().get("/problems/not-found");
+            if (answer.statusCode() == 429) {
+                return answer;
+            }
+        }
+        throw new AssertionError("5000 requests were answered");
     }
 
     /** What is moved at once at most is what may be moved in a second. */

@@ -43,13 +43,15 @@ class LimitedCallerTest {
                 .isEqualTo(new LimitedCaller(Kind.ADDRESS, "192.0.2.1"));
         assertThat(LimitedCaller.of(request("/images/none", "192.0.2.1"), GOOD))
                 .isEqualTo(new LimitedCaller(Kind.ADDRESS, "192.0.2.1"));
-        assertThat(LimitedCaller.of(request("/drives", "192.0.2.1"), GOOD)).isEqualTo(new LimitedCaller(Kind.ADDRESS, "192.0.2.1"));
+        assertThat(LimitedCaller.of(request("/drives", "192.0.2.1"), GOOD))
+                .isEqualTo(new LimitedCaller(Kind.ADDRESS, "192.0.2.1"));
     }
 
     @Test
     void aNetworkOfIpVersion6IsOneCaller() {
         LimitedCaller one = LimitedCaller.of(request("/drives", "2001:db8:1:2:3:4:5:6"));
-        assertThat(LimitedCaller.of(request("/drives", "2001:db8:1:2:ffff::1%eth0"))).isEqualTo(one);
+        assertThat(LimitedCaller.of(request("/drives", "2001:db8:1:2:ffff::1%eth0")))
+                .isEqualTo(one);
         assertThat(LimitedCaller.of(request("/drives", "2001:db8:1:3::1"))).isNotEqualTo(one);
     }
 

@@ -136,10 +136,7 @@ class MapContractTest extends RunningService {
 
     private static String expected(String algorithm, int blockSize) {
         return expected(
-                algorithm,
-                blockSize,
-                0,
-                given().get("/drives/disk/data").asByteArray().length);
+                algorithm, blockSize, 0, given().get("/drives/disk/data").asByteArray().length);
     }
 
     private static String expected(String algorithm, int blockSize, int from, int end) {

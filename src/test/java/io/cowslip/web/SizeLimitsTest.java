@@ -83,7 +83,8 @@ class SizeLimitsTest extends RunningService {
         assertThat(converted.getString("problem.type")).isEqualTo("/problems/insufficient-storage");
         assertThat(converted.getString("problem.detail")).contains("cowslip.limits.free-space");
         Problems.problem(
-                json("{\"virtual-size\": \"1M\", \"preallocation\": \"falloc\"}").put("/volumes/limits/full.qcow2"),
+                json("{\"virtual-size\": \"1M\", \"preallocation\": \"falloc\"}")
+                        .put("/volumes/limits/full.qcow2"),
                 507,
                 "insufficient-storage");
         Problems.problem(
@@ -130,8 +131,7 @@ class SizeLimitsTest extends RunningService {
         Problems.problem(json(padded).put("/volumes/limits/padded.qcow2"), 413, "body-too-large")
                 .body("limit", equalTo("cowslip.limits.json-body"));
         try (RawConnection connection = new RawConnection(port())) {
-            connection.head(
-                    "POST /drives HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked");
+            connection.head("POST /drives HTTP/1.1", "Content-Type: application/json", "Transfer-Encoding: chunked");
             connection.send("20000\r\n".getBytes(StandardCharsets.US_ASCII));
             connection.send(" ".repeat(0x20000).getBytes(StandardCharsets.US_ASCII));
             assertThat(connection.receiveHead().status()).isEqualTo(413);

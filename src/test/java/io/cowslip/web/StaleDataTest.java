@@ -83,8 +83,7 @@ class StaleDataTest extends RunningService {
                 == 0);
     }
 
-    private static void assertOldOrNew(
-            byte[] before, byte[] after, int start, int length, int value, String replay) {
+    private static void assertOldOrNew(byte[] before, byte[] after, int start, int length, int value, String replay) {
         for (int at = 0; at < DISK_BYTES; at++) {
             boolean within = at >= start && at < start + length;
             if (after[at] != before[at]) {

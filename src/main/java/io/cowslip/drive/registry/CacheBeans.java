@@ -62,8 +62,7 @@ final class CacheBeans implements CacheFactory {
         }
     }
 
-    private L2SliceCache make(
-            CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters)
+    private L2SliceCache make(CacheBudget budget, ImageGeometry geometry, TableSource source, CacheCounters counters)
             throws ImageException {
         try {
             return (L2SliceCache) beans.getBean(NAME, budget, geometry, source, counters);
