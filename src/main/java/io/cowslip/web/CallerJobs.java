@@ -42,9 +42,12 @@ final class CallerJobs {
                 .filter(job -> !job.state().isEnded())
                 .map(job -> job.id().value())
                 .collect(Collectors.toSet());
-        begun.values().forEach(own -> own.retainAll(underWay));
-        begun.values().removeIf(Set::isEmpty);
+        // Others' jobs may be none that this caller is told of: theirs are left alone.
         Set<String> own = begun.getOrDefault(caller, new HashSet<>());
+        own.retainAll(underWay);
+        if (own.isEmpty()) {
+            begun.remove(caller);
+        }
         if (own.size() >= most) {
             throw Refusal.of(
                             ProblemType.TOO_MANY_REQUESTS,

@@ -146,8 +146,7 @@ class WebConfiguration implements WebMvcConfigurer {
 
     @Bean
     FilterRegistrationBean<JsonBodyLimit> jsonBodyLimit(
-            LimitProperties limits,
-            @Qualifier("handlerExceptionResolver") HandlerExceptionResolver problems) {
+            LimitProperties limits, @Qualifier("handlerExceptionResolver") HandlerExceptionResolver problems) {
         FilterRegistrationBean<JsonBodyLimit> filter =
                 new FilterRegistrationBean<>(new JsonBodyLimit(limits.jsonBody().bytes(), problems));
         filter.setOrder(AFTER_AUTHENTICATION + 1);

@@ -35,7 +35,7 @@ class SizeLimitsTest extends RunningService {
         Problems.problem(json("{\"virtual-size\": \"2G\"}").put("/volumes/limits/huge.qcow2"), 400, "invalid-option")
                 .body("option", equalTo("virtual-size"))
                 .body("detail", containsString("cowslip.limits.virtual-size allows 1073741824"));
-        assertThat(root().resolve("limits")).isEmptyDirectory();
+        assertThat(root().resolve("limits").toFile().list()).noneMatch(name -> name.contains("huge"));
         createAndOpen("grows", "limits/grows.qcow2", "1G");
         Problems.problem(
                         given().contentType("application/merge-patch+json")
@@ -87,8 +87,10 @@ class SizeLimitsTest extends RunningService {
                         .put("/volumes/limits/full.qcow2"),
                 507,
                 "insufficient-storage");
-        Problems.problem(
-                octets(Files.readAllBytes(source)).put("/files/limits/copy.qcow2"), 507, "insufficient-storage");
+        try (RawConnection connection = new RawConnection(port())) {
+            connection.head("PUT /files/limits/copy.qcow2 HTTP/1.1", "Content-Length: " + Files.size(source));
+            assertThat(connection.receiveHead().status()).isEqualTo(507);
+        }
         assertThat(given().get("/uploads").asString()).doesNotContain("limits/copy");
     }
 

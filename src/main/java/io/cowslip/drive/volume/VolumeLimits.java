@@ -36,7 +36,7 @@ public record VolumeLimits(
      * @throws ImageException NO_SPACE where there is not so much besides what is to be left
      */
     void requireRoom(long usable, long bytes) throws ImageException {
-        if (bytes > usable - freeSpace.bytes()) {
+        if (bytes > 0 && bytes > usable - freeSpace.bytes()) {
             throw ImageException.of(
                     Kind.NO_SPACE,
                     bytes + " bytes are to come, and the host has space for " + usable
