@@ -4,6 +4,7 @@ import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CrashVerifier {
     private static final int DIRTY_BYTE = 79;
+    private static final int QCOW2_MAGIC = 0x5146_49fb;
     private static final String CRASH = "cowslip.crash";
     private static final GuestOperations.Mix SECOND_LIFE = new GuestOperations.Mix(8, 8, 2, 2, 1, 1);
 
@@ -95,6 +97,7 @@ public final class CrashVerifier {
         if (!audit.leaksAtMost()) {
             throw new AssertionError("corrupt: " + audit.corruptions());
         }
+        requireSoundLayers(files);
         byte[] found = readAll(files);
         history.at(state.point()).whatCrashForbidsOfDisk(found).ifPresent(fault -> {
             throw new AssertionError(fault);
@@ -113,6 +116,22 @@ public final class CrashVerifier {
         if (random.nextInt(8) == 0) {
             liveOn(files, found);
         }
+    }
+
+    /** Work on the disk may have written to what lies below as well. */
+    private void requireSoundLayers(Map<Path, byte[]> files) {
+        files.forEach((path, content) -> {
+            if (!path.equals(disk.file()) && isQcow2(content)) {
+                RefcountAudit.Report audit = RefcountAudit.of(content);
+                if (!audit.leaksAtMost()) {
+                    throw new AssertionError(path.getFileName() + " is corrupt: " + audit);
+                }
+            }
+        });
+    }
+
+    private static boolean isQcow2(byte[] content) {
+        return content.length > DIRTY_BYTE && ByteBuffer.wrap(content).getInt() == QCOW2_MAGIC;
     }
 
     /** How many of the states so far were marked as dirty. */

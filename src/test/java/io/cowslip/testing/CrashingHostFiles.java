@@ -90,6 +90,15 @@ public final class CrashingHostFiles implements HostFiles {
         }
     }
 
+    /** What all files hold now. */
+    public Map<Path, byte[]> contents() {
+        synchronized (log) {
+            Map<Path, byte[]> now = new HashMap<>();
+            contents.forEach((path, content) -> now.put(path, content.toBytes()));
+            return now;
+        }
+    }
+
     void perform(HostOperation operation) {
         synchronized (log) {
             operation.apply(content(operation.file()));

@@ -21,6 +21,8 @@ public final class FaultyHostFiles implements HostFiles {
     private int refusals;
     private int refused;
     private boolean syncRefused;
+    private int operations;
+    private int growingOperations;
 
     public FaultyHostFiles(HostFiles files) {
         this.files = files;
@@ -41,6 +43,11 @@ public final class FaultyHostFiles implements HostFiles {
     public synchronized void heal() {
         remaining = Long.MAX_VALUE;
         refusals = 0;
+    }
+
+    /** How many operations there were that could fail with {@code failure}. */
+    public synchronized int operations(ImageException.Kind failure) {
+        return failure == ImageException.Kind.NO_SPACE ? growingOperations : operations;
     }
 
     /** How many operations were refused so far. */
@@ -66,6 +73,8 @@ public final class FaultyHostFiles implements HostFiles {
     }
 
     private synchronized void before(Path path, ObservedHostFile.Operation operation) throws ImageException {
+        operations++;
+        growingOperations += GROWING.contains(operation) ? 1 : 0;
         if (kind == ImageException.Kind.NO_SPACE && !GROWING.contains(operation)) {
             return;
         }

@@ -20,6 +20,8 @@ public final class GuestSession implements AutoCloseable {
     private final IntSupplier logLength;
     private DiskImage image;
     private boolean resizing;
+    private boolean open = true;
+    private boolean closedInOrder;
     private ImageOptions options;
 
     /**
@@ -79,6 +81,10 @@ public final class GuestSession implements AutoCloseable {
 
     public DiskImage image() {
         return image;
+    }
+
+    public boolean isOpen() {
+        return open;
     }
 
     /** Reads a range and insists on what was last written there. */
@@ -174,6 +180,18 @@ public final class GuestSession implements AutoCloseable {
         flushed();
     }
 
+    /** Takes a snapshot, which makes durable what was written before. */
+    public void snapshot(String name) throws IOException {
+        image.snapshots().create(name, 1_700_000_000, 5);
+        flushed();
+    }
+
+    /** Goes back to a snapshot of a disk of this size, which held {@code then}; durable when this returns. */
+    public void revert(String name, byte[] then) throws IOException {
+        changing(0, then, () -> image.snapshots().revert(name));
+        flushed();
+    }
+
     public void reconfigure(ImageOptions newOptions) throws IOException {
         image.reconfigure(newOptions);
         options = newOptions;
@@ -189,7 +207,7 @@ public final class GuestSession implements AutoCloseable {
 
     public void reopen() throws IOException {
         close();
-        image = DiskImage.open(disk.file(), options, environment);
+        open();
     }
 
     /** What is done to an image that nobody has open, and does not change what its disk holds. */
@@ -202,12 +220,51 @@ public final class GuestSession implements AutoCloseable {
     public void whileClosed(Maintenance work) throws IOException {
         close();
         work.run(disk.file(), environment);
+        open();
+    }
+
+    private void open() throws IOException {
         image = DiskImage.open(disk.file(), options, environment);
+        open = true;
+    }
+
+    /**
+     * Goes on after a failure, on a host that is well again: with the image as it is where that is open and takes writes,
+     * else with one that is opened anew.
+     *
+     * @return whether the image had to be given up with changes that were not flushed
+     */
+    public boolean recover() throws IOException {
+        if (open && takesWrites()) {
+            settleSize();
+            return false;
+        }
+        if (open) {
+            try {
+                close();
+            } catch (IOException refused) {
+                // What was not flushed may be lost, and is not taken for flushed.
+                closedInOrder = false;
+            }
+        }
+        boolean inOrder = closedInOrder;
+        reopenAfterClose(inOrder);
+        return !inOrder;
+    }
+
+    private boolean takesWrites() {
+        try {
+            image.flush();
+            flushed();
+            return true;
+        } catch (IOException stopped) {
+            return false;
+        }
     }
 
     /** Opens the image after a close; one that failed may have lost what was not flushed. */
     public void reopenAfterClose(boolean succeeded) throws IOException {
-        image = DiskImage.open(disk.file(), options, environment);
+        open();
         settleSize();
         if (!succeeded) {
             adopt(0, sizeBytes());
@@ -216,9 +273,16 @@ public final class GuestSession implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        image.close();
+        if (open) {
+            open = false;
+            closedInOrder = false;
+            image.close();
+            closedInOrder = true;
+        }
         Processes.awaitStarts();
-        flushed();
+        if (closedInOrder) {
+            flushed();
+        }
     }
 
     private void flushed() {

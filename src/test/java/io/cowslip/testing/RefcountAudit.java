@@ -14,7 +14,7 @@ import java.util.List;
 /**
  * The consistency check of {@code qemu-img check}, without a process: each host cluster's count against the references
  * to it, and each COPIED flag against the count. Reads the file by itself, with nothing of the engine. Knows plain and
- * compressed clusters, subclusters, data in another file, and snapshots; no bitmaps.
+ * compressed clusters, subclusters, data in another file, snapshots, bitmaps and the header of an encryption.
  */
 public final class RefcountAudit {
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
@@ -25,6 +25,8 @@ public final class RefcountAudit {
     private static final long COMPRESSED = 1L << 62;
     private static final int EXTERNAL_DATA_FILE = 1 << 2;
     private static final int EXTENDED_L2 = 1 << 4;
+    private static final int BITMAPS_EXTENSION = 0x2385_2875;
+    private static final int ENCRYPTION_EXTENSION = 0x0537_be77;
 
     private final MemorySegment file;
     private final int clusterBits;
@@ -88,6 +90,7 @@ public final class RefcountAudit {
         referGuest(file.get(LONG, 40), file.get(INT, 36));
         active = false;
         referSnapshots();
+        referExtensions();
         List<String> harmless = new ArrayList<>();
         for (StaleFlag flag : staleFlags) {
             boolean shared = references[(int) flag.cluster] > 1;
@@ -108,6 +111,40 @@ public final class RefcountAudit {
             offset += (40 + extraBytes + idBytes + nameBytes + 7) & -8L;
         }
         refer("snapshot table", table, offset - table);
+    }
+
+    private void referExtensions() {
+        if (file.get(INT, 4) == 2) {
+            return;
+        }
+        boolean bitmapsAreKept = (file.get(LONG, 88) & 1) != 0;
+        long offset = file.get(INT, 100);
+        for (int type = file.get(INT, offset); type != 0; type = file.get(INT, offset)) {
+            if (type == BITMAPS_EXTENSION && bitmapsAreKept) {
+                referBitmaps(file.get(INT, offset + 8), file.get(LONG, offset + 24), file.get(LONG, offset + 16));
+            } else if (type == ENCRYPTION_EXTENSION) {
+                refer("encryption header", file.get(LONG, offset + 8), file.get(LONG, offset + 16));
+            }
+            offset += 8 + (file.get(INT, offset + 4) + 7 & -8L);
+        }
+    }
+
+    private void referBitmaps(int count, long directory, long directoryBytes) {
+        refer("bitmap directory", directory, directoryBytes);
+        long offset = directory;
+        for (int i = 0; i < count; i++) {
+            long table = file.get(LONG, offset);
+            int entries = file.get(INT, offset + 8);
+            refer("table of bitmap " + i, table, (long) entries * Long.BYTES);
+            for (int entry = 0; entry < entries; entry++) {
+                long cluster = tableEntry(table, entry) & OFFSET_MASK;
+                if (cluster != 0) {
+                    refer("bitmap " + i, cluster, clusterBytes);
+                }
+            }
+            int nameBytes = file.get(SHORT, offset + 18) & 0xffff;
+            offset += 24 + file.get(INT, offset + 20) + nameBytes + 7 & -8L;
+        }
     }
 
     private void referRefcounts() {

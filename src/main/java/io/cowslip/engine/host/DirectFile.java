@@ -239,6 +239,11 @@ final class DirectFile implements HostFile {
     }
 
     @Override
+    public void forgetPages() {
+        file.forgetPages();
+    }
+
+    @Override
     public long sizeBytes() throws IOException {
         return sharing(() -> file.sizeBytes());
     }

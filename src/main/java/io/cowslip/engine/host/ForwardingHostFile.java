@@ -51,6 +51,11 @@ public abstract class ForwardingHostFile implements HostFile {
     }
 
     @Override
+    public void forgetPages() {
+        file.forgetPages();
+    }
+
+    @Override
     public long sizeBytes() throws IOException {
         return file.sizeBytes();
     }

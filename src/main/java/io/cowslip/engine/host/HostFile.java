@@ -69,6 +69,12 @@ public interface HostFile extends AutoCloseable {
     /** Returns after everything written so far is on stable storage (fdatasync). */
     void sync() throws IOException;
 
+    /**
+     * Lets the host forget what it remembers of the file's content, as far as it takes that for written: after a sync that
+     * failed, that may be what the disk never got. Who reads then gets what the disk has. A hint: may do less.
+     */
+    default void forgetPages() {}
+
     long sizeBytes() throws IOException;
 
     /** Sets the size; growth reads as zeros. */

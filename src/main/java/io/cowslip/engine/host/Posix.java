@@ -28,6 +28,7 @@ final class Posix {
     static final int EXDEV = 18;
     static final int ENOTDIR = 20;
     static final int EISDIR = 21;
+    static final int EIO = 5;
     static final int EINVAL = 22;
     static final int EFBIG = 27;
     static final int ENOSPC = 28;
@@ -83,6 +84,8 @@ final class Posix {
     static final int SOCK_CLOEXEC = 0x80000;
     static final int MSG_DONTWAIT = 0x40;
 
+    static final int POSIX_FADV_DONTNEED = 4;
+
     static final int MADV_DONTNEED = 4;
     static final int MADV_NOHUGEPAGE = 15;
 
@@ -110,6 +113,8 @@ final class Posix {
     private static final MethodHandle FDATASYNC = bind("fdatasync", FunctionDescriptor.of(INT, INT));
     private static final MethodHandle FSYNC = bind("fsync", FunctionDescriptor.of(INT, INT));
     private static final MethodHandle FALLOCATE = bind("fallocate", FunctionDescriptor.of(INT, INT, INT, LONG, LONG));
+    private static final MethodHandle POSIX_FADVISE =
+            bind("posix_fadvise", FunctionDescriptor.of(INT, INT, LONG, LONG, INT));
     private static final MethodHandle FTRUNCATE = bind("ftruncate", FunctionDescriptor.of(INT, INT, LONG));
     private static final MethodHandle LSEEK = bind("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT));
     private static final MethodHandle STATX =
@@ -242,6 +247,15 @@ final class Posix {
         try {
             int result = (int) FALLOCATE.invokeExact(errno, descriptor, mode, hostOffset, lengthBytes);
             return result < 0 ? -errno(errno) : result;
+        } catch (Throwable impossible) {
+            throw unexpected(impossible);
+        }
+    }
+
+    /** Advises about the whole file; what comes of that nobody tells. */
+    static void fadvise(int descriptor, int advice) {
+        try {
+            int ignored = (int) POSIX_FADVISE.invokeExact(CAPTURED.get(), descriptor, 0L, 0L, advice);
         } catch (Throwable impossible) {
             throw unexpected(impossible);
         }

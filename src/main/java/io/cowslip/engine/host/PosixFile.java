@@ -169,8 +169,10 @@ final class PosixFile implements HostFile {
         while (done < wanted) {
             long count =
                     Posix.pwrite(descriptor, done == 0 ? from : from.asSlice(done), wanted - done, hostOffset + done);
-            if (count >= 0) {
+            if (count > 0) {
                 done += count;
+            } else if (count == 0) {
+                throw failure(path, "write of " + wanted + " bytes at " + hostOffset, Posix.EIO);
             } else if (count != -Posix.EINTR) {
                 throw failure(path, "write of " + wanted + " bytes at " + hostOffset, (int) -count);
             }
@@ -224,6 +226,11 @@ final class PosixFile implements HostFile {
         if (result < 0) {
             throw failure(path, "sync", -result);
         }
+    }
+
+    @Override
+    public void forgetPages() {
+        Posix.fadvise(descriptor, Posix.POSIX_FADV_DONTNEED);
     }
 
     @Override

@@ -351,7 +351,7 @@ public final class BackingChain {
             if (file.identity().equals(image.identity()) || !seen.add(file.identity())) {
                 throw ImageException.of(Kind.INVALID_FORMAT, path, "the data file is in the chain already");
             }
-            file.lock((writable ? ImageLock.WRITER : ImageLock.READER).ofDataFile());
+            file.lock(writable ? ImageLock.WRITER : ImageLock.READER);
             return file;
         } catch (IOException | RuntimeException failure) {
             close(file::close, failure);

@@ -11,11 +11,17 @@ import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.image.options.WriteOptions;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.DiskRecipe;
+import io.cowslip.testing.EncryptedImages;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
+import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.IntFunction;
 
@@ -151,8 +157,8 @@ enum PowerCutWorkload {
     /** Discards and zeros leave holes all over the file, which it is made shorter by. */
     COMPACTED(DiskRecipe.plain(512, 64 << 10, 20), mix(0, 10, 4, 8, 3, 0), 90, 6) {
         @Override
-        void run(GuestSession session, SplittableRandom random) throws IOException {
-            inRounds(
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return inRounds(
                     session,
                     random,
                     round -> (file, environment) ->
@@ -161,9 +167,9 @@ enum PowerCutWorkload {
     },
     AMENDED(DiskRecipe.plain(512, 100 << 10, 20), mix(0, 10, 3, 4, 3, 0), 60, 6) {
         @Override
-        void run(GuestSession session, SplittableRandom random) throws IOException {
+        List<Step> steps(GuestSession session, SplittableRandom random) {
             int[] bits = {64, 8, 16};
-            inRounds(
+            return inRounds(
                     session,
                     random,
                     round -> (file, environment) -> HeaderAmender.amend(
@@ -180,9 +186,9 @@ enum PowerCutWorkload {
             60,
             4) {
         @Override
-        void run(GuestSession session, SplittableRandom random) throws IOException {
+        List<Step> steps(GuestSession session, SplittableRandom random) {
             ImageOptions raw = ImageOptions.defaults().withFormat(ImageFormat.RAW);
-            inRounds(
+            return inRounds(
                     session,
                     random,
                     round -> (file, environment) -> DiskRebase.rebase(
@@ -199,12 +205,166 @@ enum PowerCutWorkload {
             60,
             4) {
         @Override
-        void run(GuestSession session, SplittableRandom random) throws IOException {
-            inRounds(
+        boolean marksDirty() {
+            return true;
+        }
+
+        @Override
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return inRounds(
                     session,
                     random,
                     round -> (file, environment) -> DiskCommit.commit(
                             file, ImageOptions.defaults(), 1, round == 1, WorkObserver.NONE, environment));
+        }
+    },
+    /** Zeros that come as data give their space back. */
+    DETECTED_ZEROES(DiskRecipe.plain(512, 64 << 10, 20), mix(0, 8, 2, 2, 3, 0), 80, 6) {
+        @Override
+        ImageOptions options() {
+            return super.options().withWrites(WriteOptions.DEFAULTS.withDetectZeroes(WriteOptions.DetectZeroes.UNMAP));
+        }
+
+        @Override
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return between(session, random, 2, () -> {
+                int offset = 512 * random.nextInt(session.sizeBytes() / 512 - 8);
+                session.write(offset, new byte[512 * random.nextInt(1, 9)]);
+            });
+        }
+    },
+    SNAPSHOTS(DiskRecipe.plain(512, 64 << 10, 12), mix(1, 12, 3, 4, 3, 1), 60, 6) {
+        @Override
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return between(session, random, 5, new SnapshotStep(session, random));
+        }
+
+        @Override
+        boolean marksDirty() {
+            return true;
+        }
+    },
+    /** In each table some clusters are shared and some are not. */
+    SNAPSHOTS_OF_SUBCLUSTERS(
+            DiskRecipe.plain(16384, 300 << 10, 12).withExtendedL2().over(new DiskRecipe.Layer(0, 200 << 10, false)),
+            mix(1, 12, 3, 4, 3, 0),
+            40,
+            3) {
+        @Override
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return between(session, random, 4, new SnapshotStep(session, random));
+        }
+
+        @Override
+        boolean marksDirty() {
+            return true;
+        }
+    },
+    SNAPSHOTS_OF_COMPRESSED(DiskRecipe.plain(1024, 64 << 10, 12), mix(1, 12, 3, 4, 3, 0), 50, 6) {
+        @Override
+        ImageOptions options() {
+            return compressing(super.options());
+        }
+
+        @Override
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return between(session, random, 5, new SnapshotStep(session, random));
+        }
+
+        @Override
+        boolean marksDirty() {
+            return true;
+        }
+    },
+    SNAPSHOTS_AND_LAZY(DiskRecipe.plain(512, 64 << 10, 12), mix(1, 12, 3, 4, 3, 1), 50, 6) {
+        @Override
+        ImageOptions options() {
+            return super.options().withLazyRefcounts(true);
+        }
+
+        @Override
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return between(session, random, 5, new SnapshotStep(session, random));
+        }
+    },
+    /** Both ways, over the ends of clusters and of L2 tables, so that the L1 table grows and moves. */
+    RESIZED(DiskRecipe.plain(512, 60 << 10, 12), mix(1, 12, 3, 4, 3, 1), 60, 6) {
+        @Override
+        boolean marksDirty() {
+            return true;
+        }
+
+        @Override
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return between(session, random, 5, new ResizeStep(session, random));
+        }
+    },
+    RESIZED_OVER_RAW(
+            DiskRecipe.plain(1024, 60 << 10, 12).over(new DiskRecipe.Layer(0, 150 << 10, false)),
+            mix(1, 12, 3, 4, 3, 0),
+            50,
+            4) {
+        @Override
+        boolean marksDirty() {
+            return true;
+        }
+
+        @Override
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return between(session, random, 5, new ResizeStep(session, random));
+        }
+    },
+    DATA_FILE(
+            DiskRecipe.plain(1024, 100 << 10, 10)
+                    .withDataFile(DiskRecipe.DataFile.EXTERNAL)
+                    .over(new DiskRecipe.Layer(0, 60 << 10, false)),
+            mix(1, 12, 4, 4, 3, 1),
+            70,
+            5) {
+        @Override
+        boolean marksDirty() {
+            return true;
+        }
+
+        @Override
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return between(session, random, 12, new ResizeStep(session, random));
+        }
+
+        @Override
+        boolean askQemu() {
+            return false;
+        }
+    },
+    BITMAPS(DiskRecipe.plain(512, 100 << 10, 10), mix(1, 12, 4, 4, 3, 2), 60, 6) {
+        @Override
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return between(session, random, 4, new BitmapStep(session, random));
+        }
+    },
+    /** Passphrases come and go; the one that the image was made with opens it at any moment. */
+    KEY_SLOTS(DiskRecipe.plain(4096, 60 << 10, 0), mix(1, 12, 4, 4, 3, 0), 24, 4) {
+        @Override
+        DiskRecipe.Made make(Path folder, SplittableRandom random) throws IOException {
+            int size = recipe().sizeBytes();
+            Path file = EncryptedImages.make(folder.resolve("disk.qcow2"), size, recipe().clusterBytes(), "xts", null);
+            return new DiskRecipe.Made(
+                    new GuestSession.Disk(file, recipe().clusterBytes(), false), ModelDisk.ofZeros(size));
+        }
+
+        @Override
+        ImageOptions options() {
+            return super.options().withEncrypt(EncryptedImages.options().encrypt());
+        }
+
+        @Override
+        List<Step> steps(GuestSession session, SplittableRandom random) {
+            return between(session, random, 4, new KeySlotStep(session, random));
+        }
+
+        @Override
+        boolean askQemu() {
+            return false;
         }
     },
     /** Fills the file up to where the refcount table of one cluster ends, and over it. */
@@ -251,22 +411,67 @@ enum PowerCutWorkload {
         return recipe;
     }
 
+    /** Makes the disk in {@code folder}. */
+    DiskRecipe.Made make(Path folder, SplittableRandom random) throws IOException {
+        return recipe.make(folder, random);
+    }
+
+    /** Whether QEMU can open the image where a state of it is put. */
+    boolean askQemu() {
+        return true;
+    }
+
+    /** Whether some states are to be repaired by who opens them. */
+    boolean marksDirty() {
+        return Boolean.TRUE.equals(options().lazyRefcounts());
+    }
+
     /** The smallest caches, so that tables are written out and read back all the time. */
     ImageOptions options() {
         return TestImages.smallestCaches(512);
     }
 
-    void run(GuestSession session, SplittableRandom random) throws IOException {
-        new GuestOperations(session, random, longestClusters * recipe.clusterBytes()).run(requests, mix);
+    /** One request, or one piece of other work. */
+    @FunctionalInterface
+    interface Step {
+        void run() throws IOException;
+    }
+
+    final void run(GuestSession session, SplittableRandom random) throws IOException {
+        for (Step step : steps(session, random)) {
+            step.run();
+        }
+    }
+
+    /** What is done one after the other. */
+    List<Step> steps(GuestSession session, SplittableRandom random) {
+        return requests(session, random, requests);
+    }
+
+    private List<Step> requests(GuestSession session, SplittableRandom random, int count) {
+        GuestOperations operations = new GuestOperations(session, random, longestClusters * recipe.clusterBytes());
+        return Collections.nCopies(count, () -> operations.run(1, mix));
     }
 
     /** Three times over: a third of the requests, and then something done while the image is closed. */
-    void inRounds(GuestSession session, SplittableRandom random, IntFunction<GuestSession.Maintenance> work)
-            throws IOException {
+    List<Step> inRounds(GuestSession session, SplittableRandom random, IntFunction<GuestSession.Maintenance> work) {
+        List<Step> steps = new ArrayList<>();
         for (int round = 0; round < 3; round++) {
-            new GuestOperations(session, random, longestClusters * recipe.clusterBytes()).run(requests / 3, mix);
-            session.whileClosed(work.apply(round));
+            GuestSession.Maintenance maintenance = work.apply(round);
+            steps.addAll(requests(session, random, requests / 3));
+            steps.add(() -> session.whileClosed(maintenance));
         }
+        return steps;
+    }
+
+    /** Other work after each {@code every} requests. */
+    List<Step> between(GuestSession session, SplittableRandom random, int every, Step work) {
+        List<Step> steps = new ArrayList<>();
+        for (int done = 0; done < requests; done += every) {
+            steps.addAll(requests(session, random, every));
+            steps.add(work);
+        }
+        return steps;
     }
 
     /** What comes before the power may be cut. */

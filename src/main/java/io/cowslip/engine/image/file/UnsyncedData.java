@@ -37,6 +37,11 @@ public final class UnsyncedData {
         return first;
     }
 
+    /** Whether nothing failed before that leaves the file's state unknown. */
+    public boolean isSound() {
+        return failure == null;
+    }
+
     /** Refuses when something failed before that leaves the file's state unknown. */
     public void requireSound() throws ImageException {
         ImageException earlier = failure;
@@ -46,6 +51,16 @@ public final class UnsyncedData {
                     file.path(),
                     "the image takes no writes since an earlier failure (" + earlier.getMessage()
                             + "); close it, check it and open it again");
+        }
+    }
+
+    /**
+     * Before the file is closed: where something failed, who opens it next is to find what the disk has, and not what the
+     * host remembers.
+     */
+    public void beforeClose() {
+        if (failure != null) {
+            file.forgetPages();
         }
     }
 

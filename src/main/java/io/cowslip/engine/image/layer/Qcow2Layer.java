@@ -611,7 +611,7 @@ public final class Qcow2Layer implements ImageLayer {
         if (data.isExternal()) {
             boolean locked = false;
             try {
-                data.file().lock(lock.ofDataFile());
+                data.file().lock(lock);
                 locked = true;
             } finally {
                 if (!locked) {
@@ -656,6 +656,9 @@ public final class Qcow2Layer implements ImageLayer {
             caches.close();
             codec.close();
             data.forgetKey();
+            if (writing != null) {
+                writing.barrier().beforeClose();
+            }
             closeFiles();
         }
     }

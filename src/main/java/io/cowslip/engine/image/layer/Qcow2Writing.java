@@ -454,7 +454,8 @@ final class Qcow2Writing {
     }
 
     /**
-     * Makes a smaller size of the disk true. No request is in flight.
+     * Makes a smaller size of the disk true, with the image marked as dirty until {@link #trimFile} ends that. No request
+     * is in flight.
      *
      * @param replaceSlices puts other slices in the place of the cached ones
      * @return what is to be let go of; null: nothing
@@ -463,7 +464,7 @@ final class Qcow2Writing {
     ClippedClusters clip(long newBytes, Runnable replaceSlices) throws IOException {
         return underLock(() -> {
             barrier.settle(refcounts, allocator);
-            ClippedClusters clipped = resizer.clip(newBytes);
+            ClippedClusters clipped = beginLettingGo(() -> resizer.clip(newBytes));
             diskSize.set(newBytes);
             replaceSlices.run();
             return clipped;
@@ -471,7 +472,8 @@ final class Qcow2Writing {
     }
 
     /**
-     * Makes the image have nothing of the disk, durably. No request is in flight.
+     * Makes the image have nothing of the disk, durably, with the image marked as dirty until {@link #trimFile} ends that.
+     * No request is in flight.
      *
      * @param replaceSlices puts other slices in the place of the cached ones
      * @return what is to be let go of
@@ -479,7 +481,7 @@ final class Qcow2Writing {
     ClippedClusters empty(Runnable replaceSlices) throws IOException {
         return step(() -> {
             barrier.settle(refcounts, allocator);
-            ClippedClusters freed = resizer.empty();
+            ClippedClusters freed = Objects.requireNonNull(beginLettingGo(resizer::empty));
             replaceSlices.run();
             return freed;
         });
@@ -514,9 +516,36 @@ final class Qcow2Writing {
         });
     }
 
-    /** As {@link Resizer#trimFile}. */
+    /** Ends the file after its last cluster in use, and what {@link #clip} or {@link #empty} began. */
     void trimFile() throws IOException {
-        changing(resizer::trimFile);
+        changing(() -> {
+            resizer.trimFile();
+            barrier.endDirtyChange();
+        });
+    }
+
+    /**
+     * Makes true what leaves clusters behind that are to be let go of. Who fails to do that leaves them to whoever opens
+     * the image next.
+     */
+    private @Nullable ClippedClusters beginLettingGo(Clip clip) throws IOException {
+        barrier.beginDirtyChange();
+        boolean done = false;
+        try {
+            ClippedClusters clipped = clip.make();
+            done = true;
+            return clipped;
+        } finally {
+            if (!done && barrier.isSound()) {
+                barrier.endDirtyChange();
+            }
+        }
+    }
+
+    @FunctionalInterface
+    private interface Clip {
+        @Nullable
+        ClippedClusters make() throws IOException;
     }
 
     /** What is done with snapshots. */

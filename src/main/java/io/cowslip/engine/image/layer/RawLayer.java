@@ -200,6 +200,7 @@ public final class RawLayer implements ImageLayer {
                 flush();
             }
         } finally {
+            unsynced.beforeClose();
             file.close();
         }
     }

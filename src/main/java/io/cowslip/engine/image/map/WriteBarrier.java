@@ -45,7 +45,8 @@ import org.jspecify.annotations.Nullable;
  * <p>{@link #commit} may be called at any moment between two complete changes: a data cluster is written and counted
  * before its entry is published, so a commit in between writes counts without an owner at worst. When a write-back
  * fails, what is dirty stays dirty and the next commit starts again from the first stage. When a sync fails, nobody
- * knows what the disk has: the image takes no more writes until it is opened again.
+ * knows what the disk has: the image takes no more writes until it is opened again, and the host forgets what it remembers
+ * of the file when it is closed ({@link UnsyncedData#beforeClose}).
  *
  * <p>Under the image's metadata lock, except where it says otherwise. The last sync of a flush needs no lock: others may
  * change metadata in memory while it goes on, and commit it after it.
@@ -65,7 +66,7 @@ public final class WriteBarrier {
     private final UnsyncedData unsyncedData;
     private final AtomicLong newBytes = new AtomicLong();
     private boolean lazyRefcounts;
-    private int flagChanges;
+    private int dirtyChanges;
     private volatile boolean corrupt;
 
     /** @param dataFile where the guest's bytes are: {@code file} or another */
@@ -116,6 +117,17 @@ public final class WriteBarrier {
         unsyncedData.requireSound();
     }
 
+    /** As {@link UnsyncedData#beforeClose}, of both files. */
+    public void beforeClose() {
+        unsynced.beforeClose();
+        unsyncedData.beforeClose();
+    }
+
+    /** Whether neither happened. Any thread. */
+    public boolean isSound() {
+        return unsynced.isSound() && unsyncedData.isSound();
+    }
+
     /**
      * Takes no more writes, because {@code cause} found the metadata corrupt, and says so in the file (qcow2 specification,
      * incompatible bit 1), so that nobody else writes either. Any thread.
@@ -151,23 +163,23 @@ public final class WriteBarrier {
     }
 
     /**
-     * Begins a change in which COPIED flags and refcounts, which no one write can change together, disagree in the file
-     * for a while: says so durably with the dirty bit (qcow2 specification, incompatible bit 0), so that whoever opens
-     * the file for writing after a crash repairs both. Version 2 has no such bit. A change that is never ended leaves
-     * the bit set.
+     * Begins a change in the middle of which COPIED flags and refcounts, which no one write can change together, disagree
+     * in the file, or clusters are counted that nothing leads to any more: says so durably with the dirty bit (qcow2
+     * specification, incompatible bit 0), so that whoever opens the file for writing after a crash, or after a failure in
+     * the middle, repairs it. Version 2 has no such bit. A change that is never ended leaves the bit set.
      */
-    public void beginFlagChange() throws IOException {
+    public void beginDirtyChange() throws IOException {
         requireSound();
         bits.markDirty();
-        flagChanges++;
+        dirtyChanges++;
     }
 
     /**
-     * Ends a change that {@link #beginFlagChange} began and a commit has made durable. Where the host refuses to take the
+     * Ends a change that {@link #beginDirtyChange} began and a commit has made durable. Where the host refuses to take the
      * dirty bit away, closing tries again.
      */
-    public void endFlagChange() throws IOException {
-        flagChanges--;
+    public void endDirtyChange() throws IOException {
+        dirtyChanges--;
         if (!lazyRefcounts) {
             try {
                 markClean();
@@ -180,7 +192,7 @@ public final class WriteBarrier {
     }
 
     private void markClean() throws IOException {
-        if (flagChanges == 0) {
+        if (dirtyChanges == 0) {
             bits.markClean();
         }
     }

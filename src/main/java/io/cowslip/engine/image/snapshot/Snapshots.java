@@ -96,7 +96,7 @@ public final class Snapshots {
         ImageHeader header = HeaderReader.read(file);
         SnapshotTable before = SnapshotReader.read(file, header);
         requireNewName(name, before);
-        barrier.beginFlagChange();
+        barrier.beginDirtyChange();
         long[] active = SharedClusters.withoutCopied(l1.table().entries());
         List<ClusterAllocator.Run> taken = new ArrayList<>();
         boolean counted = false;
@@ -117,11 +117,11 @@ public final class Snapshots {
             done = true;
             releaseTable(header, before);
             barrier.commit(refcounts);
-            barrier.endFlagChange();
+            barrier.endDirtyChange();
             return snapshot;
         } finally {
             if (!done) {
-                takeBack(counted ? active : new long[0], taken, true);
+                takeBack(counted ? active : new long[0], taken);
             }
         }
     }
@@ -140,19 +140,15 @@ public final class Snapshots {
     /**
      * Puts counts and flags back. Where even that is refused, what is left are leaks and flags that cost copies, and the
      * image stays marked as dirty.
-     *
-     * @param marked whether it is
      */
-    private void takeBack(long[] counted, List<ClusterAllocator.Run> taken, boolean marked) {
+    private void takeBack(long[] counted, List<ClusterAllocator.Run> taken) {
         try {
             barrier.requireSound();
             taken.forEach(allocator::giveBack);
             shared.lower(counted, false);
             copied.setWhereSole();
             barrier.commit(refcounts);
-            if (marked) {
-                barrier.endFlagChange();
-            }
+            barrier.endDirtyChange();
         } catch (IOException refused) {
             // The failure that led here is the one to tell.
         }
@@ -167,7 +163,7 @@ public final class Snapshots {
         SnapshotTable after = before.without(snapshot);
         List<ClusterAllocator.Run> taken = new ArrayList<>();
         boolean done = false;
-        barrier.beginFlagChange();
+        barrier.beginDirtyChange();
         try {
             long tableOffset = write(MetadataKind.SNAPSHOT_TABLE, after.toBytes(), taken);
             barrier.commit(refcounts);
@@ -176,7 +172,7 @@ public final class Snapshots {
             done = true;
         } finally {
             if (!done) {
-                takeBack(new long[0], taken, true);
+                takeBack(new long[0], taken);
             }
         }
         places.remove(snapshot, reached);
@@ -185,7 +181,7 @@ public final class Snapshots {
         release(snapshot.l1TableOffset(), (long) reached.length * Long.BYTES);
         copied.setWhereSole();
         barrier.commit(refcounts);
-        barrier.endFlagChange();
+        barrier.endDirtyChange();
     }
 
     /** Makes the active disk what it was when the snapshot was taken, its size included; the snapshot stays. */
@@ -199,6 +195,7 @@ public final class Snapshots {
         List<ClusterAllocator.Run> taken = new ArrayList<>();
         boolean counted = false;
         boolean done = false;
+        barrier.beginDirtyChange();
         try {
             shared.raise(wanted);
             counted = true;
@@ -219,13 +216,14 @@ public final class Snapshots {
             overlap.follow(next, MetadataKind.ACTIVE_L2);
         } finally {
             if (!done) {
-                takeBack(counted ? wanted : new long[0], taken, false);
+                takeBack(counted ? wanted : new long[0], taken);
             }
         }
         shared.lower(old.entries(), passedDiscards.snapshot());
         release(old.hostOffset(), old.lengthBytes());
         copied.setWhereSole();
         barrier.commit(refcounts);
+        barrier.endDirtyChange();
     }
 
     /** Version 2 has no snapshots of different sizes, as in QEMU: most of its snapshots do not say which they have. */
