@@ -16,6 +16,7 @@ import java.time.Instant;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.random.RandomGenerator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -187,6 +188,14 @@ public final class Tickets {
             refused.initCause(gone);
             throw refused;
         }
+    }
+
+    /** The id of the ticket that a token is of, if it is of one that can be used. */
+    public Optional<TicketId> idOf(TicketToken token) {
+        LiveTicket live = store.find(token);
+        return live == null || live.hasEnded(store.now())
+                ? Optional.empty()
+                : Optional.of(live.ticket().id());
     }
 
     private static void requireAllowed(TicketRequest request, @Nullable TicketOperation operation) {

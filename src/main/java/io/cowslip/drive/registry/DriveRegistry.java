@@ -312,6 +312,7 @@ public final class DriveRegistry {
     private void resize(Drive drive, DiskImage image, DriveResize resize, ImageOptions optionsBefore)
             throws IOException {
         try {
+            opener.root().limits().requireDisk(resize.sizeBytes());
             image.resize(resize.sizeBytes(), resize.shrink(), resize.preallocation());
         } catch (IOException | RuntimeException refused) {
             takeBack(drive, image, optionsBefore, refused);

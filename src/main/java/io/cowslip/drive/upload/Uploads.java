@@ -228,12 +228,7 @@ public final class Uploads {
         if (rules.isRaw()) {
             return;
         }
-        long usable = root.usableBytes(place.content());
-        if (sizeBytes - presentBytes > usable) {
-            throw ImageException.of(
-                    Kind.NO_SPACE,
-                    sizeBytes - presentBytes + " bytes are to come, and the host has space for " + usable);
-        }
+        root.requireRoom(place.content(), sizeBytes - presentBytes);
     }
 
     /** Gives an upload's file the volume's name. Its upload is over then. */

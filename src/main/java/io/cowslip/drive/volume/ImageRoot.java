@@ -32,33 +32,43 @@ public final class ImageRoot implements FileReferences {
     private final HostFiles files;
     private final ReferencePolicy policy;
 
-    private ImageRoot(Path named, HostFolder tree, HostFiles files, ReferencePolicy policy) {
+    private final VolumeLimits limits;
+
+    private ImageRoot(
+            Path named, HostFolder tree, HostFiles files, ReferencePolicy policy, VolumeLimits limits) {
         this.named = named;
         this.tree = tree;
         this.files = files;
         this.policy = policy;
+        this.limits = limits;
     }
 
     /** Uses {@code folder}, which is made when it is missing. */
     public static ImageRoot at(Path folder) throws IOException {
-        return at(folder, ReferencePolicy.FOLLOW_ALL);
+        return at(folder, ReferencePolicy.FOLLOW_ALL, VolumeLimits.NONE);
     }
 
-    static ImageRoot at(Path folder, ReferencePolicy policy) throws IOException {
+    /** The same, with what its images may refer to, and what its volumes may take. */
+    static ImageRoot at(Path folder, ReferencePolicy policy, VolumeLimits limits) throws IOException {
         Files.createDirectories(folder);
         HostFolder tree = HostFolder.open(folder);
-        return new ImageRoot(folder.toAbsolutePath().normalize(), tree, tree.files(), policy);
+        return new ImageRoot(folder.toAbsolutePath().normalize(), tree, tree.files(), policy, limits);
     }
 
     /** @param files syncs folders */
     static ImageRoot at(Path folder, HostFiles files) throws IOException {
         ImageRoot root = at(folder);
-        return new ImageRoot(root.named, root.tree, files, root.policy);
+        return new ImageRoot(root.named, root.tree, files, root.policy, root.limits);
     }
 
     /** The folder itself, as a real path of the host. Not to be shown to callers outside. */
     public Path folder() {
         return tree.path();
+    }
+
+    /** What volumes may take. */
+    public VolumeLimits limits() {
+        return limits;
     }
 
     /** What is below the folder. */
@@ -260,6 +270,15 @@ public final class ImageRoot implements FileReferences {
             folder = Objects.requireNonNull(folder.getParent());
         }
         return tree.usableBytes(folder);
+    }
+
+    /**
+     * Refuses to take so much space for a file besides what is to be left.
+     *
+     * @throws ImageException NO_SPACE
+     */
+    public void requireRoom(Path file, long bytes) throws ImageException {
+        limits.requireRoom(usableBytes(file), bytes);
     }
 
     /** Whether files in a folder, given by its real path, could be volumes: it lies in the root, and is not hidden. */

@@ -9,6 +9,7 @@ import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.Preallocation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HexFormat;
@@ -104,10 +105,21 @@ public final class PendingVolume implements AutoCloseable {
      */
     public void create(CreateOptions options, Lock change, ImageEnvironment environment) throws IOException {
         format = options.format();
+        requireAllowed(options);
         try (ImageCreator creator = begin(options, change, environment)) {
             creator.finish();
             if (options.dataFile() != null) {
                 hasDataIn(creator.files().getLast());
+            }
+        }
+    }
+
+    private void requireAllowed(CreateOptions options) throws IOException {
+        Long size = options.virtualSizeBytes();
+        if (size != null) {
+            root.limits().requireDisk(size);
+            if (options.preallocation() == Preallocation.FALLOC || options.preallocation() == Preallocation.FULL) {
+                root.requireRoom(file, size);
             }
         }
     }
@@ -137,6 +149,7 @@ public final class PendingVolume implements AutoCloseable {
             requireNew(root, name);
             List<ImageInfo> chain = ImageInfo.chain(file, asked(), environment);
             requireOneName();
+            root.limits().requireDisk(chain.getFirst().virtualSizeBytes());
             PinnedFormats formats = PinnedFormats.of(root);
             formats.require(chain);
             pin(formats, chain.getFirst().format());

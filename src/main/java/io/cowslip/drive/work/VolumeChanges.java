@@ -62,6 +62,7 @@ public final class VolumeChanges {
     public List<ImageInfo> resize(
             String job, String file, ImageOptions options, DriveResize resize, WorkObserver observer)
             throws IOException {
+        root.limits().requireDisk(resize.sizeBytes());
         try (DiskSources.Opened opened = sources.openToChange(FileHolder.job(job), file, options)) {
             opened.image().resize(resize.sizeBytes(), resize.shrink(), resize.preallocation(), observer);
         }

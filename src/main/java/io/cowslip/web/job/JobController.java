@@ -13,12 +13,14 @@ import static io.cowslip.web.problem.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_JOB;
+import static io.cowslip.web.problem.ProblemType.TOO_MANY_REQUESTS;
 import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.volume.Volumes;
+import io.cowslip.web.limit.CallerJobs;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
@@ -32,6 +34,7 @@ import io.swagger.v3.oas.annotations.media.ExampleObject;
 import io.swagger.v3.oas.annotations.media.Schema;
 import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
+import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;
 import java.net.URI;
 import java.util.List;
@@ -70,12 +73,14 @@ class JobController {
             "shrink");
 
     private final JobService jobs;
+    private final CallerJobs callers;
     private final JobEvents events;
     private final Volumes volumes;
     private final JobJson json;
 
-    JobController(JobService jobs, Volumes volumes, JobJson json) {
+    JobController(JobService jobs, CallerJobs callers, Volumes volumes, JobJson json) {
         this.jobs = jobs;
+        this.callers = callers;
         this.events = new JobEvents(jobs, volumes);
         this.volumes = volumes;
         this.json = json;
@@ -159,6 +164,7 @@ class JobController {
         ID_TAKEN,
         IN_USE,
         UNSUPPORTED_MEDIA_TYPE,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED
     })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
@@ -170,13 +176,19 @@ class JobController {
                                     "Makes a repetition of the request, such as one after a broken connection, answer with"
                                             + " the first one's job. It is known for as long as the job is")
                     @Nullable
-                    String idempotencyKey)
+                    String idempotencyKey,
+            HttpServletRequest caller)
             throws IOException {
         NewJob wanted = json.read(request);
         StoredRequest stored = JobJson.stored(request);
         JobView job = audited(request)
-                .around(() -> jobs.submit(
-                        id(wanted.id()), json.wanted(wanted), stored, IdempotencyHeader.key(idempotencyKey, stored)));
+                .around(() -> callers.begin(
+                        caller,
+                        () -> jobs.submit(
+                                id(wanted.id()),
+                                json.wanted(wanted),
+                                stored,
+                                IdempotencyHeader.key(idempotencyKey, stored))));
         return accepted(job);
     }
 
@@ -254,11 +266,15 @@ class JobController {
         INVALID_IMAGE,
         CANNOT_RESTART,
         IN_USE,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED
     })
     @PostMapping(path = "/{id}/restart", produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<JobBody> restart(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) throws IOException {
-        return accepted(AuditEntry.of("start-job").with("id", id).around(() -> jobs.restart(id)));
+    ResponseEntity<JobBody> restart(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id, HttpServletRequest caller)
+            throws IOException {
+        return accepted(AuditEntry.of("start-job")
+                .with("id", id)
+                .around(() -> callers.begin(caller, () -> jobs.restart(id))));
     }
 
     private ResponseEntity<JobBody> accepted(JobView job) {

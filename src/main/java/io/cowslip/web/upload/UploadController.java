@@ -14,6 +14,7 @@ import static io.cowslip.web.problem.ProblemType.INVALID_REQUEST;
 import static io.cowslip.web.problem.ProblemType.IN_USE;
 import static io.cowslip.web.problem.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
+import static io.cowslip.web.problem.ProblemType.TOO_MANY_REQUESTS;
 import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
@@ -23,6 +24,7 @@ import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.upload.Uploads;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.drive.work.Conversion.Target;
+import io.cowslip.web.limit.CallerJobs;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
 import io.cowslip.job.StoredRequest;
@@ -77,13 +79,16 @@ class UploadController {
     private final Uploads uploads;
     private final FileUploads files;
     private final JobService jobs;
+    private final CallerJobs callers;
     private final Volumes volumes;
     private final JsonMapper json;
 
-    UploadController(Uploads uploads, FileUploads files, JobService jobs, Volumes volumes, JsonMapper json) {
+    UploadController(
+            Uploads uploads, FileUploads files, JobService jobs, CallerJobs callers, Volumes volumes, JsonMapper json) {
         this.uploads = uploads;
         this.files = files;
         this.jobs = jobs;
+        this.callers = callers;
         this.volumes = volumes;
         this.json = json;
     }
@@ -189,6 +194,7 @@ class UploadController {
         INVALID_IMAGE,
         UNSUPPORTED_FEATURE,
         HOST_IO,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED,
         INSUFFICIENT_STORAGE
     })
@@ -202,7 +208,7 @@ class UploadController {
         String name = VolumePath.name(path);
         Target target = query.target(name);
         UploadPart part = UploadPart.ofPut(request);
-        return answer(path, files.put(name, part, query.rules(), target, request), query, HttpStatus.CREATED);
+        return answer(path, files.put(name, part, query.rules(), target, request), query, HttpStatus.CREATED, request);
     }
 
     @Operation(
@@ -303,6 +309,7 @@ class UploadController {
         INVALID_IMAGE,
         UNSUPPORTED_FEATURE,
         HOST_IO,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED,
         INSUFFICIENT_STORAGE
     })
@@ -316,10 +323,12 @@ class UploadController {
         String name = VolumePath.name(path);
         Target target = query.target(name);
         UploadPart part = UploadPart.ofPatch(request);
-        return answer(path, files.append(name, part, query.rules(), target, request), query, HttpStatus.NO_CONTENT);
+        return answer(
+                path, files.append(name, part, query.rules(), target, request), query, HttpStatus.NO_CONTENT, request);
     }
 
-    private ResponseEntity<?> answer(String path, Outcome outcome, UploadQuery query, HttpStatus whileArriving)
+    private ResponseEntity<?> answer(
+            String path, Outcome outcome, UploadQuery query, HttpStatus whileArriving, HttpServletRequest request)
             throws IOException {
         return switch (outcome) {
             case Outcome.Arriving arriving -> {
@@ -350,7 +359,7 @@ class UploadController {
                 JobView job = AuditEntry.of("start-job")
                         .with("type", left.work().type())
                         .with("volume", VolumePath.name(path))
-                        .around(() -> jobs.submit(null, left.work(), stored, null));
+                        .around(() -> callers.begin(request, () -> jobs.submit(null, left.work(), stored, null)));
                 yield whole(HttpStatus.ACCEPTED, left.offset())
                         .location(URI.create("/jobs/" + job.id()))
                         .body(JobBody.of(job, volumes));

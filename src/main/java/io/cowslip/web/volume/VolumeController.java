@@ -53,6 +53,7 @@ import org.springframework.web.util.UriComponentsBuilder;
 class VolumeController {
     private static final int MAX_PAGE = 1000;
     private static final String DEPENDENTS = "dependents";
+    private static final String WIPE = "wipe";
     private static final String VOLUME = "The volume: a path relative to the image root";
 
     private final Volumes volumes;
@@ -264,16 +265,36 @@ class VolumeController {
             operationId = "deleteVolume",
             summary = "Delete a volume",
             description =
-                    "Refused while the volume is open as a drive, another volume backs on it or has its data in it.")
+                    "Refused while the volume is open as a drive, another volume backs on it or has its data in it.",
+            parameters =
+                    @Parameter(
+                            in = ParameterIn.QUERY,
+                            name = WIPE,
+                            description =
+                                    "Whether zeros are written over all that the file holds before it is deleted, which"
+                                            + " takes as long as it takes the host to write so much",
+                            schema =
+                                    @Schema(
+                                            type = "string",
+                                            allowableValues = {"y", "n"},
+                                            defaultValue = "n")))
     @ApiResponse(responseCode = "204", description = "The file is gone")
     @Fails({FORBIDDEN_PATH, NOT_FOUND, IN_USE, BUSY})
     @DeleteMapping("/{*path}")
-    ResponseEntity<Void> delete(@PathVariable @Parameter(description = VOLUME, example = "spare.qcow2") String path)
+    ResponseEntity<Void> delete(
+            @PathVariable @Parameter(description = VOLUME, example = "spare.qcow2") String path,
+            HttpServletRequest request)
             throws IOException {
+        boolean wiped = Query.of(request, WIPE).yes(WIPE, false);
         return AuditEntry.of("delete-volume")
                 .with("volume", VolumePath.name(path))
+                .with(WIPE, wiped ? true : null)
                 .around(() -> {
-                    volumes.delete(VolumePath.name(path));
+                    if (wiped) {
+                        volumes.wipeAndDelete(VolumePath.name(path));
+                    } else {
+                        volumes.delete(VolumePath.name(path));
+                    }
                     return ResponseEntity.noContent().build();
                 });
     }
