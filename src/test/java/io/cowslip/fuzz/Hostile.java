@@ -53,7 +53,7 @@ public final class Hostile {
 
     /** Backing names and extents stand for files of the same host. */
     public static ImageEnvironment environment(MemoryFiles files) {
-        return new ImageEnvironment(files, Hostile::resolve, CacheFactory.plain());
+        return new ImageEnvironment(files, (image, name, role) -> resolve(image, name), CacheFactory.plain());
     }
 
     private static Path resolve(Path image, String name) throws ImageException {

@@ -61,7 +61,9 @@ class HostilePathsTest extends RunningService {
 
     /** The same by a relative name, from a folder of the image root. */
     private static String above() {
-        return root().resolve("hostile").relativize(OUTSIDE.resolve("secret.raw")).toString();
+        return root().resolve("hostile")
+                .relativize(OUTSIDE.resolve("secret.raw"))
+                .toString();
     }
 
     @AfterEach
@@ -148,13 +150,18 @@ class HostilePathsTest extends RunningService {
             Files.write(file("hostile/own.raw"), filled(MIB, 1));
             String quoted = quoted(name);
             assertRefused(
-                    "a drive", json("{\"file\": \"" + quoted + "\", \"format\": \"raw\", \"read-only\": true}").post("/drives"));
+                    "a drive",
+                    json("{\"file\": \"" + quoted + "\", \"format\": \"raw\", \"read-only\": true}")
+                            .post("/drives"));
             file("hostile/new.qcow2");
             assertRefused(
                     "a backing file",
-                    json("{\"backing-file\": \"" + quoted + "\", \"backing-format\": \"raw\"}").put("/volumes/hostile/new.qcow2"));
+                    json("{\"backing-file\": \"" + quoted + "\", \"backing-format\": \"raw\"}")
+                            .put("/volumes/hostile/new.qcow2"));
             assertRefused(
-                    "a clone", json("{\"clone-of\": \"" + quoted + "\", \"backing-format\": \"raw\"}").put("/volumes/hostile/new.qcow2"));
+                    "a clone",
+                    json("{\"clone-of\": \"" + quoted + "\", \"backing-format\": \"raw\"}")
+                            .put("/volumes/hostile/new.qcow2"));
             assertJobRefused(
                     "a conversion",
                     "{\"type\": \"convert\", \"file\": \"" + quoted
@@ -231,7 +238,8 @@ class HostilePathsTest extends RunningService {
     /** Makes what an operator, or somebody with access to the folder, would have placed there. */
     private static void overlay(String volume, String backing, String format) {
         Path image = QemuTools.create(file(volume), MIB, "");
-        QemuTools.img("rebase", "-u", "-F", format, "-b", backing, image.toString()).succeeded();
+        QemuTools.img("rebase", "-u", "-F", format, "-b", backing, image.toString())
+                .succeeded();
     }
 
     static Stream<String> namesInImages() {
@@ -252,12 +260,15 @@ class HostilePathsTest extends RunningService {
             assertRefused("the facts", given().get("/volumes/hostile/over.qcow2"), name);
             file("hostile/new.qcow2");
             assertJobRefused(
-                    "a conversion", "{\"type\": \"convert\", " + image + ", \"target\": {\"file\": \"hostile/new.qcow2\"}}", name);
+                    "a conversion",
+                    "{\"type\": \"convert\", " + image + ", \"target\": {\"file\": \"hostile/new.qcow2\"}}",
+                    name);
             assertJobRefused("a map", "{\"type\": \"map\", " + image + "}", name);
             assertJobRefused("a commit", "{\"type\": \"commit\", " + image + "}", name);
             assertJobRefused("a rebase", "{\"type\": \"rebase\", " + image + ", \"backing-file\": null}", name);
             assertRefused("a download", given().get("/files/hostile/over.qcow2?format=raw"), name);
-            assertRefused("a clone", json("{\"clone-of\": \"hostile/over.qcow2\"}").put("/volumes/hostile/new.qcow2"), name);
+            assertRefused(
+                    "a clone", json("{\"clone-of\": \"hostile/over.qcow2\"}").put("/volumes/hostile/new.qcow2"), name);
             byte[] bytes = Files.readAllBytes(root().resolve("hostile/over.qcow2"));
             file("hostile/up.qcow2");
             assertRefused("an upload", octets(bytes).put("/files/hostile/up.qcow2"), name);
@@ -290,8 +301,12 @@ class HostilePathsTest extends RunningService {
             Files.write(file("hostile/other.raw"), content());
             Path local = QemuTools.create(file("hostile/local.qcow2"), MIB, "");
             Path volume = file("hostile/up.qcow2");
-            octets(Files.readAllBytes(local)).put("/files/hostile/up.qcow2").then().statusCode(201);
-            QemuTools.img("rebase", "-u", "-F", "raw", "-b", "other.raw", volume.toString()).succeeded();
+            octets(Files.readAllBytes(local))
+                    .put("/files/hostile/up.qcow2")
+                    .then()
+                    .statusCode(201);
+            QemuTools.img("rebase", "-u", "-F", "raw", "-b", "other.raw", volume.toString())
+                    .succeeded();
             problem(json("{\"file\": \"hostile/up.qcow2\"}").post("/drives"), 422, "invalid-image")
                     .body("option", equalTo("backing-file"));
             problem(given().get("/volumes/hostile/up.qcow2"), 422, "invalid-image");
@@ -301,12 +316,14 @@ class HostilePathsTest extends RunningService {
                     .then()
                     .statusCode(200);
             open("hostile", "hostile/up.qcow2");
-            assertThat(new String(read("hostile", 0, CANARY.length()), StandardCharsets.US_ASCII)).isEqualTo(CANARY);
+            assertThat(new String(read("hostile", 0, CANARY.length()), StandardCharsets.US_ASCII))
+                    .isEqualTo(CANARY);
         }
 
         @Test
         void aFormatThatNobodySaysIsNotGuessed() throws IOException {
-            Files.write(file("hostile/base"), Files.readAllBytes(QemuTools.create(file("hostile/real.qcow2"), MIB, "")));
+            Files.write(
+                    file("hostile/base"), Files.readAllBytes(QemuTools.create(file("hostile/real.qcow2"), MIB, "")));
             overlay("hostile/over.qcow2", "base", "qcow2");
             byte[] image = Files.readAllBytes(root().resolve("hostile/over.qcow2"));
             int format = new String(image, StandardCharsets.ISO_8859_1).indexOf("\u00e2\u0079\u002a\u00ca");
@@ -357,14 +374,18 @@ class HostilePathsTest extends RunningService {
             assertRefused("a drive", json("{" + file + "}").post("/drives"), name);
             file("hostile/new.qcow2");
             assertJobRefused(
-                    "a conversion", "{\"type\": \"convert\", " + file + ", \"target\": {\"file\": \"hostile/new.qcow2\"}}", name);
+                    "a conversion",
+                    "{\"type\": \"convert\", " + file + ", \"target\": {\"file\": \"hostile/new.qcow2\"}}",
+                    name);
             assertRefused("a download", given().get("/files/hostile/data.qcow2?format=raw"), name);
             byte[] bytes = Files.readAllBytes(image);
             file("hostile/up.qcow2");
             assertRefused("an upload", octets(bytes).put("/files/hostile/up.qcow2"), name);
             Files.write(file("hostile/own.raw"), filled(MIB, 1));
             assertRefused(
-                    "an upload that names another", octets(bytes).put("/files/hostile/up.qcow2?data-file=hostile/own.raw"), name);
+                    "an upload that names another",
+                    octets(bytes).put("/files/hostile/up.qcow2?data-file=hostile/own.raw"),
+                    name);
             // The facts of an image do not need its data file, and nobody looks for it.
             Response facts = given().get("/volumes/hostile/data.qcow2");
             assertThat(facts.asString()).doesNotContain(CANARY);
@@ -380,9 +401,14 @@ class HostilePathsTest extends RunningService {
             problem(json("{\"file\": \"hostile/own.qcow2\"}").post("/drives"), 422, "invalid-image");
             Files.write(file("hostile/base.raw"), content());
             Path image = withDataFile("hostile/both.qcow2");
-            QemuTools.img("rebase", "-u", "-F", "raw", "-b", "base.raw", image.toString()).succeeded();
+            QemuTools.img("rebase", "-u", "-F", "raw", "-b", "base.raw", image.toString())
+                    .succeeded();
             nameDataFile(image, "base.raw");
-            problem(json("{\"file\": \"hostile/both.qcow2\", \"read-only\": true}").post("/drives"), 422, "invalid-image");
+            problem(
+                    json("{\"file\": \"hostile/both.qcow2\", \"read-only\": true}")
+                            .post("/drives"),
+                    422,
+                    "invalid-image");
         }
     }
 
@@ -430,9 +456,12 @@ class HostilePathsTest extends RunningService {
                     Files.write(file("hostile/deep/" + String.format("%03d.qcow2", i)), image);
                 }
             }
-            assertRefused("a drive", json("{\"file\": \"hostile/deep/000.qcow2\"}").post("/drives"));
+            assertRefused(
+                    "a drive", json("{\"file\": \"hostile/deep/000.qcow2\"}").post("/drives"));
             assertRefused("the facts", given().get("/volumes/hostile/deep/000.qcow2"));
-            Processes.run(Duration.ofMinutes(1), List.of("rm", "-r", root().resolve("hostile/deep").toString()));
+            Processes.run(
+                    Duration.ofMinutes(1),
+                    List.of("rm", "-r", root().resolve("hostile/deep").toString()));
         }
     }
 
@@ -440,8 +469,8 @@ class HostilePathsTest extends RunningService {
     @DisplayName("VMDK/OVA descriptors: CVE-2022-47951")
     class VmdkDescriptors {
         private String descriptor(String extent) {
-            return "# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\n" + extent
-                    + "\n";
+            return "# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\n"
+                    + extent + "\n";
         }
 
         @ParameterizedTest
@@ -465,7 +494,10 @@ class HostilePathsTest extends RunningService {
             String secretText = extent.length() > 5 ? extent : "not to be found";
             for (String options : List.of("\"read-only\": true", "\"read-only\": true, \"format\": \"vmdk\"")) {
                 assertRefused(
-                        "a drive", json("{\"file\": \"hostile/disk.vmdk\", " + options + "}").post("/drives"), secretText);
+                        "a drive",
+                        json("{\"file\": \"hostile/disk.vmdk\", " + options + "}")
+                                .post("/drives"),
+                        secretText);
             }
             assertRefused("the facts", given().get("/volumes/hostile/disk.vmdk"), secretText);
             file("hostile/up.vmdk");
@@ -485,7 +517,8 @@ class HostilePathsTest extends RunningService {
             assertRefused("the facts", given().get("/volumes/hostile/long.vmdk"));
             assertRefused(
                     "a drive",
-                    json("{\"file\": \"hostile/long.vmdk\", \"format\": \"vmdk\", \"read-only\": true}").post("/drives"));
+                    json("{\"file\": \"hostile/long.vmdk\", \"format\": \"vmdk\", \"read-only\": true}")
+                            .post("/drives"));
             Files.delete(root().resolve("hostile/long.vmdk"));
         }
     }
@@ -508,7 +541,10 @@ class HostilePathsTest extends RunningService {
             Files.createSymbolicLink(file("hostile/to-zero"), Path.of("/dev/zero"));
             for (String name : List.of("fifo", "zero", "folder", "to-zero")) {
                 String volume = "hostile/" + name;
-                assertRefused(name, json("{\"file\": \"" + volume + "\", \"format\": \"raw\"}").post("/drives"));
+                assertRefused(
+                        name,
+                        json("{\"file\": \"" + volume + "\", \"format\": \"raw\"}")
+                                .post("/drives"));
                 assertRefused(name, given().get("/volumes/" + volume));
                 assertRefused(name, given().get("/files/" + volume));
                 assertRefused(name, given().delete("/volumes/" + volume));
@@ -522,7 +558,11 @@ class HostilePathsTest extends RunningService {
             assertThat(made).isNotEmpty();
             Processes.run(
                     Duration.ofSeconds(30),
-                    List.of("rm", "-rf", root().resolve("hostile/fifo").toString(), root().resolve("hostile/zero").toString()));
+                    List.of(
+                            "rm",
+                            "-rf",
+                            root().resolve("hostile/fifo").toString(),
+                            root().resolve("hostile/zero").toString()));
             Files.delete(root().resolve("hostile/folder"));
             Files.delete(root().resolve("hostile/to-zero"));
         }
@@ -593,11 +633,12 @@ class HostilePathsTest extends RunningService {
             Path link = Files.createSymbolicLink(file("hostile/race-link"), OUTSIDE);
             try (NameSwap swap = NameSwap.of(inside, link)) {
                 for (int i = 0; i < 100; i++) {
-                    String body = given().get("/files/hostile/race/secret.raw?source-format=raw").asString();
+                    String body = given().get("/files/hostile/race/secret.raw?source-format=raw")
+                            .asString();
                     assertThat(body).doesNotContain(CANARY);
-                    Response opened = json(
-                                    "{\"id\": \"race\", \"file\": \"hostile/race/secret.raw\", \"format\": \"raw\"}")
-                            .post("/drives");
+                    Response opened =
+                            json("{\"id\": \"race\", \"file\": \"hostile/race/secret.raw\", \"format\": \"raw\"}")
+                                    .post("/drives");
                     if (opened.statusCode() == 201) {
                         assertThat(given().get("/drives/race/data").asString()).doesNotContain(CANARY);
                         octets(filled(16, 2)).put("/drives/race/data?flush=n");
@@ -610,7 +651,11 @@ class HostilePathsTest extends RunningService {
             }
             Processes.run(
                     Duration.ofSeconds(30),
-                    List.of("rm", "-rf", inside.toString(), root().resolve("hostile/race-link").toString()));
+                    List.of(
+                            "rm",
+                            "-rf",
+                            inside.toString(),
+                            root().resolve("hostile/race-link").toString()));
         }
     }
 
@@ -633,7 +678,11 @@ class HostilePathsTest extends RunningService {
             assertThat(read("confused", 0, header.length)).isEqualTo(header);
             given().delete("/drives/confused").then().statusCode(204);
             given().get("/volumes/" + volume).then().statusCode(200).body("[0].format", equalTo("raw"));
-            problem(json("{\"file\": \"" + volume + "\", \"format\": \"qcow2\"}").post("/drives"), 400, "invalid-option")
+            problem(
+                            json("{\"file\": \"" + volume + "\", \"format\": \"qcow2\"}")
+                                    .post("/drives"),
+                            400,
+                            "invalid-option")
                     .body("option", equalTo("format"));
             file("hostile/copy.raw");
             JsonPath copied = ended(start("{\"type\": \"convert\", \"file\": \"" + volume
@@ -645,27 +694,36 @@ class HostilePathsTest extends RunningService {
             JsonPath resized =
                     ended(start("{\"type\": \"resize\", \"file\": \"" + volume + "\", \"virtual-size\": \"4M\"}"));
             assertThat(resized.getString("state")).as(resized.prettify()).isEqualTo("completed");
-            assertThat(resized.getString("result[0].format") + resized.getString("result.format")).contains("raw");
-            assertThat(given().get("/files/" + volume + "?format=raw").asByteArray()).startsWith(header);
+            assertThat(resized.getString("result[0].format") + resized.getString("result.format"))
+                    .contains("raw");
+            assertThat(given().get("/files/" + volume + "?format=raw").asByteArray())
+                    .startsWith(header);
             String file = "\"file\": \"" + volume + "\"";
             assertJobRefused("a check", "{\"type\": \"check\", " + file + "}");
             assertJobRefused("a repair", "{\"type\": \"check\", " + file + ", \"repair\": \"all\"}");
             assertJobRefused("a rebase", "{\"type\": \"rebase\", " + file + ", \"backing-file\": null}");
-            assertJobRefused("the same, unsafe", "{\"type\": \"rebase\", " + file + ", \"backing-file\": null, \"unsafe\": true}");
+            assertJobRefused(
+                    "the same, unsafe",
+                    "{\"type\": \"rebase\", " + file + ", \"backing-file\": null, \"unsafe\": true}");
             assertJobRefused("a commit", "{\"type\": \"commit\", " + file + "}");
             assertJobRefused("an amendment", "{\"type\": \"amend\", " + file + ", \"lazy-refcounts\": true}");
             assertRefused("an amendment", json("{\"lazy-refcounts\": true}").patch("/volumes/" + volume));
             file("hostile/new.qcow2");
             assertRefused(
                     "a volume over it as qcow2",
-                    json("{\"backing-file\": \"" + volume.substring("hostile/".length()) + "\", \"backing-format\": \"qcow2\"}")
+                    json("{\"backing-file\": \"" + volume.substring("hostile/".length())
+                                    + "\", \"backing-format\": \"qcow2\"}")
                             .put("/volumes/hostile/new.qcow2"));
-            json("{\"clone-of\": \"" + volume + "\"}").put("/volumes/hostile/new.qcow2").then().statusCode(201);
+            json("{\"clone-of\": \"" + volume + "\"}")
+                    .put("/volumes/hostile/new.qcow2")
+                    .then()
+                    .statusCode(201);
             open("over", "hostile/new.qcow2");
             assertThat(read("over", 0, header.length)).isEqualTo(header);
             given().delete("/drives/over");
             given().delete("/volumes/hostile/new.qcow2").then().statusCode(204);
-            assertThat(Arrays.copyOf(Files.readAllBytes(root().resolve(volume)), header.length)).isEqualTo(header);
+            assertThat(Arrays.copyOf(Files.readAllBytes(root().resolve(volume)), header.length))
+                    .isEqualTo(header);
             given().delete("/volumes/hostile/victim.raw").then().statusCode(204);
         }
 

@@ -1,6 +1,5 @@
 package io.cowslip.drive.registry;
 
-import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.drive.DriveClaims.Claim;
 import io.cowslip.drive.FileHolder;
 import io.cowslip.drive.volume.CloneBases;
@@ -10,6 +9,7 @@ import io.cowslip.drive.volume.SecretFolder;
 import io.cowslip.drive.volume.VolumeDependents;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.layer.LayerStats;
 import io.cowslip.engine.image.options.ImageFormat;
@@ -95,7 +95,9 @@ public record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDef
     private List<Path> dataFiles(ImageInfo info, @Nullable ImageOptions wish) throws IOException {
         return wish == null || wish.dataFile() == null || info.format() != ImageFormat.QCOW2
                 ? info.dataFiles()
-                : List.of(environment.references().resolveGiven(info.file(), wish.dataFile(), FileReferences.Role.DATA_FILE));
+                : List.of(environment
+                        .references()
+                        .resolveGiven(info.file(), wish.dataFile(), FileReferences.Role.DATA_FILE));
     }
 
     private static DriveDefaults.Layer layer(ImageInfo info) {

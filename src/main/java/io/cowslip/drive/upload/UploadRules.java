@@ -21,9 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param dataFiles the volumes that it may name as holding its data
  */
 public record UploadRules(
-        @Nullable ImageFormat format,
-        @Nullable String backingFile,
-        List<String> dataFiles) {
+        @Nullable ImageFormat format, @Nullable String backingFile, List<String> dataFiles) {
 
     boolean isRaw() {
         return format == ImageFormat.RAW;
@@ -53,8 +51,10 @@ public record UploadRules(
     private static void requireNamed(ImageRoot root, Path image, String found, Role role, List<String> named)
             throws ImageException {
         if (named.isEmpty()) {
-            throw refused(role, "the image names a " + role.option() + "; it may do so where the request names it as well: "
-                    + role.option() + "=");
+            throw refused(
+                    role,
+                    "the image names a " + role.option() + "; it may do so where the request names it as well: "
+                            + role.option() + "=");
         }
         FileIdentity file = root.identity(root.resolveGiven(image, found, role));
         for (String volume : named) {

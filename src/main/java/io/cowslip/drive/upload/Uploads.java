@@ -1,6 +1,5 @@
 package io.cowslip.drive.upload;
 
-import io.cowslip.drive.volume.UploadedReferences;
 import io.cowslip.access.Caller;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveException;
@@ -9,6 +8,7 @@ import io.cowslip.drive.volume.ImageRoot;
 import io.cowslip.drive.volume.PendingVolume;
 import io.cowslip.drive.volume.PinnedFormats;
 import io.cowslip.drive.volume.RootWalk;
+import io.cowslip.drive.volume.UploadedReferences;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.FolderEntry;

@@ -1,7 +1,7 @@
 package io.cowslip.drive.volume;
 
-import io.cowslip.drive.ReferencePolicy;
 import io.cowslip.access.Caller;
+import io.cowslip.drive.ReferencePolicy;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.FileIdentity;
@@ -34,8 +34,7 @@ public final class ImageRoot implements FileReferences {
 
     private final VolumeLimits limits;
 
-    private ImageRoot(
-            Path named, HostFolder tree, HostFiles files, ReferencePolicy policy, VolumeLimits limits) {
+    private ImageRoot(Path named, HostFolder tree, HostFiles files, ReferencePolicy policy, VolumeLimits limits) {
         this.named = named;
         this.tree = tree;
         this.files = files;

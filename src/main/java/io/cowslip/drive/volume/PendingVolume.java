@@ -167,7 +167,8 @@ public final class PendingVolume implements AutoCloseable {
     private void requireOneName() throws ImageException {
         if (root.look(file).linkCount() != 1) {
             throw ImageException.of(
-                    Kind.FORBIDDEN, "the file of \"" + name + "\" was given a second name on the host while it was made");
+                    Kind.FORBIDDEN,
+                    "the file of \"" + name + "\" was given a second name on the host while it was made");
         }
     }
 

@@ -16,7 +16,9 @@ public final class UploadedReferences {
 
     /** Notes of an uploaded file that it names no other, if that is so. */
     public static void note(ImageRoot root, ImageInfo image) throws ImageException {
-        if (image.backingName() == null && image.dataFileName() == null && image.dataFiles().isEmpty()) {
+        if (image.backingName() == null
+                && image.dataFileName() == null
+                && image.dataFiles().isEmpty()) {
             root.marks().set(image.file(), MARK, NONE);
         }
     }

@@ -1,7 +1,5 @@
 package io.cowslip.drive.work;
 
-import io.cowslip.drive.volume.PinnedFormats;
-import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
@@ -10,10 +8,12 @@ import io.cowslip.drive.FileHolder;
 import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.drive.volume.ImageRoot;
+import io.cowslip.drive.volume.PinnedFormats;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.image.check.CheckReport;
 import io.cowslip.engine.image.check.ImageCheck;
 import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,9 +1,5 @@
 package io.cowslip.drive.work;
 
-import io.cowslip.drive.volume.PinnedFormats;
-import io.cowslip.drive.volume.UploadedReferences;
-import io.cowslip.engine.image.options.ImageFormat;
-import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.access.Caller;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveClaims.Claim;
@@ -11,6 +7,8 @@ import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.drive.FileHolder;
 import io.cowslip.drive.registry.DriveOpener;
+import io.cowslip.drive.volume.PinnedFormats;
+import io.cowslip.drive.volume.UploadedReferences;
 import io.cowslip.drive.volume.VolumeListing;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
@@ -19,6 +17,8 @@ import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.convert.DiskCommit;
 import io.cowslip.engine.image.convert.DiskRebase;
 import io.cowslip.engine.image.convert.HeaderAmender;
+import io.cowslip.engine.image.file.FileReferences;
+import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;

@@ -1,20 +1,20 @@
 package io.cowslip.drive.work;
 
-import io.cowslip.drive.volume.PinnedFormats;
-import io.cowslip.drive.volume.UploadedReferences;
-import io.cowslip.engine.image.options.ImageFormat;
-import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.FileHolder;
 import io.cowslip.drive.registry.DriveResize;
 import io.cowslip.drive.volume.ImageRoot;
+import io.cowslip.drive.volume.PinnedFormats;
+import io.cowslip.drive.volume.UploadedReferences;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.convert.DiskCompaction;
 import io.cowslip.engine.image.convert.HeaderAmender;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.AmendOptions;
+import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;

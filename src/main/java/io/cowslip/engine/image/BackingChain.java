@@ -1,6 +1,5 @@
 package io.cowslip.engine.image;
 
-import io.cowslip.engine.image.file.FileReferences.Role;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.alloc.InFlightRequests;
@@ -16,6 +15,7 @@ import io.cowslip.engine.image.check.ImageRepair;
 import io.cowslip.engine.image.encryption.EncryptedData;
 import io.cowslip.engine.image.encryption.Encryption;
 import io.cowslip.engine.image.file.FileReferences;
+import io.cowslip.engine.image.file.FileReferences.Role;
 import io.cowslip.engine.image.file.FormatProbe;
 import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.file.ImageEnvironment;

@@ -1,6 +1,5 @@
 package io.cowslip.engine.image;
 
-import io.cowslip.engine.image.file.FileReferences.Role;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.foreign.ForeignDisk;
@@ -11,6 +10,7 @@ import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.bitmap.BitmapFile;
+import io.cowslip.engine.image.file.FileReferences.Role;
 import io.cowslip.engine.image.file.FormatProbe;
 import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.file.ImageEnvironment;
@@ -150,7 +150,9 @@ public final class ChainFacts {
                 format,
                 name -> environment
                         .files()
-                        .open(environment.references().resolve(file.path(), name, Role.DATA_FILE), HostFiles.Mode.READ))) {
+                        .open(
+                                environment.references().resolve(file.path(), name, Role.DATA_FILE),
+                                HostFiles.Mode.READ))) {
             return foreign(file, format, layer.disk());
         }
     }

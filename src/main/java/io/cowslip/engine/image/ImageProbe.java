@@ -21,8 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param backingName the backing file as the header names it; null: none
  * @param dataFileNames other files that hold the disk's bytes
  */
-public record ImageProbe(
-        ImageFormat format, @Nullable String backingName, List<String> dataFileNames) {
+public record ImageProbe(ImageFormat format, @Nullable String backingName, List<String> dataFileNames) {
     /** So much of the beginning is looked at, of a file that is as long. */
     public static final int LENGTH_BYTES = HeaderLayout.MAX_BYTES_READ;
 

@@ -20,11 +20,11 @@ import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.volume.Volumes;
-import io.cowslip.web.limit.CallerJobs;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
 import io.cowslip.job.StoredRequest;
+import io.cowslip.web.limit.CallerJobs;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.problem.Refusal;
 import io.swagger.v3.oas.annotations.Operation;
@@ -272,9 +272,8 @@ class JobController {
     @PostMapping(path = "/{id}/restart", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<JobBody> restart(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id, HttpServletRequest caller)
             throws IOException {
-        return accepted(AuditEntry.of("start-job")
-                .with("id", id)
-                .around(() -> callers.begin(caller, () -> jobs.restart(id))));
+        return accepted(
+                AuditEntry.of("start-job").with("id", id).around(() -> callers.begin(caller, () -> jobs.restart(id))));
     }
 
     private ResponseEntity<JobBody> accepted(JobView job) {

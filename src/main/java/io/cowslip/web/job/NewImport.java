@@ -49,10 +49,12 @@ public record NewImport(
         @Nullable
         String format,
 
-        @Schema(description = "The volume that the upload names as its backing file, relative to the image root") @Nullable
+        @Schema(description = "The volume that the upload names as its backing file, relative to the image root")
+        @Nullable
         String backingFile,
 
-        @Schema(description = "The volumes that the upload names as holding its data, relative to the image root") @Nullable
+        @Schema(description = "The volumes that the upload names as holding its data, relative to the image root")
+        @Nullable
         List<String> dataFile,
 
         @Schema(description = "What the upload must come to, as in the header Repr-Digest: sha-256=:base64:") @Nullable
@@ -82,8 +84,8 @@ public record NewImport(
         if (options != null) {
             throw Refusal.ofOption("options", "options are those of a volume; of an upload only its format is said");
         }
-        UploadRules rules = new UploadRules(
-                format(format), backingFile, dataFile == null ? List.of() : List.copyOf(dataFile));
+        UploadRules rules =
+                new UploadRules(format(format), backingFile, dataFile == null ? List.of() : List.copyOf(dataFile));
         return new JobRequest.ImportUpload(new Import(name, rules, digests(), target == null ? null : target.wanted()));
     }
 

@@ -1,9 +1,9 @@
 package io.cowslip.web.limit;
 
-import io.cowslip.web.problem.ProblemType;
-import io.cowslip.web.problem.Refusal;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
+import io.cowslip.web.problem.ProblemType;
+import io.cowslip.web.problem.Refusal;
 import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;
 import java.util.HashMap;

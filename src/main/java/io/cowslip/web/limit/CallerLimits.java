@@ -1,8 +1,8 @@
 package io.cowslip.web.limit;
 
+import io.cowslip.ticket.TicketToken;
 import io.cowslip.web.problem.Refusal;
 import io.cowslip.web.server.ConnectionAdapter;
-import io.cowslip.ticket.TicketToken;
 import jakarta.servlet.AsyncEvent;
 import jakarta.servlet.AsyncListener;
 import jakarta.servlet.FilterChain;

@@ -24,13 +24,13 @@ import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.upload.Uploads;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.drive.work.Conversion.Target;
-import io.cowslip.web.limit.CallerJobs;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
 import io.cowslip.job.StoredRequest;
 import io.cowslip.web.data.DataHeaders;
 import io.cowslip.web.job.JobBody;
 import io.cowslip.web.job.JobJson;
+import io.cowslip.web.limit.CallerJobs;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.upload.FileUploads.Outcome;
 import io.cowslip.web.volume.VolumeFacts;
@@ -70,8 +70,10 @@ import tools.jackson.databind.json.JsonMapper;
 class UploadController {
     private static final String VOLUME = "The volume: a path relative to the image root";
     private static final String FORMAT = "What the file is; where its content says so, it need not be said";
-    private static final String BACKING = "The volume that the image names as its backing file, relative to the image root; it may name no other";
-    private static final String DATA_FILE = "A volume that the image names as holding its data, relative to the image root; once for each";
+    private static final String BACKING =
+            "The volume that the image names as its backing file, relative to the image root; it may name no other";
+    private static final String DATA_FILE =
+            "A volume that the image names as holding its data, relative to the image root; once for each";
     private static final String OFFSET_FIELD = "Upload-Offset";
     private static final String COMPLETE_FIELD = "Upload-Complete";
     private static final String LENGTH_FIELD = "Upload-Length";

@@ -50,8 +50,7 @@ final class UploadQuery {
 
     /** What the file must be. */
     UploadRules rules() {
-        return new UploadRules(
-                NewImport.format(query.text(FORMAT)), query.text(BACKING_FILE), query.texts(DATA_FILE));
+        return new UploadRules(NewImport.format(query.text(FORMAT)), query.text(BACKING_FILE), query.texts(DATA_FILE));
     }
 
     /** What to make of the file, as the volume {@code file}; null: nothing else than it is. */

@@ -140,7 +140,8 @@ class ImageRootTest {
 
         assertThat(linked.relativeName(image)).isEqualTo("vm1/root.qcow2");
         assertThat(linked.relativeName(link.resolve("base.qcow2"))).isEqualTo("base.qcow2");
-        assertThat(linked.resolve(image, link.resolve("base.qcow2").toString(), Role.BACKING_FILE)).hasContent("base");
+        assertThat(linked.resolve(image, link.resolve("base.qcow2").toString(), Role.BACKING_FILE))
+                .hasContent("base");
     }
 
     @Test
@@ -148,7 +149,8 @@ class ImageRootTest {
         Path image = root.existing("vm1/root.qcow2");
 
         assertThat(root.resolve(image, "../base.qcow2", Role.BACKING_FILE)).hasContent("base");
-        assertThat(root.resolve(image, folder.resolve("base.qcow2").toString(), Role.BACKING_FILE)).hasContent("base");
+        assertThat(root.resolve(image, folder.resolve("base.qcow2").toString(), Role.BACKING_FILE))
+                .hasContent("base");
         assertFails(Kind.NOT_FOUND, () -> root.resolve(image, "base.qcow2", Role.BACKING_FILE));
     }
 

@@ -1,6 +1,5 @@
 package io.cowslip.engine.image.convert;
 
-import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.format.ImageHeader;
@@ -12,6 +11,7 @@ import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.check.CheckReport;
 import io.cowslip.engine.image.check.ImageCheck;
 import io.cowslip.engine.image.check.ImageRepair;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.map.WriteBarrier;

@@ -1,6 +1,5 @@
 package io.cowslip.engine.image.convert;
 
-import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.format.HeaderLayout;
@@ -17,6 +16,7 @@ import io.cowslip.engine.image.check.CheckRun;
 import io.cowslip.engine.image.check.NewRefcounts;
 import io.cowslip.engine.image.check.ReferenceCounts;
 import io.cowslip.engine.image.check.RepairFile;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.FormatProbe;
 import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.file.ImageEnvironment;
@@ -264,7 +264,8 @@ public final class HeaderAmender {
             throw ImageException.invalidOption("backing-file", "backing-file must be a file's name");
         }
         try {
-            requireChainPossible(own, environment.references().resolveGiven(path, name, FileReferences.Role.BACKING_FILE));
+            requireChainPossible(
+                    own, environment.references().resolveGiven(path, name, FileReferences.Role.BACKING_FILE));
         } catch (ImageException e) {
             if (e.kind() == Kind.NOT_FOUND) {
                 throw ImageException.invalidOption("backing-file", "backing-file names a file that is not there")
