@@ -98,7 +98,7 @@ final class HostileClustersTest {
                     ImageException.class, () -> TestImages.write(image, 0, TestImages.filled(512, 1)));
             assertThat(refused).isNotNull();
             assertThat(refused.kind()).isEqualTo(Kind.CORRUPT);
-            catchThrowableOfType(ImageException.class, image::close);
+            assertThat(catchThrowableOfType(ImageException.class, image::close)).isNotNull();
         }
         assertThat(catchThrowableOfType(
                         ImageException.class, () -> TestImages.open(file).close()))
