@@ -9,7 +9,8 @@ public record FileHolder(Kind kind, String id) {
     public enum Kind {
         DRIVE,
         JOB,
-        DOWNLOAD
+        DOWNLOAD,
+        DELETION
     }
 
     public static FileHolder of(DriveId drive) {
@@ -24,6 +25,11 @@ public record FileHolder(Kind kind, String id) {
     /** A request that reads a whole file or disk, by its number. */
     public static FileHolder download(String number) {
         return new FileHolder(Kind.DOWNLOAD, number);
+    }
+
+    /** Who wipes and deletes the volume of this name. */
+    public static FileHolder deletion(String volume) {
+        return new FileHolder(Kind.DELETION, volume);
     }
 
     public boolean isDrive() {

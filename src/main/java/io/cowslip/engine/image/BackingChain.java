@@ -15,6 +15,7 @@ import io.cowslip.engine.image.check.ImageRepair;
 import io.cowslip.engine.image.encryption.EncryptedData;
 import io.cowslip.engine.image.encryption.Encryption;
 import io.cowslip.engine.image.file.FileReferences;
+import io.cowslip.engine.image.file.FileReferences.Role;
 import io.cowslip.engine.image.file.FormatProbe;
 import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.file.ImageEnvironment;
@@ -199,7 +200,7 @@ public final class BackingChain {
                 return;
             }
             options = backingOptions(header, options);
-            path = environment.references().resolve(path, backingName);
+            path = environment.references().resolve(path, backingName, Role.BACKING_FILE);
             if (base != null && isFileOf(base, path)) {
                 return;
             }
@@ -297,7 +298,7 @@ public final class BackingChain {
 
     /** A file that an image names as holding a part of its disk, opened and locked. */
     private HostFile extent(HostFile image, String name, ImageOptions options) throws IOException {
-        Path path = environment.references().resolve(image.path(), name);
+        Path path = environment.references().resolve(image.path(), name, Role.DATA_FILE);
         HostFile file = environment.files().open(path, HostFiles.Mode.READ, options.pageCache());
         try {
             if (!seen.add(file.identity())) {
@@ -343,7 +344,7 @@ public final class BackingChain {
             refuseDataFile(options);
             return null;
         }
-        Path path = environment.references().resolve(image.path(), dataFileName(header, options));
+        Path path = dataFilePath(image.path(), header, options);
         HostFile file = environment
                 .files()
                 .open(path, writable ? HostFiles.Mode.READ_WRITE : HostFiles.Mode.READ, options.pageCache());
@@ -359,13 +360,16 @@ public final class BackingChain {
         }
     }
 
-    private static String dataFileName(ImageHeader header, ImageOptions options) throws ImageException {
-        String name = options.dataFile() == null ? header.dataFileName() : options.dataFile();
+    private Path dataFilePath(Path image, ImageHeader header, ImageOptions options) throws ImageException {
+        if (options.dataFile() != null) {
+            return environment.references().resolveGiven(image, options.dataFile(), Role.DATA_FILE);
+        }
+        String name = header.dataFileName();
         if (name == null) {
             throw ImageException.invalidOption(
                     "data-file", "the image's data is in a file that its header does not name; give data-file");
         }
-        return name;
+        return environment.references().resolve(image, name, Role.DATA_FILE);
     }
 
     private static void refuseDataFile(ImageOptions options) throws ImageException {
@@ -385,20 +389,20 @@ public final class BackingChain {
         if (named == null) {
             throw ImageException.invalidOption(
                     "backing",
-                    "the header does not say which format its backing file \"" + above.backingName()
-                            + "\" has; give \"backing\": {\"format\": …} (guessing would let a guest choose)");
+                    "the header does not say which format its backing file has; give \"backing\": {\"format\": …}"
+                            + " (guessing would let a guest choose)");
         }
-        return wish.withFormat(formatNamed(named, above));
+        return wish.withFormat(formatNamed(named));
     }
 
-    private static ImageFormat formatNamed(String name, ImageHeader above) throws ImageException {
+    private static ImageFormat formatNamed(String name) throws ImageException {
         try {
             return ImageFormat.parse("format", name);
         } catch (ImageException unknown) {
             throw ImageException.of(
                             Kind.UNSUPPORTED_FEATURE,
-                            "the backing file \"" + above.backingName() + "\" is of format \"" + name + "\"; "
-                                    + ImageFormat.names() + " are supported")
+                            "the header names a format of its backing file that is not read; " + ImageFormat.names()
+                                    + " are")
                     .causedBy(unknown);
         }
     }

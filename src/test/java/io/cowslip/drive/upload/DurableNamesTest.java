@@ -41,7 +41,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 final class DurableNamesTest {
     private static final int SIZE = 1 << 20;
-    private static final UploadRules RAW = new UploadRules(ImageFormat.RAW, false, false);
+    private static final UploadRules RAW = new UploadRules(ImageFormat.RAW, null, List.of());
 
     @TempDir
     private Path folder;
