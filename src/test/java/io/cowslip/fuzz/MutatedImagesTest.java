@@ -1,6 +1,5 @@
 package io.cowslip.fuzz;
 
-import io.cowslip.testing.FeatureRecipe;
 import io.cowslip.testing.MetadataDamage;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Seeds;
@@ -77,7 +76,7 @@ final class MutatedImagesTest {
     @Timeout(value = 600, unit = TimeUnit.SECONDS)
     void areTakenOrRefused(long seed) throws IOException {
         SplittableRandom random = new SplittableRandom(seed);
-        byte[] sound = Files.readAllBytes(small(random).make(folder.resolve("image"), random));
+        byte[] sound = Files.readAllBytes(SmallImages.any(random).make(folder.resolve("image"), random));
         int cases = Seeds.longRun() ? LONG_RUN_CASES : CASES;
         for (int index = 0; index < cases; index++) {
             List<String> changes = new ArrayList<>();
@@ -96,20 +95,6 @@ final class MutatedImagesTest {
                         failure);
             }
         }
-    }
-
-    private static FeatureRecipe small(SplittableRandom random) {
-        FeatureRecipe any = FeatureRecipe.any(random);
-        int clusterBytes = Math.min(any.clusterBytes(), 4096);
-        return new FeatureRecipe(
-                clusterBytes,
-                any.version(),
-                any.refcountBits(),
-                false,
-                false,
-                any.snapshots(),
-                any.bitmaps(),
-                512 * random.nextInt(1, 60));
     }
 
     private static byte[] changed(byte[] sound, SplittableRandom random, List<String> changes) {

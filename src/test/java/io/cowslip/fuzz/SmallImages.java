@@ -42,6 +42,20 @@ final class SmallImages {
         return images;
     }
 
+    /** A recipe for a small image with any of QEMU's features. */
+    static FeatureRecipe any(SplittableRandom random) {
+        FeatureRecipe any = FeatureRecipe.any(random);
+        return new FeatureRecipe(
+                Math.min(any.clusterBytes(), 4096),
+                any.version(),
+                any.refcountBits(),
+                false,
+                false,
+                any.snapshots(),
+                any.bitmaps(),
+                512 * random.nextInt(1, 60));
+    }
+
     private static FeatureRecipe recipe(int index) {
         int version = index % 4 == 3 ? 2 : 3;
         int refcountBits = version == 2 ? 16 : new int[] {16, 8, 64, 1, 16, 32}[index % 6];
