@@ -39,7 +39,7 @@ class ReferencePolicyTest {
     }
 
     private ImageRoot root(Rule backing, Rule data) throws IOException {
-        return ImageRoot.at(folder, new ReferencePolicy(backing, data));
+        return ImageRoot.at(folder, new ReferencePolicy(backing, data), VolumeLimits.NONE);
     }
 
     private static void assertRefused(Role role, Kind kind, ThrowingCallable call) {
