@@ -223,7 +223,7 @@ final class FullDiskTest {
         assertThat(root().resolve("plain.raw")).doesNotExist();
         client.octets("PUT", "/files/resumed.raw?format=raw", new byte[0], "Upload-Complete", "?0")
                 .is(201);
-        client.append("/files/resumed.raw", 0, bytes).isProblem(507, FULL);
+        client.append("/files/resumed.raw?format=raw", 0, bytes).isProblem(507, FULL);
         assertThat(root().resolve("resumed.raw")).doesNotExist();
         images.free();
         int offset = -1;
@@ -233,7 +233,7 @@ final class FullDiskTest {
             }
         }
         assertThat(offset).isBetween(0, MIB);
-        client.append("/files/resumed.raw", offset, Arrays.copyOfRange(bytes, offset, bytes.length))
+        client.append("/files/resumed.raw?format=raw", offset, Arrays.copyOfRange(bytes, offset, bytes.length))
                 .is(201);
         assertThat(Files.readAllBytes(root().resolve("resumed.raw"))).isEqualTo(bytes);
         client.octets("PUT", "/files/plain.raw?format=raw", bytes).is(201);
