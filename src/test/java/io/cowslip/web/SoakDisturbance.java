@@ -153,7 +153,7 @@ final class SoakDisturbance {
     /** Behind the part that anybody writes. */
     private void resize(SoakDrive drive, SplittableRandom random) throws Exception {
         long larger = SoakDrive.DISK_BYTES + 512L * random.nextInt(1, 1 << 15);
-        if (http.did("grown", "PATCH", path(drive, ""), "{\"virtual-size\": " + larger + "}")) {
+        if (http.did("grown", "PATCH", path(drive, ""), "{\"virtual-size\": " + larger + ", \"shrink\": true}")) {
             pause(50);
             http.did(
                     "shrunk",

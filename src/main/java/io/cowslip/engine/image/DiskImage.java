@@ -280,6 +280,11 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
+    /** Whether there are bitmaps to ask for: a snapshot that is read beside its image's writer has none that are its own. */
+    public boolean tellsOfBitmaps() {
+        return beside == null;
+    }
+
     /** The persistent dirty bitmaps. */
     public DirtyBitmaps bitmaps() {
         return new DirtyBitmaps(this);

@@ -98,7 +98,9 @@ final class HostileClustersTest {
                     ImageException.class, () -> TestImages.write(image, 0, TestImages.filled(512, 1)));
             assertThat(refused).isNotNull();
             assertThat(refused.kind()).isEqualTo(Kind.CORRUPT);
-            assertThat(catchThrowableOfType(ImageException.class, image::close)).isNotNull();
+            assertThat(image.isCorrupt()).isTrue();
+            assertThat(catchThrowableOfType(ImageException.class, image::close))
+                    .hasMessageContaining("takes no writes since an earlier failure");
         }
         assertThat(catchThrowableOfType(
                         ImageException.class, () -> TestImages.open(file).close()))

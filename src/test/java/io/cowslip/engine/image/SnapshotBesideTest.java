@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.create.ImageMeasure;
 import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.image.options.Preallocation;
 import io.cowslip.engine.image.options.WriteOptions;
@@ -157,6 +159,9 @@ final class SnapshotBesideTest {
                 assertThatExceptionOfType(ImageException.class)
                         .isThrownBy(() -> view.bitmaps().list())
                         .withMessageContaining("ask the drive that writes it");
+                assertThat(ImageMeasure.ofCopy(CreateOptions.qcow2(1 << 20), view, WorkObserver.NONE)
+                                .requiredBytes())
+                        .isPositive();
                 refusesToDelete(image);
             }
             assertThatExceptionOfType(ImageException.class)

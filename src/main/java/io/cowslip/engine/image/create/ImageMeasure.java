@@ -80,7 +80,7 @@ public record ImageMeasure(
     /** Bits, tables of them and the directory (qcow2 specification, "Bitmaps"), in clusters of the target. */
     private static @Nullable Long bitmapsBytes(CreateOptions target, DiskImage source) throws IOException {
         boolean mayHaveBitmaps = source.reading(layer -> layer instanceof Qcow2Layer image && image.version() > 2);
-        if (target.format() == ImageFormat.RAW || target.version() < 3 || !mayHaveBitmaps) {
+        if (target.format() == ImageFormat.RAW || target.version() < 3 || !mayHaveBitmaps || !source.tellsOfBitmaps()) {
             return null;
         }
         long clusterBytes = target.clusterSizeBytes();
