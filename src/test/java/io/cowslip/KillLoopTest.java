@@ -75,7 +75,8 @@ final class KillLoopTest {
             }
             endInOrder(disks, random);
         } catch (IOException | InterruptedException | RuntimeException | AssertionError e) {
-            throw new AssertionError("round " + round + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
+            throw new AssertionError(
+                    "round " + round + ": " + e.getMessage() + "; " + Seeds.replay(getClass(), seed), e);
         }
         reporter.publishEntry(Map.of(
                 "kills",
@@ -140,7 +141,8 @@ final class KillLoopTest {
                 ServiceClient client = new ServiceClient(service.port())) {
             judge(client, disks);
             for (String drive : DRIVES) {
-                client.json("POST", "/drives/" + drive + "/bitmaps", "{'name': 'since'}").is(201);
+                client.json("POST", "/drives/" + drive + "/bitmaps", "{'name': 'since'}")
+                        .is(201);
             }
             parts.forEach(LoadedPart::expectOrderlyEnd);
             List<CompletableFuture<Void>> load = load(service, disks, random);
@@ -155,7 +157,9 @@ final class KillLoopTest {
             JsonNode specific = QemuTools.info(image).at("/format-specific/data");
             assertThat(specific.at("/bitmaps/0/name").asString()).isEqualTo("since");
             assertThat(specific.at("/bitmaps/0/flags").toString()).doesNotContain("in-use");
-            assertThat(Files.readAllBytes(image)[79]).as("incompatible features").isZero();
+            assertThat(Files.readAllBytes(image)[79])
+                    .as("incompatible features")
+                    .isZero();
         }
         try (Stream<Path> files = Files.list(folder.resolve("images"))) {
             assertThat(files.map(file -> file.getFileName().toString())).noneMatch(name -> name.startsWith("."));

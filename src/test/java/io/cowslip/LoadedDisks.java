@@ -88,8 +88,7 @@ final class LoadedDisks {
         }
         sizes.put(drive, before);
         wantedSizes.put(drive, before + MIB);
-        Answer answer = client.json(
-                "PATCH", "/drives/" + drive, "{'virtual-size': " + (before + MIB) + "}");
+        Answer answer = client.json("PATCH", "/drives/" + drive, "{'virtual-size': " + (before + MIB) + "}");
         if (answer.status() == 503) {
             return false;
         }
@@ -99,14 +98,20 @@ final class LoadedDisks {
     }
 
     private static long size(ServiceClient client, String drive) throws IOException {
-        return client.get("/drives/" + drive).is(200).json().path("virtual-size").asLong();
+        return client.get("/drives/" + drive)
+                .is(200)
+                .json()
+                .path("virtual-size")
+                .asLong();
     }
 
     /** What was acknowledged is so, and what was under way is done or not. */
     void judge(ServiceClient client) throws IOException {
         for (Map.Entry<String, TreeSet<String>> drive : snapshots.entrySet()) {
             TreeSet<String> found = new TreeSet<>();
-            for (JsonNode snapshot : client.get("/drives/" + drive.getKey() + "/snapshots").is(200).json()) {
+            for (JsonNode snapshot : client.get("/drives/" + drive.getKey() + "/snapshots")
+                    .is(200)
+                    .json()) {
                 found.add(snapshot.path("name").asString());
             }
             TreeSet<String> sure = new TreeSet<>(drive.getValue());
