@@ -139,6 +139,7 @@ public final class DiskImage implements AutoCloseable {
         return BackingChain.openAbove(file, top, options, environment, requests);
     }
 
+    /** Size of the disk. */
     public long virtualSizeBytes() {
         return diskSize.bytes();
     }
