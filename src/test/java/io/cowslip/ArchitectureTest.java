@@ -176,6 +176,36 @@ final class ArchitectureTest {
             ENGINE + ".image..",
             ENGINE + ".cache");
 
+    @ArchTest
+    static final ArchRule PROBLEMS_STAND_ON_NOTHING_OF_THE_WEBS = webPartMayUse("problem");
+
+    @ArchTest
+    static final ArchRule CONNECTIONS_STAND_ON_PROBLEMS = webPartMayUse("server", "problem");
+
+    @ArchTest
+    static final ArchRule JSON_STANDS_ON_PROBLEMS = webPartMayUse("json", "problem");
+
+    @ArchTest
+    static final ArchRule THE_DESCRIPTION_STANDS_ON_PROBLEMS_AND_JSON = webPartMayUse("openapi", "problem", "json");
+
+    @ArchTest
+    static final ArchRule DATA_STANDS_ON_CONNECTIONS = webPartMayUse("data", "problem", "server", "json", "openapi");
+
+    @ArchTest
+    static final ArchRule VOLUMES_STAND_ON_JSON = webPartMayUse("volume", "problem", "json", "openapi");
+
+    @ArchTest
+    static final ArchRule DRIVES_AS_RESOURCES_STAND_ON_JSON =
+            webPartMayUse("drive", "problem", "json", "openapi", "data");
+
+    @ArchTest
+    static final ArchRule JOBS_AS_RESOURCES_STAND_ON_VOLUMES =
+            webPartMayUse("job", "problem", "json", "openapi", "data", "volume");
+
+    @ArchTest
+    static final ArchRule FILES_AS_RESOURCES_STAND_ON_JOBS =
+            webPartMayUse("upload", "problem", "server", "json", "openapi", "data", "volume", "job");
+
     /** What is public in the parts of an image is so for each other; outside the engine only their values are used. */
     @ArchTest
     static final ArchRule PARTS_OF_IMAGES_ARE_THE_ENGINES = noClasses()
@@ -387,6 +417,18 @@ final class ArchitectureTest {
                 ROOT + user,
                 Stream.concat(Stream.of(ENGINE + ".."), Stream.of(used).map(part -> ROOT + part))
                         .toArray(String[]::new));
+    }
+
+    /** Which of the web's packages one of them may use, besides those of other layers. */
+    private static ArchRule webPartMayUse(String user, String... used) {
+        return noClasses()
+                .that()
+                .resideInAPackage(ROOT + "web." + user)
+                .should()
+                .dependOnClassesThat(resideInAPackage(ROOT + "web..")
+                        .and(not(resideInAnyPackage(Stream.concat(Stream.of(user), Stream.of(used))
+                                .map(part -> ROOT + "web." + part)
+                                .toArray(String[]::new)))));
     }
 
     /** What every layer of a chain may stand on, and {@code more}. */

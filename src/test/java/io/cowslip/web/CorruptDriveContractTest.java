@@ -11,6 +11,7 @@ import static org.hamcrest.Matchers.not;
 
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
+import io.cowslip.web.openapi.SharedParameters;
 import io.restassured.response.Response;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -65,7 +66,7 @@ class CorruptDriveContractTest extends RunningService {
                 .body("read-only", equalTo(true))
                 .header("ETag", not(equalTo(before)));
         problem(
-                given().contentType(OpenApiConfiguration.MERGE_PATCH)
+                given().contentType(SharedParameters.MERGE_PATCH)
                         .header("If-Match", before)
                         .body("{\"l2-cache-size\": \"64K\"}")
                         .patch("/drives/hurt"),

@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.nullValue;
 
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
+import io.cowslip.web.data.ChecksumAlgorithm;
 import io.restassured.response.Response;
 import java.nio.file.Path;
 import java.security.MessageDigest;

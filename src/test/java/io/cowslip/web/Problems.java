@@ -9,11 +9,11 @@ import io.restassured.response.Response;
 import io.restassured.response.ValidatableResponse;
 
 /** What every problem must be like. */
-final class Problems {
+public final class Problems {
     private Problems() {}
 
     /** The answer is a problem of this type, and tells nothing of the code's insides. */
-    static ValidatableResponse problem(Response response, int status, String type) {
+    public static ValidatableResponse problem(Response response, int status, String type) {
         return response.then()
                 .statusCode(status)
                 .contentType("application/problem+json")

@@ -21,14 +21,14 @@ import java.util.TreeMap;
 import javax.net.ssl.SSLContext;
 
 /** HTTP by hand, for what a well-behaved client cannot send. */
-final class RawConnection implements AutoCloseable {
+public final class RawConnection implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
 
     private final Closeable connection;
     private final InputStream in;
     private final OutputStream out;
 
-    RawConnection(int port) throws IOException {
+    public RawConnection(int port) throws IOException {
         this(patient(new Socket(InetAddress.getLoopbackAddress(), port)));
     }
 
@@ -60,10 +60,10 @@ final class RawConnection implements AutoCloseable {
     }
 
     /** An answer's head. Names of headers are in lower case. */
-    record Head(int status, Map<String, String> headers) {}
+    public record Head(int status, Map<String, String> headers) {}
 
     /** Sends a request's head: its lines, then the empty one. */
-    void head(String... lines) throws IOException {
+    public void head(String... lines) throws IOException {
         send((String.join("\r\n", lines) + "\r\nHost: localhost\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
     }
 
@@ -77,7 +77,7 @@ final class RawConnection implements AutoCloseable {
         ((Socket) connection).shutdownOutput();
     }
 
-    Head receiveHead() throws IOException {
+    public Head receiveHead() throws IOException {
         String statusLine = line();
         Map<String, String> headers = new TreeMap<>();
         for (String line = line(); !line.isEmpty(); line = line()) {
@@ -89,7 +89,7 @@ final class RawConnection implements AutoCloseable {
         return new Head(Integer.parseInt(statusLine.substring(9, 12)), headers);
     }
 
-    byte[] receive(int length) throws IOException {
+    public byte[] receive(int length) throws IOException {
         return in.readNBytes(length);
     }
 

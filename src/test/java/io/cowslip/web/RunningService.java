@@ -31,15 +31,15 @@ import org.springframework.test.context.DynamicPropertySource;
 @SpringBootTest(
         webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
         properties = {"cowslip.demo-image=false", "cowslip.web.verify-limit=1MB"})
-abstract class RunningService {
-    static final int KIB = 1024;
-    static final int MIB = 1024 * KIB;
-    static final String OCTETS = "application/octet-stream";
+public abstract class RunningService {
+    protected static final int KIB = 1024;
+    protected static final int MIB = 1024 * KIB;
+    protected static final String OCTETS = "application/octet-stream";
 
     private static final Path ROOT = newRoot();
 
     /** Where files with passphrases are. */
-    static final Path SECRETS = newRoot();
+    protected static final Path SECRETS = newRoot();
 
     @LocalServerPort
     private int port;
@@ -53,13 +53,13 @@ abstract class RunningService {
     }
 
     @DynamicPropertySource
-    static void imageRoot(DynamicPropertyRegistry registry) {
+    protected static void imageRoot(DynamicPropertyRegistry registry) {
         registry.add("cowslip.image-root", ROOT::toString);
         registry.add("cowslip.secrets-folder", SECRETS::toString);
     }
 
     @BeforeEach
-    void pointToService() {
+    protected void pointToService() {
         RestAssured.requestSpecification = new RequestSpecBuilder()
                 .setBaseUri("http://127.0.0.1")
                 .setPort(port)
@@ -72,23 +72,23 @@ abstract class RunningService {
     }
 
     @AfterEach
-    void closeDrives() {
+    protected void closeDrives() {
         List<String> ids = given().get("/drives").jsonPath().getList("id", String.class);
         ids.forEach(id -> given().delete("/drives/" + id));
     }
 
     /** What RestAssured is told here would send other tests' requests to this service. */
     @AfterAll
-    static void forgetService() {
+    protected static void forgetService() {
         RestAssured.reset();
     }
 
-    int port() {
+    protected int port() {
         return port;
     }
 
     /** Where a volume is on the host. */
-    static Path file(String volume) {
+    protected static Path file(String volume) {
         Path file = ROOT.resolve(volume);
         try {
             Files.createDirectories(file.getParent());
@@ -99,20 +99,20 @@ abstract class RunningService {
         return file;
     }
 
-    static Path root() {
+    protected static Path root() {
         return ROOT;
     }
 
-    static RequestSpecification json(String body) {
+    protected static RequestSpecification json(String body) {
         return given().contentType(ContentType.JSON).body(body);
     }
 
-    static RequestSpecification octets(byte[] body) {
+    protected static RequestSpecification octets(byte[] body) {
         return given().contentType(OCTETS).body(body);
     }
 
     /** Creates a qcow2 volume through the API and opens it as a drive. */
-    static void createAndOpen(String id, String volume, String size) {
+    protected static void createAndOpen(String id, String volume, String size) {
         file(volume);
         json("{\"virtual-size\": \"" + size + "\"}")
                 .put("/volumes/" + volume)
@@ -121,14 +121,14 @@ abstract class RunningService {
         open(id, volume);
     }
 
-    static void open(String id, String volume) {
+    protected static void open(String id, String volume) {
         json("{\"id\": \"" + id + "\", \"file\": \"" + volume + "\"}")
                 .post("/drives")
                 .then()
                 .statusCode(201);
     }
 
-    static void write(String id, long offset, byte[] bytes) {
+    protected static void write(String id, long offset, byte[] bytes) {
         octets(bytes)
                 .header("Content-Range", "bytes " + offset + "-" + (offset + bytes.length - 1) + "/*")
                 .put("/drives/" + id + "/data?flush=n")
@@ -137,19 +137,19 @@ abstract class RunningService {
     }
 
     /** Starts a job; returns its path. */
-    static String start(String body) {
+    protected static String start(String body) {
         return json(body).post("/jobs").then().statusCode(202).extract().header("Location");
     }
 
     /** A job once it has ended. */
-    static JsonPath ended(String location) {
+    protected static JsonPath ended(String location) {
         await().until(() -> !List.of("queued", "running")
                 .contains(given().get(location).jsonPath().getString("state")));
         return given().get(location).jsonPath();
     }
 
     /** The pages of a drive's extents from {@code first} on, following their links, each without its brackets. */
-    static List<String> pagesOfExtents(String drive, String first) {
+    protected static List<String> pagesOfExtents(String drive, String first) {
         List<String> pages = new ArrayList<>();
         String next = first;
         while (next != null) {
@@ -162,11 +162,11 @@ abstract class RunningService {
         return pages;
     }
 
-    static byte[] filled(int length, int value) {
+    protected static byte[] filled(int length, int value) {
         return TestImages.filled(length, value);
     }
 
-    static byte[] read(String id, long offset, int length) {
+    protected static byte[] read(String id, long offset, int length) {
         return given().header("Range", "bytes=" + offset + "-" + (offset + length - 1))
                 .get("/drives/" + id + "/data")
                 .then()

@@ -1,0 +1,104 @@
+package io.cowslip.ticket;
+
+import io.cowslip.drive.DriveId;
+import io.cowslip.testing.Seeds;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.EnumSet;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jetbrains.lincheck.datastructures.IntGen;
+import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
+import org.jetbrains.lincheck.datastructures.Operation;
+import org.jetbrains.lincheck.datastructures.Param;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/**
+ * A ticket that is used, renewed, cancelled and forgotten while it expires, under every interleaving that the model checker
+ * comes to: no request enters a ticket that has ended, and none that is in is counted out twice.
+ */
+@Tag("long")
+class LiveTicketLincheckTest {
+    @Test
+    void aTicketIsLinearizable() {
+        new ModelCheckingOptions()
+                .iterations(Seeds.longRun() ? 100 : 5)
+                .invocationsPerIteration(Seeds.longRun() ? 3000 : 200)
+                .threads(2)
+                .actorsPerThread(3)
+                .check(OneTicket.class);
+    }
+
+    @Param(name = "second", gen = IntGen.class, conf = "0:12")
+    public static final class OneTicket {
+        private static final Instant START = Instant.EPOCH;
+        private static final Duration TIMEOUT = Duration.ofSeconds(5);
+
+        private final TicketStore store = new TicketStore(TicketCatalog.NONE, () -> START, 10);
+        private final LiveTicket live = store.add(new Ticket(
+                new TicketId("t1"),
+                "digest",
+                new DriveId("d"),
+                new TicketRequest(EnumSet.allOf(TicketOperation.class), null, TIMEOUT, null, null),
+                START,
+                START,
+                false));
+        private final AtomicInteger entered = new AtomicInteger();
+
+        private static Instant at(int second) {
+            return START.plusSeconds(second);
+        }
+
+        @Operation
+        public boolean enter(@Param(name = "second") int second) {
+            boolean in = live.enter(at(second));
+            if (in) {
+                entered.incrementAndGet();
+            }
+            return in;
+        }
+
+        /** Only who is in leaves. */
+        @Operation
+        public boolean leave(@Param(name = "second") int second) {
+            int in = entered.get();
+            while (in > 0 && !entered.compareAndSet(in, in - 1)) {
+                in = entered.get();
+            }
+            if (in > 0) {
+                live.leave(at(second));
+            }
+            return in > 0;
+        }
+
+        @Operation
+        public boolean hasEnded(@Param(name = "second") int second) {
+            return live.hasEnded(at(second));
+        }
+
+        @Operation
+        public boolean isOver(@Param(name = "second") int second) {
+            return live.isOver(at(second));
+        }
+
+        @Operation
+        public boolean extend() {
+            return store.extend(live, TIMEOUT);
+        }
+
+        @Operation
+        public void cancel() {
+            store.cancel(live);
+        }
+
+        @Operation
+        public void keepUp() {
+            store.keepUp();
+        }
+
+        @Operation
+        public long open() {
+            return store.open().count();
+        }
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.web.data;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.web.job;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.web.json;
+
+import org.jspecify.annotations.NullMarked;

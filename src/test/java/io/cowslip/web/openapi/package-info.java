@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.web.openapi;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.web.problem;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.web.server;
+
+import org.jspecify.annotations.NullMarked;
