@@ -12,6 +12,7 @@ public record FileHolder(Kind kind, String id) {
         DOWNLOAD
     }
 
+    /** A drive that is open, or about to be. */
     public static FileHolder of(DriveId drive) {
         return new FileHolder(Kind.DRIVE, drive.value());
     }
@@ -26,6 +27,7 @@ public record FileHolder(Kind kind, String id) {
         return new FileHolder(Kind.DOWNLOAD, number);
     }
 
+    /** Whether it is a drive, by whose id {@link #id} goes then. */
     public boolean isDrive() {
         return kind == Kind.DRIVE;
     }
