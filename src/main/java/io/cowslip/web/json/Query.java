@@ -16,7 +16,7 @@ public final class Query {
         this.request = request;
     }
 
-    /** The query of {@code request}, refused where it has a parameter that is not {@code known}, or one twice. */
+    /** The query of {@code request}, refused where it has a parameter that is not {@code known}. */
     public static Query of(HttpServletRequest request, String... known) {
         if (request.getQueryString() != null) {
             refuseUnknown(request, known);
