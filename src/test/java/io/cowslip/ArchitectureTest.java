@@ -183,6 +183,9 @@ final class ArchitectureTest {
     static final ArchRule CONNECTIONS_STAND_ON_PROBLEMS = webPartMayUse("server", "problem");
 
     @ArchTest
+    static final ArchRule LIMITS_STAND_ON_CONNECTIONS = webPartMayUse("limit", "problem", "server");
+
+    @ArchTest
     static final ArchRule JSON_STANDS_ON_PROBLEMS = webPartMayUse("json", "problem");
 
     @ArchTest
@@ -200,11 +203,11 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule JOBS_AS_RESOURCES_STAND_ON_VOLUMES =
-            webPartMayUse("job", "problem", "json", "openapi", "data", "volume");
+            webPartMayUse("job", "problem", "json", "openapi", "data", "volume", "limit");
 
     @ArchTest
     static final ArchRule FILES_AS_RESOURCES_STAND_ON_JOBS =
-            webPartMayUse("upload", "problem", "server", "json", "openapi", "data", "volume", "job");
+            webPartMayUse("upload", "problem", "server", "json", "openapi", "data", "volume", "limit", "job");
 
     /** What is public in the parts of an image is so for each other; outside the engine only their values are used. */
     @ArchTest
@@ -239,7 +242,7 @@ final class ArchitectureTest {
 
     @ArchTest
     static final ArchRule THE_CATALOGUE_SERVES_DRIVES_JOBS_AND_TICKETS =
-            mayUse(ROOT + "catalog..", ROOT + "drive..", ROOT + "job..", ROOT + "ticket..");
+            mayUse(ROOT + "catalog..", ROOT + "access", ROOT + "drive..", ROOT + "job..", ROOT + "ticket..");
 
     @ArchTest
     static final ArchRule DATABASES_ARE_THE_CATALOGUES = noClasses()
@@ -319,8 +322,8 @@ final class ArchitectureTest {
             .resideInAPackage("io.cowslip..")
             .and()
             .resideOutsideOfPackage(ENGINE + ".host")
-            .and(not(
-                    simpleNameOfTopLevel("WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent", "UploadLog")))
+            .and(not(simpleNameOfTopLevel(
+                    "WriteBarrier", "UnsyncedData", "ImageCreator", "UploadContent", "UploadLog", "VolumeWipe")))
             .should()
             .accessTargetWhere(ownedBy(ENGINE + ".host.HostFile").and(targetNamed("sync")));
 
@@ -415,7 +418,9 @@ final class ArchitectureTest {
     private static ArchRule servicePartMayUse(String user, String... used) {
         return mayUse(
                 ROOT + user,
-                Stream.concat(Stream.of(ENGINE + ".."), Stream.of(used).map(part -> ROOT + part))
+                Stream.concat(
+                                Stream.of(ENGINE + "..", ROOT + "access"),
+                                Stream.of(used).map(part -> ROOT + part))
                         .toArray(String[]::new));
     }
 

@@ -46,6 +46,16 @@ public record Caller(String name, Set<Scope> scopes, Reach reach) {
         ScopedValue.where(CURRENT, this).run(work);
     }
 
+    /** Whether there is this volume for who this thread works for. */
+    public static boolean reaches(String volume) {
+        return current().reach().includes(volume);
+    }
+
+    /** The same caller, who can reach no more than this. */
+    public Caller within(Reach narrower) {
+        return new Caller(name, scopes, narrower);
+    }
+
     public boolean has(Scope scope) {
         return scopes.contains(scope);
     }

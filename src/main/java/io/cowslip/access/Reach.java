@@ -58,6 +58,12 @@ public record Reach(@Nullable List<String> prefixes) {
         return false;
     }
 
+    /** Whether all that the other includes is among them. */
+    public boolean covers(Reach other) {
+        return prefixes == null
+                || (other.prefixes != null && other.prefixes.stream().allMatch(this::includes));
+    }
+
     @Override
     public String toString() {
         return prefixes == null ? "all volumes" : prefixes.isEmpty() ? "no volumes" : String.join(", ", prefixes);

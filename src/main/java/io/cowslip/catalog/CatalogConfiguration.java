@@ -1,9 +1,12 @@
 package io.cowslip.catalog;
 
+import com.zaxxer.hikari.HikariDataSource;
 import io.cowslip.drive.BadProperty;
 import io.cowslip.drive.volume.ImageRoot;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.sql.SQLException;
+import javax.sql.DataSource;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnExpression;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.jdbc.autoconfigure.JdbcConnectionDetails;
@@ -45,8 +48,10 @@ class CatalogConfiguration {
 
     @Bean
     CatalogChanges catalogChanges(
-            TransactionOperations transactions, JdbcOperations jdbc, JdbcConnectionDetails database) {
-        return new CatalogChanges(transactions, jdbc, EmbeddedDatabase.is(database));
+            TransactionOperations transactions, JdbcOperations jdbc, JdbcConnectionDetails database, DataSource pool)
+            throws SQLException {
+        return new CatalogChanges(
+                transactions, jdbc, EmbeddedDatabase.is(database) ? pool.unwrap(HikariDataSource.class) : null);
     }
 
     @Bean

@@ -1,11 +1,13 @@
 package io.cowslip.catalog;
 
+import io.cowslip.access.Reach;
 import io.cowslip.job.IdempotencyKey;
 import io.cowslip.job.JobCatalog;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobState;
 import io.cowslip.job.StoredRequest;
 import java.time.Instant;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.springframework.data.annotation.Id;
@@ -26,7 +28,9 @@ record JobRow(
         @Nullable Instant started,
         @Nullable Instant ended,
         @Nullable String result,
-        @Nullable String problem) {
+        @Nullable String problem,
+        @Nullable String prefixes) {
+    private static final String BETWEEN_PREFIXES = "\n";
 
     static JobRow of(JobCatalog.Entry job) {
         IdempotencyKey key = job.key();
@@ -45,7 +49,12 @@ record JobRow(
                 job.started(),
                 job.ended(),
                 job.result(),
-                job.problem());
+                job.problem(),
+                prefixes(job.reach()));
+    }
+
+    private static @Nullable String prefixes(Reach reach) {
+        return reach.prefixes() == null ? null : String.join(BETWEEN_PREFIXES, reach.prefixes());
     }
 
     JobCatalog.Entry entry() {
@@ -62,6 +71,14 @@ record JobRow(
                 started,
                 ended,
                 result,
-                problem);
+                problem,
+                reach());
+    }
+
+    private Reach reach() {
+        if (prefixes == null) {
+            return Reach.EVERYWHERE;
+        }
+        return prefixes.isEmpty() ? Reach.NOWHERE : new Reach(List.of(prefixes.split(BETWEEN_PREFIXES, -1)));
     }
 }

@@ -30,6 +30,7 @@ import org.springframework.validation.annotation.Validated;
  * @param secretsFolder Folder of files that hold passphrases of encrypted images, for requests and drives to name. None
  *     where not given.
  * @param demoImage Whether an empty image root gets a small image to try things with.
+ * @param references Which other files images may stand on.
  * @param maxDrives How many drives may be open at once.
  * @param driveDefaults What drives get where a request says nothing.
  * @param drives Drives that are opened at start, by their ids.
@@ -40,9 +41,26 @@ public record DriveProperties(
         @DefaultValue("images") Path imageRoot,
         @Nullable Path secretsFolder,
         @DefaultValue("true") boolean demoImage,
+        @DefaultValue References references,
         @DefaultValue("1024") @Min(1) int maxDrives,
         @DefaultValue @Valid Options driveDefaults,
         @DefaultValue Map<DriveId, @Valid StartDrive> drives) {
+
+    /**
+     * Which other files images may stand on: those anywhere in the image root (follow), in the image's own folder
+     * (same-folder), or none (deny).
+     *
+     * @param backingFile Where backing files may be: follow, same-folder or deny.
+     * @param dataFile Where external data files, and the parts of VMDK disks, may be: follow, same-folder or deny.
+     */
+    public record References(
+            @DefaultValue("follow") ReferencePolicy.Rule backingFile,
+            @DefaultValue("follow") ReferencePolicy.Rule dataFile) {
+
+        public ReferencePolicy policy() {
+            return new ReferencePolicy(backingFile, dataFile);
+        }
+    }
 
     /**
      * Options of drives, with QEMU's names and meaning.

@@ -9,10 +9,10 @@ public record FileHolder(Kind kind, String id) {
     public enum Kind {
         DRIVE,
         JOB,
-        DOWNLOAD
+        DOWNLOAD,
+        DELETION
     }
 
-    /** A drive that is open, or about to be. */
     public static FileHolder of(DriveId drive) {
         return new FileHolder(Kind.DRIVE, drive.value());
     }
@@ -27,7 +27,11 @@ public record FileHolder(Kind kind, String id) {
         return new FileHolder(Kind.DOWNLOAD, number);
     }
 
-    /** Whether it is a drive, by whose id {@link #id} goes then. */
+    /** Who wipes and deletes the volume of this name. */
+    public static FileHolder deletion(String volume) {
+        return new FileHolder(Kind.DELETION, volume);
+    }
+
     public boolean isDrive() {
         return kind == Kind.DRIVE;
     }

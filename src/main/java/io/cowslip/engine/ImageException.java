@@ -88,6 +88,11 @@ public final class ImageException extends IOException {
                 : new ImageException(kind, String.valueOf(getMessage()), file, option).causedBy(this);
     }
 
+    /** The same failure, of the value that {@code named} has, or that an image has for it. */
+    public ImageException concerning(String named) {
+        return new ImageException(kind, String.valueOf(getMessage()), path, named).causedBy(this);
+    }
+
     public Kind kind() {
         return kind;
     }
@@ -97,7 +102,7 @@ public final class ImageException extends IOException {
         return path;
     }
 
-    /** The option that was refused, as QEMU spells it, or null. */
+    /** The option that was refused, as QEMU spells it, whether a caller gave it or an image has it; or null. */
     public @Nullable String option() {
         return option;
     }

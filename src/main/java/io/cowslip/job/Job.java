@@ -1,9 +1,11 @@
 package io.cowslip.job;
 
+import io.cowslip.access.Caller;
 import io.cowslip.job.JobException.Reason;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -19,6 +21,7 @@ final class Job {
     private final JobRequest request;
     private final StoredRequest stored;
     private final @Nullable IdempotencyKey key;
+    private final Caller caller;
     private final InstantSource clock;
     private final Instant created;
     private final ReentrantLock lock = new ReentrantLock();
@@ -41,8 +44,15 @@ final class Job {
     /** How the job ends once its work notices; null: it goes on. */
     private volatile @Nullable JobState stop;
 
-    Job(JobId id, JobRequest request, StoredRequest stored, @Nullable IdempotencyKey key, InstantSource clock) {
-        this(id, request, stored, key, clock, now(clock));
+    /** @param caller who it works for */
+    Job(
+            JobId id,
+            JobRequest request,
+            StoredRequest stored,
+            @Nullable IdempotencyKey key,
+            Caller caller,
+            InstantSource clock) {
+        this(id, request, stored, key, caller, clock, now(clock));
     }
 
     private Job(
@@ -50,19 +60,22 @@ final class Job {
             JobRequest request,
             StoredRequest stored,
             @Nullable IdempotencyKey key,
+            Caller caller,
             InstantSource clock,
             Instant created) {
         this.id = id;
         this.request = request;
         this.stored = stored;
         this.key = key;
+        this.caller = caller;
         this.clock = clock;
         this.created = created;
     }
 
     /** A job of before the service's start. One that had not ended was interrupted, nobody knows when. */
     static Job ofEntry(JobCatalog.Entry entry, JobRequest request, InstantSource clock) {
-        Job job = new Job(entry.id(), request, entry.request(), entry.key(), clock, entry.created());
+        Caller caller = new Caller("before the start", Set.of(), entry.reach());
+        Job job = new Job(entry.id(), request, entry.request(), entry.key(), caller, clock, entry.created());
         job.doneBytes = entry.doneBytes();
         job.totalBytes = entry.totalBytes();
         job.started = entry.started();
@@ -93,6 +106,11 @@ final class Job {
 
     StoredRequest stored() {
         return stored;
+    }
+
+    /** Who it works for. What they can reach is what the job can, and who can reach all of that knows of the job. */
+    Caller caller() {
+        return caller;
     }
 
     /** The key that the request came with, if any. */

@@ -1,5 +1,6 @@
 package io.cowslip.job;
 
+import io.cowslip.access.Reach;
 import java.time.Instant;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +38,7 @@ public interface JobCatalog {
      * @param bytesPerSecond how fast it was when it ended
      * @param result of one that completed, as {@link JobTexts} has it
      * @param problem of one that failed, likewise
+     * @param reach the volumes that it can reach
      */
     record Entry(
             JobId id,
@@ -51,7 +53,8 @@ public interface JobCatalog {
             @Nullable Instant started,
             @Nullable Instant ended,
             @Nullable String result,
-            @Nullable String problem) {}
+            @Nullable String problem,
+            Reach reach) {}
 
     /** All jobs that are noted, in the order in which they came. */
     List<Entry> jobs();

@@ -117,7 +117,8 @@ final class JobRecords {
                 view.started(),
                 view.ended(),
                 resultOf(view),
-                problemOf(view));
+                problemOf(view),
+                job.caller().reach());
     }
 
     private @Nullable String resultOf(JobView view) {

@@ -35,6 +35,7 @@ public sealed interface JobRequest {
             case Compare compare -> Scope.READ;
             case Measure measure -> Scope.READ;
             case MapDisk map -> Scope.READ;
+            case Scrub scrub -> Scope.READ;
             default -> Scope.MANAGE;
         };
     }

@@ -1,5 +1,6 @@
 package io.cowslip.job;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.access.Caller;
 import io.cowslip.job.JobException.Reason;
 import java.io.IOException;
@@ -72,7 +73,7 @@ public final class JobService {
             return first.view();
         }
         work.requirePossible(request);
-        return admit(new Job(id == null ? newId() : id, request, stored, key, clock), null)
+        return admit(new Job(id == null ? newId() : id, request, stored, key, Caller.current(), clock), null)
                 .view();
     }
 
@@ -93,12 +94,18 @@ public final class JobService {
         }
         JobRequest request = records.again(before);
         work.requirePossible(request);
-        return admit(new Job(id, request, before.stored(), before.key(), clock), before)
+        Caller caller = Caller.current().within(before.caller().reach());
+        return admit(new Job(id, request, before.stored(), before.key(), caller, clock), before)
                 .view();
     }
 
     private static void requireScope(JobRequest request) {
         Caller.current().require(Set.of(request.scope()));
+    }
+
+    /** A job is known to who can reach all that it can. */
+    private static boolean isKnownToCaller(Job job) {
+        return Caller.current().reach().covers(job.caller().reach());
     }
 
     private synchronized @Nullable Job withKey(@Nullable IdempotencyKey key) {
@@ -107,7 +114,7 @@ public final class JobService {
         }
         for (Job job : jobs.values()) {
             IdempotencyKey known = job.key();
-            if (known != null && known.value().equals(key.value())) {
+            if (known != null && known.value().equals(key.value()) && isKnownToCaller(job)) {
                 if (!known.equals(key)) {
                     throw new JobException(
                             Reason.KEY_REUSED,
@@ -121,7 +128,7 @@ public final class JobService {
     }
 
     private JobId newId() {
-        return new JobId("j" + HexFormat.of().toHexDigits(random.nextLong()).substring(0, 10));
+        return new JobId("j" + HexFormat.of().toHexDigits(random.nextLong()));
     }
 
     /**
@@ -204,7 +211,8 @@ public final class JobService {
 
     private JobView outcome(Job job) {
         try {
-            return job.completed(work.run(job.id(), job.request(), job::advanced));
+            return job.completed(
+                    job.caller().<JobResult, IOException>call(() -> work.run(job.id(), job.request(), job::advanced)));
         } catch (CancellationException stopped) {
             log.debug("Job {} stopped", job.id(), stopped);
             return job.stopped();
@@ -223,6 +231,11 @@ public final class JobService {
             records.ended(job, ending);
             job.end(ending);
         }
+        job.caller()
+                .run(() -> AuditEntry.of("end-job")
+                        .with("type", job.request().type())
+                        .with("id", job.id())
+                        .write(ending.state().name().toLowerCase(Locale.ROOT)));
     }
 
     private synchronized void forgetOldest() {
@@ -247,7 +260,10 @@ public final class JobService {
 
     /** All jobs that are known, in the order in which they came. */
     public synchronized List<JobView> jobs() {
-        return jobs.values().stream().map(Job::view).toList();
+        return jobs.values().stream()
+                .filter(JobService::isKnownToCaller)
+                .map(Job::view)
+                .toList();
     }
 
     public JobView job(JobId id) {
@@ -297,7 +313,7 @@ public final class JobService {
 
     private synchronized Job require(JobId id) {
         Job job = jobs.get(id);
-        if (job == null) {
+        if (job == null || !isKnownToCaller(job)) {
             throw new JobException(Reason.NO_SUCH_JOB, "there is no job \"" + id + "\"");
         }
         return job;

@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class OwnPagesFilter implements Filter {
     private static final Pattern LOOPBACK = Pattern.compile("localhost|127(\\.\\d{1,3}){3}|\\[::1\\]");
+    private static final Set<String> USUAL = Set.of("localhost", "127.0.0.1");
     private static final Set<String> SAFE = Set.of("GET", "HEAD", "OPTIONS");
     private static final Set<String> OWN = Set.of("same-origin", "none");
 
@@ -80,7 +81,11 @@ final class OwnPagesFilter implements Filter {
 
     private boolean isOwnName(String host) {
         int end = host.startsWith("[") ? host.indexOf(']') + 1 : host.indexOf(':');
-        String name = (end <= 0 ? host : host.substring(0, end)).toLowerCase(Locale.ROOT);
+        String name = end <= 0 ? host : host.substring(0, end);
+        return USUAL.contains(name) || isOther(name.toLowerCase(Locale.ROOT));
+    }
+
+    private boolean isOther(String name) {
         return LOOPBACK.matcher(name).matches() || allowedHosts.contains(name);
     }
 

@@ -105,9 +105,15 @@ class SecurityConfiguration {
         return request -> request.getRequestURI().startsWith("/images/") ? null : header.resolve(request);
     }
 
-    /** In the place of what Spring Security would put together, under the name that Spring Boot looks for. */
+    /**
+     * In the place of what Spring Security would put together, under the name that Spring Boot looks for. A single filter
+     * needs no proxy, which would cost each request for data a wrapper.
+     */
     @Bean(BeanIds.SPRING_SECURITY_FILTER_CHAIN)
-    FilterChainProxy springSecurityFilterChain(SecurityFilterChain filters) {
+    Filter springSecurityFilterChain(SecurityFilterChain filters) {
+        if (filters.getFilters().size() == 1) {
+            return filters.getFilters().getFirst();
+        }
         FilterChainProxy proxy = new FilterChainProxy(filters);
         proxy.setFirewall(new PlainFirewall());
         return proxy;

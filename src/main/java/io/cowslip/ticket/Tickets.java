@@ -16,6 +16,7 @@ import java.time.Instant;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.random.RandomGenerator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -25,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * and when it was not used for as long as it was asked for; every request that uses it prolongs it.
  */
 public final class Tickets {
-    private static final int ID_DIGITS = 10;
+    private static final int ID_DIGITS = 16;
 
     private final DriveRegistry registry;
     private final TicketStore store;
@@ -150,6 +151,7 @@ public final class Tickets {
     }
 
     private LiveTicket require(DriveId drive, String name) {
+        registry.requireReachable(drive);
         LiveTicket live = TicketToken.isPossible(name) ? store.find(TicketToken.of(name)) : store.find(name);
         if (live == null || !live.ticket().drive().equals(drive) || live.hasExpired(store.now())) {
             registry.drive(drive);
@@ -186,6 +188,14 @@ public final class Tickets {
             refused.initCause(gone);
             throw refused;
         }
+    }
+
+    /** The id of the ticket that a token is of, if it is of one that can be used. */
+    public Optional<TicketId> idOf(TicketToken token) {
+        LiveTicket live = store.find(token);
+        return live == null || live.hasEnded(store.now())
+                ? Optional.empty()
+                : Optional.of(live.ticket().id());
     }
 
     private static void requireAllowed(TicketRequest request, @Nullable TicketOperation operation) {

@@ -2,6 +2,7 @@ package io.cowslip.catalog;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cowslip.access.Reach;
 import io.cowslip.job.IdempotencyKey;
 import io.cowslip.job.JobCatalog;
 import io.cowslip.job.JobCatalog.Entry;
@@ -10,6 +11,7 @@ import io.cowslip.job.JobState;
 import io.cowslip.job.StoredRequest;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -66,7 +68,8 @@ class JobCatalogTest {
                 null,
                 null,
                 null,
-                null);
+                null,
+                Reach.EVERYWHERE);
     }
 
     private static Entry running(String id) {
@@ -87,7 +90,8 @@ class JobCatalogTest {
                 CREATED.plusNanos(1000),
                 ended,
                 result,
-                result == null ? null : "{\"type\":\"/problems/busy\"}");
+                result == null ? null : "{\"type\":\"/problems/busy\"}",
+                result == null ? Reach.NOWHERE : Reach.beneath(List.of("tenants/a", "tenants/Ünïcode")));
     }
 
     @Test

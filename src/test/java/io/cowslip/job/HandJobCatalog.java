@@ -60,7 +60,8 @@ final class HandJobCatalog implements JobCatalog {
                         job.started(),
                         job.ended(),
                         job.result(),
-                        job.problem()));
+                        job.problem(),
+                        job.reach()));
     }
 
     @Override

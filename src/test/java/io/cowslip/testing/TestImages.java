@@ -19,7 +19,7 @@ public final class TestImages {
 
     /** Backing names stand for files beside the image; caches belong to their image. */
     public static ImageEnvironment environment(HostFiles files) {
-        return new ImageEnvironment(files, (image, name) -> image.resolveSibling(name), CacheFactory.plain());
+        return new ImageEnvironment(files, (image, name, role) -> image.resolveSibling(name), CacheFactory.plain());
     }
 
     public static ImageOptions readOnly() {

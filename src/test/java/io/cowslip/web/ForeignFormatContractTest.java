@@ -255,9 +255,9 @@ class ForeignFormatContractTest extends RunningService {
         byte[] text = Files.readAllBytes(descriptor("foreign/source.vmdk", "RW 2048 FLAT \"flat.raw\" 0"));
         file("foreign/naming.vmdk");
         problem(octets(text).put("/files/foreign/naming.vmdk?format=vmdk"), 422, "invalid-image")
-                .body("detail", containsString("allow-data-file=y"));
+                .body("detail", containsString("data-file="));
         octets(text)
-                .put("/files/foreign/naming.vmdk?format=vmdk&allow-data-file=y")
+                .put("/files/foreign/naming.vmdk?format=vmdk&data-file=foreign/flat.raw")
                 .then()
                 .statusCode(201)
                 .body("[0].format-specific.data.extents[0].filename", equalTo("foreign/flat.raw"))

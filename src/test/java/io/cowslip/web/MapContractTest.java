@@ -121,12 +121,31 @@ class MapContractTest extends RunningService {
                 .body("checksum", equalTo(expected("sha1", 3_000_000)));
     }
 
+    @Test
+    void aPartHasAChecksumOfItsOwn() {
+        openDisk();
+        int size = given().get("/drives/disk/data").asByteArray().length;
+        given().get(CHECKSUM + "?block_size=65536&start=100000&length=200000")
+                .then()
+                .body("checksum", equalTo(expected("blake2b", 65536, 100_000, 300_000)));
+        given().get(CHECKSUM + "?algorithm=sha256&block_size=65536&start=1M")
+                .then()
+                .body("checksum", equalTo(expected("sha256", 65536, MIB, size)));
+        given().get(CHECKSUM + "?length=99T").then().body("checksum", equalTo(expected("blake2b", 4 * MIB)));
+        problem(given().get(CHECKSUM + "?start=" + (size + 1)), 416, "range-not-satisfiable");
+    }
+
     private static String expected(String algorithm, int blockSize) {
+        return expected(
+                algorithm, blockSize, 0, given().get("/drives/disk/data").asByteArray().length);
+    }
+
+    private static String expected(String algorithm, int blockSize, int from, int end) {
         byte[] disk = given().get("/drives/disk/data").asByteArray();
         MessageDigest outer = ChecksumAlgorithm.parse(algorithm).start();
-        for (int start = 0; start < disk.length; start += blockSize) {
+        for (int start = from; start < end; start += blockSize) {
             MessageDigest inner = ChecksumAlgorithm.parse(algorithm).start();
-            inner.update(disk, start, Math.min(blockSize, disk.length - start));
+            inner.update(disk, start, Math.min(blockSize, end - start));
             outer.update(inner.digest());
         }
         return HexFormat.of().formatHex(outer.digest());

@@ -36,7 +36,7 @@ class ReconfigureUnderLoadTest extends RunningService {
                     .toList();
             for (int round = 0; round < 40; round++) {
                 json("{\"l2-cache-size\": \"" + SIZES.get(round % SIZES.size()) + "\", \"l2-cache-entry-size\": "
-                                + (512 << round % 4) + "}")
+                                + (512 << round % 4) + ", \"cache-clean-interval\": " + round % 3 + "}")
                         .patch("/drives/busy")
                         .then()
                         .statusCode(200);

@@ -41,6 +41,9 @@ import org.springframework.test.context.DynamicPropertySource;
         webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
         properties = {
             "cowslip.demo-image=false",
+            "server.tomcat.accesslog.enabled=true",
+            "server.tomcat.accesslog.buffered=false",
+            "server.tomcat.accesslog.pattern=%r %s %U %q %{Referer}i",
             "management.endpoints.web.exposure.include=*",
             "management.endpoints.web.exposure.exclude=heapdump",
             "spring.security.oauth2.resourceserver.jwt.audiences=cowslip",
@@ -62,6 +65,7 @@ abstract class SecuredService {
     static final List<String> CALLERS = List.of("read", "write", "manage", "monitor", OPERATOR, TENANT_A, TENANT_B);
 
     static final Path ROOT = newFolder();
+    static final Path ACCESS_LOG = newFolder();
     static final KeyPair ISSUER = newKeyPair();
     private static final Map<String, String> KEYS = newKeys();
 
@@ -107,6 +111,7 @@ abstract class SecuredService {
                                 .encodeToString(ISSUER.getPublic().getEncoded())
                         + "\n-----END PUBLIC KEY-----\n");
         registry.add("cowslip.image-root", ROOT::toString);
+        registry.add("server.tomcat.accesslog.directory", ACCESS_LOG::toString);
         registry.add("spring.security.oauth2.resourceserver.jwt.public-key-location", () -> "file:" + publicKey);
         KEYS.forEach(
                 (caller, key) -> registry.add("cowslip.security.api-keys." + caller + ".sha256", () -> sha256(key)));

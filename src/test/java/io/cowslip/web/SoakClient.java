@@ -19,7 +19,7 @@ final class SoakClient {
     /** What reads a whole disk may find its end gone. */
     private static final int CUT = 416;
 
-    private static final Duration LIMIT = Duration.ofMinutes(2);
+    private static final Duration LIMIT = Duration.ofMinutes(10);
 
     private final HttpClient client;
     private final int port;

@@ -199,6 +199,39 @@ class UnixSocketTest {
         assertThat(socket()).hasContent("mine");
     }
 
+    /** The file's mode says who may connect; who says who they are all the same is held to it. */
+    @Test
+    void whoMayOpenTheSocketIsAskedNothing() throws IOException {
+        String[] callers = {
+            // SHA-256 of "abc" (FIPS 180-4's example)
+            "--cowslip.security.api-keys.abc.sha256=ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+            "--cowslip.security.api-keys.abc.scopes=read",
+            "--management.server.port=0",
+            "--management.server.address=127.0.0.1"
+        };
+        try (ConfigurableApplicationContext service = start(callers)) {
+            assertThat(head(ask("GET /drives HTTP/1.1", new byte[0]))).startsWith("HTTP/1.1 200");
+            assertThat(head(ask("DELETE /drives/demo HTTP/1.1", new byte[0]))).startsWith("HTTP/1.1 204");
+            assertThat(head(ask("GET /drives HTTP/1.1\r\nAuthorization: Bearer wrong", new byte[0])))
+                    .startsWith("HTTP/1.1 401");
+            assertThat(head(ask("GET /drives HTTP/1.1\r\nAuthorization: Bearer abc", new byte[0])))
+                    .startsWith("HTTP/1.1 200");
+            assertThat(head(ask("DELETE /drives/x HTTP/1.1\r\nAuthorization: Bearer abc", new byte[0])))
+                    .startsWith("HTTP/1.1 403");
+
+            RestAssured.given().port(port(service)).get("/drives").then().statusCode(401);
+            int management = service.getEnvironment().getRequiredProperty("local.management.port", Integer.class);
+            RestAssured.given().port(management).get("/actuator/health").then().statusCode(200);
+            RestAssured.given().port(management).get("/actuator/metrics").then().statusCode(401);
+            RestAssured.given()
+                    .port(management)
+                    .header("Authorization", "Bearer abc")
+                    .get("/actuator/metrics")
+                    .then()
+                    .statusCode(403);
+        }
+    }
+
     @Test
     void pathsAndPermissionsThatCannotBeAreRefused() {
         assertRefused("bytes; a Unix", "--cowslip.web.unix-socket=" + temporary.resolve("x".repeat(120)));

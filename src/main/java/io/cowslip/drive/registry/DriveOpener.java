@@ -9,6 +9,7 @@ import io.cowslip.drive.volume.SecretFolder;
 import io.cowslip.drive.volume.VolumeDependents;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.layer.LayerStats;
 import io.cowslip.engine.image.options.ImageFormat;
@@ -46,8 +47,9 @@ public record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDef
         List<Path> files = new ArrayList<>();
         List<List<Path>> dataFiles = new ArrayList<>();
         List<DriveDefaults.Layer> layers = new ArrayList<>();
-        ImageOptions wish = asked;
-        for (ImageInfo info : ImageInfo.chain(root.existing(name), asked, environment)) {
+        Path top = root.existing(name);
+        ImageOptions wish = PinnedFormats.of(root).fill(top, asked);
+        for (ImageInfo info : ImageInfo.chain(top, wish, environment)) {
             PinnedFormats.of(root).require(info.file(), info.format());
             files.add(info.file());
             dataFiles.add(dataFiles(info, wish));
@@ -94,7 +96,9 @@ public record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDef
     private List<Path> dataFiles(ImageInfo info, @Nullable ImageOptions wish) throws IOException {
         return wish == null || wish.dataFile() == null || info.format() != ImageFormat.QCOW2
                 ? info.dataFiles()
-                : List.of(environment.references().resolve(info.file(), wish.dataFile()));
+                : List.of(environment
+                        .references()
+                        .resolveGiven(info.file(), wish.dataFile(), FileReferences.Role.DATA_FILE));
     }
 
     private static DriveDefaults.Layer layer(ImageInfo info) {
@@ -131,15 +135,29 @@ public record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDef
     DiskImage open(Chain chain, ImageOptions asked, @Nullable DiskImage writer) throws IOException {
         ImageOptions filled = complete(chain, asked);
         try {
+            if (!filled.readOnly()) {
+                pinWritten(chain, 0);
+            }
             return writer == null ? DiskImage.open(chain.top(), filled, environment) : writer.openSnapshot(filled);
         } finally {
             filled.wipeSecrets();
         }
     }
 
+    /** Before a guest's bytes come to a layer: what has them as they are is raw from then on, and so found later. */
+    public void pinWritten(Chain chain, int layer) throws IOException {
+        PinnedFormats formats = PinnedFormats.of(root);
+        if (chain.layers().get(layer).format() == ImageFormat.RAW) {
+            formats.pinRaw(chain.files().get(layer), environment.files());
+        }
+        for (Path dataFile : chain.dataFiles().get(layer)) {
+            formats.pinRaw(dataFile, environment.files());
+        }
+    }
+
     /** Options made complete for a chain, with the passphrases that they name files for, for the caller to wipe. */
     public ImageOptions complete(Chain chain, ImageOptions asked) throws IOException {
-        return secrets.fill(defaults.fill(asked, chain.layers()));
+        return secrets.fill(defaults.fill(PinnedFormats.of(root).fill(chain.top(), asked), chain.layers()));
     }
 
     /** Options for an image that is open, made complete with the defaults. */

@@ -1,5 +1,6 @@
 package io.cowslip.drive.registry;
 
+import io.cowslip.access.Caller;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
@@ -77,7 +78,7 @@ public final class DriveRegistry {
     /** Opens an image below the image root, and wipes the passphrases in {@code options}; {@code id} null: one is made up. */
     public DriveView open(@Nullable DriveId id, String file, ImageOptions options, DriveKeeping keeping)
             throws IOException {
-        DriveId taken = id == null ? new DriveId("d" + tag().substring(0, 10)) : id;
+        DriveId taken = id == null ? new DriveId("d" + tag()) : id;
         ImageOptions pinned = opener.pinned(file, options);
         ImageOpening.Opened opened = opening.open(FileHolder.of(taken), file, pinned, files -> {
             requireRunning();
@@ -138,6 +139,7 @@ public final class DriveRegistry {
 
     /** Opens a drive that could not be opened again when the service started, as it was; one that is open is shown. */
     public DriveView reopen(DriveId id) throws IOException {
+        requireReachable(id);
         reopening.lock();
         try {
             DriveCatalog.Entry entry = kept.entry(id);
@@ -188,6 +190,7 @@ public final class DriveRegistry {
         if (!kept.isUnopened(id)) {
             return false;
         }
+        requireReachable(id);
         reopening.lock();
         try {
             boolean unopened = kept.isUnopened(id) && !drives.containsKey(id);
@@ -204,6 +207,7 @@ public final class DriveRegistry {
     /** All open drives, ordered by id. */
     public List<DriveView> drives() {
         return drives.values().stream()
+                .filter(drive -> Caller.reaches(drive.file()))
                 .flatMap(drive -> drive.viewUnlessClosing().stream())
                 .sorted(Comparator.comparing(view -> view.id().value()))
                 .toList();
@@ -246,9 +250,29 @@ public final class DriveRegistry {
     private Drive require(DriveId id) {
         Drive drive = drives.get(id);
         if (drive == null) {
+            requireKeptReachable(id);
             throw kept.absent(id);
         }
+        if (!Caller.reaches(drive.file())) {
+            throw DriveException.noSuchDrive(id);
+        }
         return drive;
+    }
+
+    /** @throws DriveException NO_SUCH_DRIVE where there is such a drive, and not for the caller */
+    public void requireReachable(DriveId id) {
+        if (drives.containsKey(id)) {
+            require(id);
+        } else {
+            requireKeptReachable(id);
+        }
+    }
+
+    private void requireKeptReachable(DriveId id) {
+        DriveCatalog.Entry entry = kept.entry(id);
+        if (entry != null && !Caller.reaches(entry.file())) {
+            throw DriveException.noSuchDrive(id);
+        }
     }
 
     /**
@@ -288,6 +312,7 @@ public final class DriveRegistry {
     private void resize(Drive drive, DiskImage image, DriveResize resize, ImageOptions optionsBefore)
             throws IOException {
         try {
+            opener.root().limits().requireDisk(resize.sizeBytes());
             image.resize(resize.sizeBytes(), resize.shrink(), resize.preallocation());
         } catch (IOException | RuntimeException refused) {
             takeBack(drive, image, optionsBefore, refused);
@@ -320,6 +345,7 @@ public final class DriveRegistry {
         boolean writes = wasWriting || !asked.readOnly();
         if (writes && !wasWriting) {
             opener.requireNoClones(drive.file());
+            opener.pinWritten(opener.chain(drive.file(), drive.asked()), 0);
         }
         claims.changeWriting(drive.id(), writes);
         try {

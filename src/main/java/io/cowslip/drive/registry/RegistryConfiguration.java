@@ -3,6 +3,7 @@ package io.cowslip.drive.registry;
 import io.cowslip.drive.BadProperty;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveProperties;
+import io.cowslip.drive.LimitProperties;
 import io.cowslip.drive.volume.ImageRoot;
 import io.cowslip.drive.volume.Leftovers;
 import io.cowslip.drive.volume.SecretFolder;
@@ -38,8 +39,8 @@ class RegistryConfiguration {
     }
 
     @Bean
-    CacheFactory cacheFactory(ConfigurableBeanFactory beans) {
-        return new CacheBeans(beans);
+    CacheFactory cacheFactory(ConfigurableBeanFactory beans, LimitProperties limits) {
+        return new CacheBeans(beans, limits.cacheMemoryBytes());
     }
 
     @Bean

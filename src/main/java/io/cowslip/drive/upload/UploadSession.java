@@ -95,7 +95,7 @@ public final class UploadSession implements AutoCloseable {
             examined = true;
             Long length = upload.length();
             long fileSize = length == null ? Long.MAX_VALUE : length;
-            refusedIsGone(() -> rules.check(ImageProbe.ofBeginning(content.file(), rules.format(), fileSize)));
+            refusedIsGone(() -> check(ImageProbe.ofBeginning(content.file(), rules.format(), fileSize)));
         }
     }
 
@@ -209,7 +209,11 @@ public final class UploadSession implements AutoCloseable {
 
     private void examine() throws IOException {
         content.finish();
-        refusedIsGone(() -> rules.check(ImageProbe.ofWhole(content.file(), rules.format())));
+        refusedIsGone(() -> check(ImageProbe.ofWhole(content.file(), rules.format())));
+    }
+
+    private void check(ImageProbe probe) throws ImageException {
+        rules.check(uploads.root(), upload.place().content(), probe);
     }
 
     @FunctionalInterface
@@ -221,7 +225,8 @@ public final class UploadSession implements AutoCloseable {
         try {
             check.make();
         } catch (ImageException refused) {
-            if (refused.kind() != Kind.IO) {
+            // What it is to stand on may be there when the upload goes on.
+            if (refused.kind() != Kind.IO && refused.kind() != Kind.NOT_FOUND) {
                 discard();
             }
             throw refused;

@@ -1,5 +1,6 @@
 package io.cowslip.drive.upload;
 
+import io.cowslip.access.Caller;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
@@ -7,6 +8,7 @@ import io.cowslip.drive.volume.ImageRoot;
 import io.cowslip.drive.volume.PendingVolume;
 import io.cowslip.drive.volume.PinnedFormats;
 import io.cowslip.drive.volume.RootWalk;
+import io.cowslip.drive.volume.UploadedReferences;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.FolderEntry;
@@ -63,6 +65,10 @@ public final class Uploads {
         this.clock = clock;
     }
 
+    ImageRoot root() {
+        return root;
+    }
+
     HostFiles files() {
         return environment.files();
     }
@@ -83,7 +89,10 @@ public final class Uploads {
         synchronized (this) {
             found = List.copyOf(uploads.values());
         }
-        return found.stream().map(upload -> upload.status(properties.expiry())).toList();
+        return found.stream()
+                .filter(upload -> Caller.reaches(upload.name()))
+                .map(upload -> upload.status(properties.expiry()))
+                .toList();
     }
 
     public Optional<UploadStatus> find(String name) {
@@ -97,7 +106,7 @@ public final class Uploads {
     }
 
     private synchronized @Nullable Upload upload(String name) {
-        return uploads.get(name);
+        return Caller.reaches(name) ? uploads.get(name) : null;
     }
 
     /**
@@ -220,12 +229,7 @@ public final class Uploads {
         if (rules.isRaw()) {
             return;
         }
-        long usable = root.usableBytes(place.content());
-        if (sizeBytes - presentBytes > usable) {
-            throw ImageException.of(
-                    Kind.NO_SPACE,
-                    sizeBytes - presentBytes + " bytes are to come, and the host has space for " + usable);
-        }
+        root.requireRoom(place.content(), sizeBytes - presentBytes);
     }
 
     /** Gives an upload's file the volume's name. Its upload is over then. */
@@ -234,6 +238,8 @@ public final class Uploads {
         if (rules.format() != null) {
             pin(content, rules.format());
         }
+        UploadedReferences.note(
+                root, ImageInfo.chain(content, rules.asked(), environment).getFirst());
         PendingVolume pending = PendingVolume.uploaded(root, upload.name(), content, rules.format());
         upload.beginPublishing();
         Path file;

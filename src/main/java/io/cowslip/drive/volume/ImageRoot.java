@@ -1,5 +1,7 @@
 package io.cowslip.drive.volume;
 
+import io.cowslip.access.Caller;
+import io.cowslip.drive.ReferencePolicy;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.FileIdentity;
@@ -28,29 +30,44 @@ public final class ImageRoot implements FileReferences {
     private final Path named;
     private final HostFolder tree;
     private final HostFiles files;
+    private final ReferencePolicy policy;
 
-    private ImageRoot(Path named, HostFolder tree, HostFiles files) {
+    private final VolumeLimits limits;
+
+    private ImageRoot(Path named, HostFolder tree, HostFiles files, ReferencePolicy policy, VolumeLimits limits) {
         this.named = named;
         this.tree = tree;
         this.files = files;
+        this.policy = policy;
+        this.limits = limits;
     }
 
     /** Uses {@code folder}, which is made when it is missing. */
     public static ImageRoot at(Path folder) throws IOException {
+        return at(folder, ReferencePolicy.FOLLOW_ALL, VolumeLimits.NONE);
+    }
+
+    /** The same, with what its images may refer to, and what its volumes may take. */
+    static ImageRoot at(Path folder, ReferencePolicy policy, VolumeLimits limits) throws IOException {
         Files.createDirectories(folder);
         HostFolder tree = HostFolder.open(folder);
-        return new ImageRoot(folder.toAbsolutePath().normalize(), tree, tree.files());
+        return new ImageRoot(folder.toAbsolutePath().normalize(), tree, tree.files(), policy, limits);
     }
 
     /** @param files syncs folders */
     static ImageRoot at(Path folder, HostFiles files) throws IOException {
         ImageRoot root = at(folder);
-        return new ImageRoot(root.named, root.tree, files);
+        return new ImageRoot(root.named, root.tree, files, root.policy, root.limits);
     }
 
     /** The folder itself, as a real path of the host. Not to be shown to callers outside. */
     public Path folder() {
         return tree.path();
+    }
+
+    /** What volumes may take. */
+    public VolumeLimits limits() {
+        return limits;
     }
 
     /** What is below the folder. */
@@ -88,7 +105,7 @@ public final class ImageRoot implements FileReferences {
         Path entry = lexical(name);
         Path parent = Objects.requireNonNull(entry.getParent());
         try {
-            return tree.look(parent).path().resolve(entry.getFileName());
+            return reachable(tree.look(parent).path().resolve(entry.getFileName()), "the volume \"" + name + "\"");
         } catch (ImageException e) {
             if (e.kind() == Kind.NOT_FOUND) {
                 return entry;
@@ -115,8 +132,9 @@ public final class ImageRoot implements FileReferences {
             for (int i = 0; i < segments.length - 1; i++) {
                 folder = subfolder(folder.resolve(segments[i]));
             }
+            Path place = reachable(folder.resolve(segments[segments.length - 1]), "the volume \"" + name + "\"");
             made = true;
-            return folder.resolve(segments[segments.length - 1]);
+            return place;
         } finally {
             if (!made) {
                 removeEmptyFolders(entry);
@@ -169,13 +187,36 @@ public final class ImageRoot implements FileReferences {
     }
 
     @Override
-    public Path resolve(Path image, String name) throws ImageException {
-        return regularFile(sibling(image, name), "the file that the image names");
+    public Path resolve(Path image, String name, Role role) throws ImageException {
+        if (UploadedReferences.areNone(this, image)) {
+            throw ImageException.of(
+                            Kind.INVALID_FORMAT,
+                            "the image came by an upload that named no " + role.option() + ", and has one now;"
+                                    + " a rebase or an amendment names another")
+                    .concerning(role.option());
+        }
+        return resolveGiven(image, name, role);
+    }
+
+    @Override
+    public Path resolveGiven(Path image, String name, Role role) throws ImageException {
+        policy.requireAllowed(role);
+        Path file;
+        try {
+            file = regularFile(sibling(image, name), "the file that the image names");
+        } catch (ImageException refused) {
+            throw refused.concerning(role.option());
+        }
+        policy.requireAllowed(role, image, file);
+        return file;
     }
 
     @Override
     public Path resolveNew(Path image, String name) throws IOException {
-        return newEntry(relativeName(sibling(image, name)));
+        policy.requireAllowed(Role.DATA_FILE);
+        Path file = sibling(image, name);
+        policy.requireAllowed(Role.DATA_FILE, image, file);
+        return newEntry(relativeName(file));
     }
 
     private Path sibling(Path image, String name) throws ImageException {
@@ -230,6 +271,15 @@ public final class ImageRoot implements FileReferences {
         return tree.usableBytes(folder);
     }
 
+    /**
+     * Refuses to take so much space for a file besides what is to be left.
+     *
+     * @throws ImageException NO_SPACE
+     */
+    public void requireRoom(Path file, long bytes) throws ImageException {
+        limits.requireRoom(usableBytes(file), bytes);
+    }
+
     /** Whether files in a folder, given by its real path, could be volumes: it lies in the root, and is not hidden. */
     public boolean mayHoldVolumes(Path folder) {
         return folder.equals(folder())
@@ -247,10 +297,21 @@ public final class ImageRoot implements FileReferences {
         }
     }
 
+    /** What links lead to, and what an image names, is held to what the caller may reach as well. */
+    private Path reachable(Path file, String subject) throws ImageException {
+        if (!Caller.reaches(relativeName(file))) {
+            throw ImageException.of(
+                    Kind.FORBIDDEN,
+                    subject + " leads out of what the caller may reach, which is what lies beneath "
+                            + Caller.current().reach());
+        }
+        return file;
+    }
+
     private Path regularFile(Path file, String subject) throws ImageException {
         FolderFile found = look(file, subject);
         return switch (found.type()) {
-            case FILE -> found.path();
+            case FILE -> reachable(found.path(), subject);
             case FOLDER -> throw ImageException.of(Kind.NOT_FOUND, subject + " is not there: a folder has this name");
             default -> throw ImageException.of(Kind.FORBIDDEN, subject + " is not a regular file");
         };

@@ -9,9 +9,11 @@ import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.Preallocation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.locks.Lock;
 import java.util.regex.Pattern;
@@ -103,10 +105,21 @@ public final class PendingVolume implements AutoCloseable {
      */
     public void create(CreateOptions options, Lock change, ImageEnvironment environment) throws IOException {
         format = options.format();
+        requireAllowed(options);
         try (ImageCreator creator = begin(options, change, environment)) {
             creator.finish();
             if (options.dataFile() != null) {
                 hasDataIn(creator.files().getLast());
+            }
+        }
+    }
+
+    private void requireAllowed(CreateOptions options) throws IOException {
+        Long size = options.virtualSizeBytes();
+        if (size != null) {
+            root.limits().requireDisk(size);
+            if (options.preallocation() == Preallocation.FALLOC || options.preallocation() == Preallocation.FULL) {
+                root.requireRoom(file, size);
             }
         }
     }
@@ -134,7 +147,12 @@ public final class PendingVolume implements AutoCloseable {
         change.lock();
         try {
             requireNew(root, name);
-            ImageInfo.chain(file, asked(), environment);
+            List<ImageInfo> chain = ImageInfo.chain(file, asked(), environment);
+            requireOneName();
+            root.limits().requireDisk(chain.getFirst().virtualSizeBytes());
+            PinnedFormats formats = PinnedFormats.of(root);
+            formats.require(chain);
+            pin(formats, chain.getFirst().format());
             Path place = file.resolveSibling(root.newEntry(name).getFileName());
             root.tree().rename(file, place);
             published = true;
@@ -142,6 +160,25 @@ public final class PendingVolume implements AutoCloseable {
             return place;
         } finally {
             change.unlock();
+        }
+    }
+
+    /** Somebody who gave the hidden file a second name could go on changing what is the volume's from now on. */
+    private void requireOneName() throws ImageException {
+        if (root.look(file).linkCount() != 1) {
+            throw ImageException.of(
+                    Kind.FORBIDDEN,
+                    "the file of \"" + name + "\" was given a second name on the host while it was made");
+        }
+    }
+
+    /** What holds a guest's bytes as they are may come to look like anything. */
+    private void pin(PinnedFormats formats, ImageFormat found) throws ImageException {
+        if (found == ImageFormat.RAW) {
+            formats.pin(file, found);
+        }
+        if (dataFile != null) {
+            formats.pin(dataFile, ImageFormat.RAW);
         }
     }
 

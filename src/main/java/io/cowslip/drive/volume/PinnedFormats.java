@@ -1,14 +1,21 @@
 package io.cowslip.drive.volume;
 
 import io.cowslip.engine.ImageException;
+import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.ImageInfo;
+import io.cowslip.engine.image.ImageProbe;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Formats that were said of volumes when they were uploaded: whatever the content of one that is raw comes to look like, it
- * is never taken for anything else, since a guest can write a header to its disk. The file itself bears the mark.
+ * Formats that were said of volumes when they were uploaded or made, or raw ones opened to be written: whatever the content
+ * of one that is raw comes to look like, it is never taken for anything else, since a guest can write a header to its disk.
+ * The file itself bears the mark.
  */
 public record PinnedFormats(FileMarks marks) {
     private static final String MARK = "format";
@@ -50,8 +57,8 @@ public record PinnedFormats(FileMarks marks) {
             throw ImageException.invalidOption(
                     "format",
                     file,
-                    "format is " + asked.format().wireName() + ", and the volume was uploaded as " + format.wireName()
-                            + ": what its content looks like, a guest may have made");
+                    "format is " + asked.format().wireName() + ", and the volume is noted as " + format.wireName()
+                            + " (user.cowslip.format): what its content looks like, a guest may have made");
         }
         return asked.withFormat(format);
     }
@@ -63,7 +70,29 @@ public record PinnedFormats(FileMarks marks) {
             throw ImageException.of(
                     ImageException.Kind.INVALID_FORMAT,
                     file,
-                    "the volume was uploaded as " + pinned.wireName() + ", and is named as " + format.wireName());
+                    "the volume is noted as " + pinned.wireName() + " (user.cowslip.format), and would be taken for "
+                            + format.wireName() + " here");
+        }
+    }
+
+    /** The same for all layers of a chain. */
+    public void require(List<ImageInfo> chain) throws ImageException {
+        for (ImageInfo layer : chain) {
+            require(layer.file(), layer.format());
+        }
+    }
+
+    /** Notes of a file that a guest is going to write that it is raw, unless it looks like something else as it is. */
+    public void pinRaw(Path file, HostFiles files) throws IOException {
+        if (of(file) != null) {
+            return;
+        }
+        boolean plain;
+        try (HostFile opened = files.open(file, HostFiles.Mode.READ)) {
+            plain = ImageProbe.appearance(opened) == null;
+        }
+        if (plain) {
+            pin(file, ImageFormat.RAW);
         }
     }
 }

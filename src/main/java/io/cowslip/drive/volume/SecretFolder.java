@@ -1,5 +1,6 @@
 package io.cowslip.drive.volume;
 
+import io.cowslip.access.Caller;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.image.options.EncryptOptions;
@@ -33,6 +34,12 @@ public record SecretFolder(@Nullable Path folder) {
 
     /** The passphrase in the file of this name, for the caller to wipe. */
     public Secret read(String name) throws ImageException {
+        if (!Caller.current().reach().isEverywhere()) {
+            throw ImageException.of(
+                    Kind.FORBIDDEN,
+                    "key-secret-file is not for callers with prefixes: the files of the secrets folder belong to nobody"
+                            + " in particular");
+        }
         if (folder == null) {
             throw ImageException.invalidOption(
                     "key-secret-file", "key-secret-file is given, but cowslip.secrets-folder is not set");

@@ -7,17 +7,19 @@ import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import java.io.IOException;
 import java.security.SecureRandom;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
 /** Wires the image root and the volumes in it. */
 @Configuration(proxyBeanMethods = false)
+@EnableConfigurationProperties(VolumeLimits.class)
 class VolumeConfiguration {
 
     @Bean
-    ImageRoot imageRoot(DriveProperties properties, BadProperty badProperty) {
+    ImageRoot imageRoot(DriveProperties properties, VolumeLimits limits, BadProperty badProperty) {
         try {
-            return ImageRoot.at(properties.imageRoot());
+            return ImageRoot.at(properties.imageRoot(), properties.references().policy(), limits);
         } catch (IOException e) {
             throw badProperty.of("cowslip.", "image-root", new IOException("it cannot be made or used as a folder", e));
         }

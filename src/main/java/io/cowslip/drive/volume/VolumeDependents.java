@@ -1,5 +1,7 @@
 package io.cowslip.drive.volume;
 
+import io.cowslip.access.Caller;
+import io.cowslip.access.Reach;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.image.ImageInfo;
 import java.io.IOException;
@@ -40,8 +42,20 @@ public record VolumeDependents(ImageRoot root, Chains chains) {
     /** A volume that needs a file. */
     record Dependent(String volume, Need need) {}
 
-    /** All that need the file, by name, as far as their chains can be followed. */
+    /**
+     * All that need the file, by name, as far as their chains can be followed: those as well that the caller cannot reach,
+     * which are not named.
+     */
     List<Dependent> of(FileIdentity file) throws IOException {
+        Reach reach = Caller.current().reach();
+        return Caller.ANYONE.<List<Dependent>, IOException>call(() -> all(file)).stream()
+                .map(dependent -> reach.includes(dependent.volume)
+                        ? dependent
+                        : new Dependent("(a volume that the caller cannot reach)", dependent.need))
+                .toList();
+    }
+
+    private List<Dependent> all(FileIdentity file) throws IOException {
         List<Dependent> found = new ArrayList<>();
         for (String volume : new VolumeListing(root).all()) {
             Need need = need(volume, file);

@@ -1,5 +1,6 @@
 package io.cowslip.drive.volume;
 
+import io.cowslip.access.Caller;
 import io.cowslip.engine.host.FolderEntry;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -48,7 +49,10 @@ public record VolumeListing(ImageRoot root) {
             @Override
             public void visit(Path file, FolderEntry.Type type) {
                 String name = root.relativeName(file);
-                if (name.startsWith(prefix) && isAfter(name, after) && isVolume(name, file, type)) {
+                if (name.startsWith(prefix)
+                        && Caller.reaches(name)
+                        && isAfter(name, after)
+                        && isVolume(name, file, type)) {
                     names.add(name);
                     if (names.size() - 1 > limit) {
                         names.removeLast();

@@ -1,5 +1,6 @@
 package io.cowslip.drive.volume;
 
+import io.cowslip.access.Caller;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import java.nio.charset.StandardCharsets;
@@ -36,6 +37,12 @@ public final class VolumeName {
         String excess = excess(name, folder);
         if (excess != null) {
             throw ImageException.of(Kind.INVALID_OPTION, "the name of a volume is too long: " + excess);
+        }
+        // By the name alone: an answer about the volumes of others would tell which there are.
+        if (!Caller.reaches(name)) {
+            throw ImageException.of(
+                    Kind.FORBIDDEN,
+                    "the caller may reach volumes beneath " + Caller.current().reach() + " alone");
         }
     }
 

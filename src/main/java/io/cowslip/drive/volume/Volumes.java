@@ -3,6 +3,7 @@ package io.cowslip.drive.volume;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
+import io.cowslip.drive.FileHolder;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
@@ -113,11 +114,42 @@ public final class Volumes {
         try {
             Path file = root.existing(name);
             requireNotOpen(name, root.identity(file));
+            PinnedFormats.of(root).require(file, ImageFormat.QCOW2);
+            UploadedReferences.allow(root, file);
             HeaderAmender.amend(file, options, WorkObserver.NONE, environment);
             return ImageInfo.chain(file, environment);
         } finally {
             change.unlock();
         }
+    }
+
+    /**
+     * Overwrites all that a volume's file holds with zeros, durably, and deletes it. Others wait for nothing meanwhile;
+     * where it is cut off the volume is there, in part wiped.
+     */
+    public void wipeAndDelete(String name) throws IOException {
+        FileHolder holder = FileHolder.deletion(name);
+        Lock change = claims.filesChange();
+        Path file;
+        List<DriveClaims.Claim> taken;
+        change.lock();
+        try {
+            file = root.existing(name);
+            FileIdentity identity = root.identity(file);
+            requireNotOpen(name, identity);
+            requireNotBacking(name, identity);
+            taken = List.of(new DriveClaims.Claim(identity, name, true, true));
+            claims.add(holder, taken);
+        } finally {
+            change.unlock();
+        }
+        try (HostFile held = environment.files().open(file, HostFiles.Mode.READ_WRITE)) {
+            held.lock(ImageLock.WRITER);
+            VolumeWipe.wipe(held);
+        } finally {
+            claims.remove(holder, taken);
+        }
+        delete(name);
     }
 
     /** Deletes a volume that no drive and no other program has open and no other volume needs; else those are named. */

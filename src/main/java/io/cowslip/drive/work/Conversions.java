@@ -9,6 +9,7 @@ import io.cowslip.engine.host.DeferredSyncFiles;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.convert.DiskCopy;
+import io.cowslip.engine.image.create.ImageMeasure;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.options.EncryptOptions;
@@ -69,6 +70,7 @@ public final class Conversions {
         NewEncryption encryption =
                 target.encryption() == null ? null : target.encryption().keyed(opener.secrets());
         try (PendingVolume pending = PendingVolume.of(opener.root(), target.file(), random.nextLong())) {
+            requireRoom(pending, source, target, observer);
             fill(pending, options(target, source).withEncrypt(encryption), target.compress(), source, observer);
             beforeNaming.run();
             Path file = pending.publish(claims.filesChange(), opener.environment());
@@ -81,6 +83,17 @@ public final class Conversions {
                 encryption.keySecret().close();
             }
         }
+    }
+
+    /** What nobody can tell beforehand is not asked for: how much compression saves, or a backing file has already. */
+    private void requireRoom(PendingVolume pending, DiskImage source, Target target, WorkObserver observer)
+            throws IOException {
+        if (target.compress() || target.options().backingFile() != null) {
+            return;
+        }
+        CreateOptions sparse = CreateOptions.qcow2(source.virtualSizeBytes());
+        ImageMeasure measure = ImageMeasure.ofCopy(sparse, source, (done, total) -> observer.advanced(0, total));
+        opener.root().requireRoom(pending.file(), measure.requiredBytes());
     }
 
     /** Nobody sees the file before it is whole, so that nothing in it is synced before that either. */

@@ -8,10 +8,12 @@ import io.cowslip.drive.FileHolder;
 import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.drive.volume.ImageRoot;
+import io.cowslip.drive.volume.PinnedFormats;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.image.check.CheckReport;
 import io.cowslip.engine.image.check.ImageCheck;
 import io.cowslip.engine.image.file.ImageEnvironment;
+import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -48,7 +50,9 @@ public final class ImageChecks {
      * a check, none may have it in its chain during a repair ({@code repair} not null).
      */
     public void requireFree(String name, ImageCheck.@Nullable Repair repair) throws IOException {
-        FileIdentity identity = root.identity(root.existing(name));
+        Path file = root.existing(name);
+        PinnedFormats.of(root).require(file, ImageFormat.QCOW2);
+        FileIdentity identity = root.identity(file);
         Optional<FileHolder> holder = repair == null ? claims.writer(identity) : claims.holder(identity);
         holder.ifPresent(found -> {
             throw new DriveException(
@@ -76,6 +80,7 @@ public final class ImageChecks {
         List<DriveClaims.Claim> taken = List.of(new DriveClaims.Claim(root.identity(file), name, repair != null, true));
         claims.add(holder, taken);
         try {
+            PinnedFormats.of(root).require(file, ImageFormat.QCOW2);
             return new Checked(
                     name,
                     repair == null

@@ -1,11 +1,14 @@
 package io.cowslip.drive.work;
 
+import io.cowslip.access.Caller;
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveClaims.Claim;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.drive.FileHolder;
 import io.cowslip.drive.registry.DriveOpener;
+import io.cowslip.drive.volume.PinnedFormats;
+import io.cowslip.drive.volume.UploadedReferences;
 import io.cowslip.drive.volume.VolumeListing;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
@@ -14,6 +17,8 @@ import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.convert.DiskCommit;
 import io.cowslip.engine.image.convert.DiskRebase;
 import io.cowslip.engine.image.convert.HeaderAmender;
+import io.cowslip.engine.image.file.FileReferences;
+import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
@@ -61,6 +66,7 @@ public final class Overlays {
         try {
             return claimed(job, () -> rebaseClaims(file, options, rebase), () -> {
                 Path path = opener.root().existing(file);
+                UploadedReferences.allow(opener.root(), path);
                 if (rebase.unsafe()) {
                     HeaderAmender.amend(path, DiskRebase.amendment(backing), observer, opener.environment());
                 } else {
@@ -96,6 +102,8 @@ public final class Overlays {
     private List<Claim> rebaseClaims(String file, ImageOptions options, RebaseOptions rebase) throws IOException {
         Path path = opener.root().existing(file);
         List<Claim> wanted = new ArrayList<>();
+        // The rebase reads the header that is there: of a raw disk that is its guest's.
+        PinnedFormats.of(opener.root()).require(path, ImageFormat.QCOW2);
         if (rebase.unsafe()) {
             wanted.add(new Claim(opener.root().identity(path), file, true, true));
         } else {
@@ -113,7 +121,7 @@ public final class Overlays {
 
     private Path newBacking(Path image, String name) throws IOException {
         try {
-            return opener.environment().references().resolve(image, name);
+            return opener.environment().references().resolveGiven(image, name, FileReferences.Role.BACKING_FILE);
         } catch (ImageException refused) {
             throw refused.kind() == Kind.NOT_FOUND
                     ? ImageException.invalidOption("backing-file", "backing-file names a file that is not there")
@@ -142,6 +150,7 @@ public final class Overlays {
             Plan plan = plan(file, options, commit);
             return claimed(job, () -> plan.claims, () -> {
                 requireNoDependents(plan, commit);
+                opener.pinWritten(plan.chain, plan.depth);
                 ImageOptions filled = opener.complete(plan.chain, options);
                 try {
                     DiskCommit.commit(plan.chain.top(), filled, plan.depth, plan.keep, observer, opener.environment());
@@ -225,9 +234,9 @@ public final class Overlays {
         }
         FileIdentity base = opener.root().identity(plan.base());
         List<String> dependents = new ArrayList<>();
-        for (String name : listing.all()) {
-            if (standsOn(name, base, committed)) {
-                dependents.add("\"" + name + "\"");
+        for (String name : Caller.ANYONE.<List<String>, IOException>call(listing::all)) {
+            if (Caller.ANYONE.call(() -> standsOn(name, base, committed))) {
+                dependents.add(Caller.reaches(name) ? "\"" + name + "\"" : "a volume that the caller cannot reach");
             }
         }
         if (!dependents.isEmpty()) {

@@ -4,13 +4,17 @@ import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.FileHolder;
 import io.cowslip.drive.registry.DriveResize;
 import io.cowslip.drive.volume.ImageRoot;
+import io.cowslip.drive.volume.PinnedFormats;
+import io.cowslip.drive.volume.UploadedReferences;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.convert.DiskCompaction;
 import io.cowslip.engine.image.convert.HeaderAmender;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.AmendOptions;
+import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
@@ -45,7 +49,9 @@ public final class VolumeChanges {
     }
 
     private DriveClaims.Claim own(String file) throws IOException {
-        return new DriveClaims.Claim(root.identity(root.existing(file)), file, true, true);
+        Path path = root.existing(file);
+        PinnedFormats.of(root).require(path, ImageFormat.QCOW2);
+        return new DriveClaims.Claim(root.identity(path), file, true, true);
     }
 
     /**
@@ -56,10 +62,12 @@ public final class VolumeChanges {
     public List<ImageInfo> resize(
             String job, String file, ImageOptions options, DriveResize resize, WorkObserver observer)
             throws IOException {
+        root.limits().requireDisk(resize.sizeBytes());
         try (DiskSources.Opened opened = sources.openToChange(FileHolder.job(job), file, options)) {
             opened.image().resize(resize.sizeBytes(), resize.shrink(), resize.preallocation(), observer);
         }
-        return ImageInfo.chain(root.existing(file), environment);
+        Path path = root.existing(file);
+        return ImageInfo.chain(path, PinnedFormats.of(root).asked(path), environment);
     }
 
     /**
@@ -73,6 +81,7 @@ public final class VolumeChanges {
         List<DriveClaims.Claim> taken = claim(holder, file, options.backingFile());
         try {
             Path path = root.existing(file);
+            UploadedReferences.allow(root, path);
             HeaderAmender.amend(path, options, observer, environment);
             return ImageInfo.chain(path, environment);
         } finally {
@@ -109,7 +118,8 @@ public final class VolumeChanges {
 
     private List<DriveClaims.Claim> below(Path image, String backingFile) throws IOException {
         List<DriveClaims.Claim> below = new ArrayList<>();
-        for (ImageInfo layer : ImageInfo.chain(newBacking(image, backingFile), environment)) {
+        Path backing = newBacking(image, backingFile);
+        for (ImageInfo layer : ImageInfo.chain(backing, PinnedFormats.of(root).asked(backing), environment)) {
             below.add(
                     new DriveClaims.Claim(root.identity(layer.file()), root.relativeName(layer.file()), false, false));
         }
@@ -118,7 +128,7 @@ public final class VolumeChanges {
 
     private Path newBacking(Path image, String backingFile) throws IOException {
         try {
-            return environment.references().resolve(image, backingFile);
+            return environment.references().resolveGiven(image, backingFile, FileReferences.Role.BACKING_FILE);
         } catch (ImageException refused) {
             throw refused.kind() == Kind.NOT_FOUND
                     ? ImageException.invalidOption("backing-file", "backing-file names a file that is not there")

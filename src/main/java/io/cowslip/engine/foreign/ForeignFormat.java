@@ -3,6 +3,7 @@ package io.cowslip.engine.foreign;
 import io.cowslip.engine.host.HostFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The formats of other hypervisors, all read and none written. */
@@ -44,6 +45,15 @@ public enum ForeignFormat {
     /** Whether {@link #byContent} tells every image of this format. */
     public boolean isKnownByContent() {
         return this != VPC;
+    }
+
+    /**
+     * The names of other files that have parts of the disk, as the image has them; nothing is opened but {@code file}.
+     *
+     * @throws io.cowslip.engine.ImageException as {@link #open}
+     */
+    public List<String> namedFiles(HostFile file) throws IOException {
+        return this == VMDK ? Vmdk.namedFiles(file) : List.of();
     }
 
     /**

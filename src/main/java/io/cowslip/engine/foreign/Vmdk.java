@@ -49,6 +49,20 @@ final class Vmdk implements ForeignDisk {
         return VmdkSparseHeader.hasMagic(start) ? single(file) : new Opening(file, extents).open();
     }
 
+    /** The files that a descriptor names; none where the image has its descriptor within. */
+    static List<String> namedFiles(HostFile file) throws IOException {
+        if (VmdkSparseHeader.hasMagic(Headers.read(file, 0, VmdkSparseHeader.BYTES))) {
+            return List.of();
+        }
+        List<String> names = new ArrayList<>();
+        for (Extent extent : Opening.readDescriptor(file).extents()) {
+            if (extent.fileName() != null) {
+                names.add(Opening.relative(file, extent.fileName()));
+            }
+        }
+        return names;
+    }
+
     private static Vmdk single(HostFile file) throws IOException {
         VmdkSparseHeader start = Headers.parse(file, 0, VmdkSparseHeader.BYTES, VmdkSparseHeader::parse);
         if (start.descriptorOffset() == 0 || start.descriptorBytes() == 0) {
@@ -109,7 +123,7 @@ final class Vmdk implements ForeignDisk {
         }
 
         Vmdk open() throws IOException {
-            VmdkDescriptor descriptor = readDescriptor();
+            VmdkDescriptor descriptor = readDescriptor(descriptorFile);
             boolean done = false;
             try {
                 for (Extent extent : descriptor.extents()) {
@@ -124,15 +138,15 @@ final class Vmdk implements ForeignDisk {
             return new Vmdk(Vmdk.facts(descriptor, facts), List.copyOf(opened.values()), parts);
         }
 
-        private VmdkDescriptor readDescriptor() throws IOException {
+        static VmdkDescriptor readDescriptor(HostFile descriptorFile) throws IOException {
             long lengthBytes = descriptorFile.sizeBytes();
             if (lengthBytes > VmdkSparseHeader.MAX_DESCRIPTOR_BYTES
                     || !isAtStartOf(Headers.read(descriptorFile, 0, VmdkSparseHeader.BYTES))) {
-                throw invalid("the file has neither a VMDK header nor is it a VMDK descriptor");
+                throw invalid(descriptorFile, "the file has neither a VMDK header nor is it a VMDK descriptor");
             }
             VmdkDescriptor descriptor = descriptor(descriptorFile, 0, (int) lengthBytes);
             if (descriptor.extents().isEmpty()) {
-                throw invalid("the VMDK descriptor names no extents");
+                throw invalid(descriptorFile, "the VMDK descriptor names no extents");
             }
             return descriptor;
         }
@@ -145,7 +159,17 @@ final class Vmdk implements ForeignDisk {
         }
 
         /** A file may have several flat extents. */
-        private HostFile file(String name) throws IOException {
+        private HostFile file(String named) throws IOException {
+            String name = relative(descriptorFile, named);
+            HostFile file = opened.get(name);
+            if (file == null) {
+                file = extents.open(name);
+                opened.put(name, file);
+            }
+            return file;
+        }
+
+        static String relative(HostFile descriptorFile, String name) throws ImageException {
             if (name.startsWith("/")) {
                 throw ImageException.of(
                         Kind.FORBIDDEN,
@@ -153,12 +177,7 @@ final class Vmdk implements ForeignDisk {
                         "the VMDK descriptor names an extent by an absolute path; it must be relative to the"
                                 + " descriptor's folder");
             }
-            HostFile file = opened.get(name);
-            if (file == null) {
-                file = extents.open(name);
-                opened.put(name, file);
-            }
-            return file;
+            return name;
         }
 
         private ForeignDisk disk(Extent extent, HostFile file) throws IOException {
@@ -184,7 +203,7 @@ final class Vmdk implements ForeignDisk {
             }
         }
 
-        private ImageException invalid(String why) {
+        private static ImageException invalid(HostFile descriptorFile, String why) {
             return ImageException.of(Kind.INVALID_FORMAT, descriptorFile.path(), why);
         }
 

@@ -27,10 +27,15 @@ public final class IoBuffers {
         }
     }
 
-    /** Lends at least {@code lengthBytes}, at most 4 MiB, to be closed by the thread that is done with it. */
+    /**
+     * Lends at least {@code lengthBytes}, to be closed by the thread that is done with it. What is more than 4 MiB, as a
+     * whole table may be, is allocated for the borrower and freed when he closes it: a length from a file must have been
+     * bounded before.
+     */
     public static Loan borrow(long lengthBytes) {
         if (lengthBytes > 1L << LARGEST_BITS) {
-            throw new IllegalArgumentException("buffers have at most 4 MiB, not " + lengthBytes + " bytes");
+            Arena arena = Arena.ofShared();
+            return new Loan(buffer -> arena.close(), arena.allocate(lengthBytes, ALIGNMENT_BYTES));
         }
         int bits = Math.max(SMALLEST_BITS, 64 - Long.numberOfLeadingZeros(Math.max(1, lengthBytes - 1)));
         Shelf shelf = SHARED.shelves[bits - SMALLEST_BITS];
@@ -42,11 +47,11 @@ public final class IoBuffers {
      * take the buffer from its next borrower.
      */
     public static final class Loan implements AutoCloseable {
-        private final Shelf shelf;
+        private final Lender lender;
         private @Nullable MemorySegment segment;
 
-        private Loan(Shelf shelf, MemorySegment segment) {
-            this.shelf = shelf;
+        private Loan(Lender lender, MemorySegment segment) {
+            this.lender = lender;
             this.segment = segment;
         }
 
@@ -69,12 +74,18 @@ public final class IoBuffers {
             MemorySegment lent = segment;
             if (lent != null) {
                 segment = null;
-                shelf.giveBack(lent);
+                lender.giveBack(lent);
             }
         }
     }
 
-    private static final class Shelf {
+    /** Takes a buffer back. */
+    @FunctionalInterface
+    private interface Lender {
+        void giveBack(MemorySegment buffer);
+    }
+
+    private static final class Shelf implements Lender {
         private final long bufferBytes;
         private final int keptAtMost;
         private final ConcurrentLinkedQueue<MemorySegment> kept = new ConcurrentLinkedQueue<>();
@@ -94,7 +105,8 @@ public final class IoBuffers {
             return Arena.ofAuto().allocate(bufferBytes, ALIGNMENT_BYTES);
         }
 
-        void giveBack(MemorySegment buffer) {
+        @Override
+        public void giveBack(MemorySegment buffer) {
             if (keptCount.incrementAndGet() <= keptAtMost) {
                 kept.add(buffer);
             } else {

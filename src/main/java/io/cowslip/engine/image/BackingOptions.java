@@ -25,20 +25,20 @@ public final class BackingOptions {
         if (named == null) {
             throw ImageException.invalidOption(
                     "backing",
-                    "the header does not say which format its backing file \"" + above.backingName()
-                            + "\" has; give \"backing\": {\"format\": …} (guessing would let a guest choose)");
+                    "the header does not say which format its backing file has; give \"backing\": {\"format\": …}"
+                            + " (guessing would let a guest choose)");
         }
-        return wish.withFormat(formatNamed(named, above));
+        return wish.withFormat(formatNamed(named));
     }
 
-    private static ImageFormat formatNamed(String name, ImageHeader above) throws ImageException {
+    private static ImageFormat formatNamed(String name) throws ImageException {
         try {
             return ImageFormat.parse("format", name);
         } catch (ImageException unknown) {
             throw ImageException.of(
                             Kind.UNSUPPORTED_FEATURE,
-                            "the backing file \"" + above.backingName() + "\" is of format \"" + name + "\"; "
-                                    + ImageFormat.names() + " are supported")
+                            "the header names a format of its backing file that is not read; " + ImageFormat.names()
+                                    + " are")
                     .causedBy(unknown);
         }
     }

@@ -10,6 +10,7 @@ import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.bitmap.BitmapFile;
+import io.cowslip.engine.image.file.FileReferences.Role;
 import io.cowslip.engine.image.file.FormatProbe;
 import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.file.ImageEnvironment;
@@ -82,9 +83,39 @@ public final class ChainFacts {
                 throw ImageException.of(
                         Kind.INVALID_FORMAT, path, "the backing chain comes back to this file: it must have an end");
             }
-            ImageFormat format = said == null ? FormatProbe.byContent(file) : said;
-            return read(file, format == null ? ImageFormat.RAW : format);
+            if (said != null) {
+                return read(file, said);
+            }
+            return layers.isEmpty() ? readByContent(file) : lookAtUnsaid(file);
         }
+    }
+
+    private ImageInfo readByContent(HostFile file) throws IOException {
+        ImageFormat format = FormatProbe.byContent(file);
+        return read(file, format == null ? ImageFormat.RAW : format);
+    }
+
+    /**
+     * A backing file whose format nobody says, so that no disk is opened over it: what its content says a guest may have
+     * written, and nothing is followed that it names.
+     */
+    private static ImageInfo lookAtUnsaid(HostFile file) throws IOException {
+        if (FormatProbe.byContent(file) != ImageFormat.QCOW2) {
+            return raw(file);
+        }
+        ImageHeader header = HeaderReader.read(file);
+        return new ImageInfo(
+                file.path(),
+                ImageFormat.QCOW2,
+                header.virtualSizeBytes(),
+                file.allocatedBytes(),
+                null,
+                null,
+                null,
+                null,
+                null,
+                facts(header, List.of()),
+                null);
     }
 
     // What is said decides, not the content: a guest can write a qcow2 header to a raw disk.
@@ -99,8 +130,8 @@ public final class ChainFacts {
             throw ImageException.of(
                             Kind.UNSUPPORTED_FEATURE,
                             path,
-                            "the backing file's format is named \"" + named + "\"; " + ImageFormat.names()
-                                    + " are supported")
+                            "the header above names a format of this backing file that is not read; "
+                                    + ImageFormat.names() + " are")
                     .causedBy(unknown);
         }
     }
@@ -119,7 +150,9 @@ public final class ChainFacts {
                 format,
                 name -> environment
                         .files()
-                        .open(environment.references().resolve(file.path(), name), HostFiles.Mode.READ))) {
+                        .open(
+                                environment.references().resolve(file.path(), name, Role.DATA_FILE),
+                                HostFiles.Mode.READ))) {
             return foreign(file, format, layer.disk());
         }
     }
@@ -179,7 +212,7 @@ public final class ChainFacts {
                 header.virtualSizeBytes(),
                 file.allocatedBytes(),
                 name,
-                name == null ? null : environment.references().resolve(file.path(), name),
+                name == null ? null : environment.references().resolve(file.path(), name, Role.BACKING_FILE),
                 name == null ? null : header.backingFormat(),
                 header.dataFileName(),
                 dataFile(file.path(), header.dataFileName()),
@@ -189,7 +222,7 @@ public final class ChainFacts {
 
     private @Nullable Path dataFile(Path image, @Nullable String name) {
         try {
-            return name == null ? null : environment.references().resolve(image, name);
+            return name == null ? null : environment.references().resolve(image, name, Role.DATA_FILE);
         } catch (ImageException refused) {
             // The image is what it is without it, and an opening may name another.
             return null;

@@ -11,6 +11,7 @@ import io.cowslip.engine.image.check.CheckReport;
 import io.cowslip.engine.image.check.ImageCheck;
 import io.cowslip.engine.image.check.ImageRepair;
 import io.cowslip.engine.image.file.FileReferences;
+import io.cowslip.engine.image.file.FileReferences.Role;
 import io.cowslip.engine.image.file.FormatProbe;
 import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.file.ImageEnvironment;
@@ -96,7 +97,7 @@ final class ChainFiles {
                 return;
             }
             options = BackingOptions.of(header, options);
-            path = environment.references().resolve(path, backingName);
+            path = environment.references().resolve(path, backingName, Role.BACKING_FILE);
             if (base != null && isFileOf(base, path)) {
                 return;
             }
@@ -196,7 +197,7 @@ final class ChainFiles {
 
     /** A file that an image names as holding a part of its disk, opened and locked. */
     private HostFile extent(HostFile image, String name, ImageOptions options) throws IOException {
-        Path path = environment.references().resolve(image.path(), name);
+        Path path = environment.references().resolve(image.path(), name, Role.DATA_FILE);
         HostFile file = environment.files().open(path, HostFiles.Mode.READ, options.pageCache());
         try {
             if (!seen.add(file.identity())) {
@@ -242,7 +243,7 @@ final class ChainFiles {
             refuseDataFile(options);
             return null;
         }
-        Path path = environment.references().resolve(image.path(), dataFileName(header, options));
+        Path path = dataFilePath(image.path(), header, options);
         HostFile file = environment
                 .files()
                 .open(path, writable ? HostFiles.Mode.READ_WRITE : HostFiles.Mode.READ, options.pageCache());
@@ -258,13 +259,16 @@ final class ChainFiles {
         }
     }
 
-    private static String dataFileName(ImageHeader header, ImageOptions options) throws ImageException {
-        String name = options.dataFile() == null ? header.dataFileName() : options.dataFile();
+    private Path dataFilePath(Path image, ImageHeader header, ImageOptions options) throws ImageException {
+        if (options.dataFile() != null) {
+            return environment.references().resolveGiven(image, options.dataFile(), Role.DATA_FILE);
+        }
+        String name = header.dataFileName();
         if (name == null) {
             throw ImageException.invalidOption(
                     "data-file", "the image's data is in a file that its header does not name; give data-file");
         }
-        return name;
+        return environment.references().resolve(image, name, Role.DATA_FILE);
     }
 
     private static void refuseDataFile(ImageOptions options) throws ImageException {

@@ -58,11 +58,8 @@ public final class DiskChanges {
     private int mostTables = 1;
 
     private DiskChanges(
-            DiskImage image,
-            Qcow2Layer layer,
-            SnapshotRecord since,
-            @Nullable SnapshotRecord until,
-            ImageHeader header) {
+            DiskImage image, Qcow2Layer layer, SnapshotRecord since, @Nullable SnapshotRecord until, ImageHeader header)
+            throws ImageException {
         this.image = image;
         this.since = since;
         this.until = until;
@@ -109,7 +106,8 @@ public final class DiskChanges {
         return ImageException.of(Kind.UNSUPPORTED_FEATURE, layer.file().path(), why);
     }
 
-    private static DiskTables tablesOf(SnapshotRecord snapshot, Qcow2Layer layer, ImageHeader header) {
+    private static DiskTables tablesOf(SnapshotRecord snapshot, Qcow2Layer layer, ImageHeader header)
+            throws ImageException {
         return new DiskTables.OfSnapshot(layer.file(), snapshot, SnapshotReader.diskBytes(snapshot, header));
     }
 

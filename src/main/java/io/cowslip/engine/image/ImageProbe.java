@@ -1,7 +1,6 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.foreign.ExtentFiles;
 import io.cowslip.engine.format.HeaderLayout;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
@@ -11,6 +10,8 @@ import io.cowslip.engine.image.layer.ForeignLayer;
 import io.cowslip.engine.image.options.ImageFormat;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,9 +19,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param format what it is taken for
  * @param backingName the backing file as the header names it; null: none
- * @param namesDataFiles whether it names other files that hold the disk's bytes
+ * @param dataFileNames other files that hold the disk's bytes
  */
-public record ImageProbe(ImageFormat format, @Nullable String backingName, boolean namesDataFiles) {
+public record ImageProbe(ImageFormat format, @Nullable String backingName, List<String> dataFileNames) {
     /** So much of the beginning is looked at, of a file that is as long. */
     public static final int LENGTH_BYTES = HeaderLayout.MAX_BYTES_READ;
 
@@ -34,7 +35,7 @@ public record ImageProbe(ImageFormat format, @Nullable String backingName, boole
     public static ImageProbe ofBeginning(HostFile file, @Nullable ImageFormat said, long fileSizeBytes)
             throws IOException {
         ImageFormat format = format(file, said);
-        return format == ImageFormat.QCOW2 ? qcow2(file, fileSizeBytes) : new ImageProbe(format, null, false);
+        return format == ImageFormat.QCOW2 ? qcow2(file, fileSizeBytes) : new ImageProbe(format, null, List.of());
     }
 
     /** What a whole file says. */
@@ -42,7 +43,7 @@ public record ImageProbe(ImageFormat format, @Nullable String backingName, boole
         ImageFormat format = format(file, said);
         return switch (format) {
             case QCOW2 -> qcow2(file, file.sizeBytes());
-            case RAW -> new ImageProbe(format, null, false);
+            case RAW -> new ImageProbe(format, null, List.of());
             default -> foreign(file, format);
         };
     }
@@ -67,30 +68,26 @@ public record ImageProbe(ImageFormat format, @Nullable String backingName, boole
             MemorySegment start = loan.segment(LENGTH_BYTES);
             ImageHeader header = ImageHeader.parse(start.asSlice(0, file.read(0, start)), fileSizeBytes);
             header.requireSupported(false);
-            return new ImageProbe(ImageFormat.QCOW2, header.backingName(), header.dataFileName() != null);
+            String dataFileName = header.dataFileName();
+            return new ImageProbe(
+                    ImageFormat.QCOW2, header.backingName(), dataFileName == null ? List.of() : List.of(dataFileName));
         }
     }
 
     private static ImageProbe foreign(HostFile file, ImageFormat format) throws IOException {
-        NamedFiles named = new NamedFiles();
-        try (ForeignLayer layer = ForeignLayer.open(file, format, named)) {
-            return new ImageProbe(layer.format(), null, false);
-        } catch (ImageException failure) {
-            if (named.asked) {
-                return new ImageProbe(format, null, true);
-            }
-            throw failure;
+        List<String> named = Objects.requireNonNull(format.foreign()).namedFiles(file);
+        if (!named.isEmpty()) {
+            return new ImageProbe(format, null, named);
+        }
+        try (ForeignLayer layer = ForeignLayer.open(file, format, name -> {
+            throw ImageException.of(ImageException.Kind.INVALID_FORMAT, "the image names another file");
+        })) {
+            return new ImageProbe(layer.format(), null, List.of());
         }
     }
 
-    /** Opens nothing, and notes that something was to be opened. */
-    private static final class NamedFiles implements ExtentFiles {
-        private boolean asked;
-
-        @Override
-        public HostFile open(String name) throws ImageException {
-            asked = true;
-            throw ImageException.of(ImageException.Kind.FORBIDDEN, "the image names another file");
-        }
+    /** What a file's content looks like; null: raw, or a fixed VHD image. Nothing in it is trusted for that. */
+    public static @Nullable ImageFormat appearance(HostFile file) throws IOException {
+        return FormatProbe.byContent(file);
     }
 }

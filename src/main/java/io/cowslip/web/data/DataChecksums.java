@@ -7,7 +7,7 @@ import java.io.IOException;
 import org.springframework.http.CacheControl;
 import org.springframework.http.ResponseEntity;
 
-/** GET of a disk's checksum. */
+/** GET of the checksum of a disk, or of a part of it. */
 final class DataChecksums {
     private static final int DEFAULT_BLOCK_BYTES = 4 << 20;
     private static final int MIN_BLOCK_BYTES = 64 << 10;
@@ -20,10 +20,11 @@ final class DataChecksums {
     }
 
     ResponseEntity<DataChecksum> answer(DriveLease lease, HttpServletRequest request) throws IOException {
-        Query query = Query.of(request, "algorithm", "block_size");
+        Query query = Query.of(request, "algorithm", "block_size", "start", "length");
         ChecksumAlgorithm algorithm = ChecksumAlgorithm.parse(query.text("algorithm", "blake2b"));
         int block = query.number("block_size", DEFAULT_BLOCK_BYTES, MIN_BLOCK_BYTES, MAX_BLOCK_BYTES);
-        String hex = new DiskChecksum(lease, algorithm, block, buffers).hex();
+        String hex =
+                new DiskChecksum(lease, DataExtents.window(query, lease.sizeBytes()), algorithm, block, buffers).hex();
         return ResponseEntity.ok()
                 .cacheControl(CacheControl.noStore())
                 .body(new DataChecksum(hex, algorithm.wireName(), block));

@@ -88,7 +88,8 @@ final class DataExtents {
         return () -> page.hasNext() ? page.next() : null;
     }
 
-    private static ByteWindow window(Query query, long size) {
+    /** What {@code start} and {@code length} ask for of a disk. */
+    static ByteWindow window(Query query, long size) {
         long start = query.size("start", 0);
         if (start > size) {
             throw Refusal.offDisk(size, "start " + start + " is past the end of the disk of " + size + " bytes");

@@ -16,6 +16,9 @@ import java.io.IOException;
  * and all that is written are one change, which begins once the first buffer is full.
  */
 final class DataWrites {
+    /** A body that breaks off leaves each sector as it was or as it was sent. */
+    private static final int SECTOR_BYTES = 512;
+
     private final TransferBuffers buffers;
     private final ContentDigests digests;
     private final OperationClock clock;
@@ -101,7 +104,7 @@ final class DataWrites {
         try (Buffer buffer = unitBytes == 1 ? buffers.take() : buffers.takeLarge(unitBytes)) {
             boolean more = window.length() > 0;
             while (more) {
-                long past = (window.start() + received) % unitBytes;
+                long past = (window.start() + received) % Math.max(unitBytes, SECTOR_BYTES);
                 int step = (int) Math.min(buffer.sizeBytes() - past, window.length() - received);
                 int count = body.fill(buffer.view(step));
                 if (count > 0) {

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class DiskChecksum {
     private final DriveLease lease;
-    private final long sizeBytes;
+    private final ByteWindow window;
     private final ChecksumAlgorithm algorithm;
     private final int blockBytes;
     private final TransferBuffers buffers;
@@ -23,9 +23,11 @@ final class DiskChecksum {
     private long zerosEnd;
     private long dataEnd;
 
-    DiskChecksum(DriveLease lease, ChecksumAlgorithm algorithm, int blockBytes, TransferBuffers buffers) {
+    /** @param window the part of the disk that counts: blocks begin with it, and the last one ends with it */
+    DiskChecksum(
+            DriveLease lease, ByteWindow window, ChecksumAlgorithm algorithm, int blockBytes, TransferBuffers buffers) {
         this.lease = lease;
-        this.sizeBytes = lease.sizeBytes();
+        this.window = window;
         this.algorithm = algorithm;
         this.blockBytes = blockBytes;
         this.buffers = buffers;
@@ -34,9 +36,9 @@ final class DiskChecksum {
     String hex() throws IOException {
         MessageDigest outer = algorithm.start();
         try (Buffer buffer = buffers.take()) {
-            for (long start = 0; start < sizeBytes; start += blockBytes) {
+            for (long start = window.start(); start < window.end(); start += blockBytes) {
                 lease.requireUsable();
-                outer.update(block(start, (int) Math.min(blockBytes, sizeBytes - start), buffer));
+                outer.update(block(start, (int) Math.min(blockBytes, window.end() - start), buffer));
             }
         }
         return HexFormat.of().formatHex(outer.digest());
@@ -61,7 +63,7 @@ final class DiskChecksum {
     private boolean readsAsZeros(long start, int length) throws IOException {
         while (start >= dataEnd && zerosEnd < start + length) {
             long from = Math.max(zerosEnd, start);
-            GuestExtent run = lease.image().extentAt(from, sizeBytes - from);
+            GuestExtent run = lease.image().extentAt(from, window.end() - from);
             if (run.zero()) {
                 zerosEnd = from + run.length();
             } else {

@@ -159,6 +159,16 @@ class DriveMapController {
                         example = "sha256"),
                 @Parameter(
                         in = ParameterIn.QUERY,
+                        name = "start",
+                        description = "Where the part of the disk begins that counts, in bytes",
+                        schema = @Schema(type = "string", defaultValue = "0")),
+                @Parameter(
+                        in = ParameterIn.QUERY,
+                        name = "length",
+                        description = "How long it is, in bytes; by default to the end",
+                        schema = @Schema(type = "string")),
+                @Parameter(
+                        in = ParameterIn.QUERY,
                         name = "block_size",
                         description = "Bytes of a block, from 65536 to 67108864",
                         schema = @Schema(type = "integer", defaultValue = "4194304"),

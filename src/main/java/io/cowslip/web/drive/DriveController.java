@@ -22,6 +22,7 @@ import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_OPTION;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.drive.registry.DriveResize;
@@ -113,11 +114,16 @@ class DriveController {
     })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> open(@RequestBody OpenRequest request) throws IOException {
-        if (request.file() == null) {
+        String file = request.file();
+        if (file == null) {
             throw Refusal.ofOption("file", "file is missing; it names the image, relative to the image root");
         }
-        DriveView drive = registry.open(
-                id(request.id()), request.file(), request.options().over(registry.defaults()), request.keeping());
+        ImageOptions options = request.options().over(registry.defaults());
+        DriveView drive = AuditEntry.of("open-drive")
+                .with("drive", request.id())
+                .with("volume", file)
+                .with("mode", options.readOnly() ? "read" : "write")
+                .around(() -> registry.open(id(request.id()), file, options, request.keeping()));
         return ResponseEntity.created(URI.create("/drives/" + drive.id()))
                 .eTag(Preconditions.quoted(drive.version()))
                 .body(DriveBody.of(drive));
@@ -206,14 +212,15 @@ class DriveController {
             @RequestBody ObjectNode patch,
             HttpServletRequest request)
             throws IOException {
+        AuditEntry entry = AuditEntry.of("change-drive").with("drive", id).with("options", patch.propertyNames());
         DriveResize resize = ResizeRequest.takeFrom(patch, json);
-        return shown(registry.reconfigure(
+        return shown(entry.around(() -> registry.reconfigure(
                 id,
                 asked -> {
                     Preconditions.checkChange(request, registry.drive(id).version());
                     return merged(asked, patch);
                 },
-                resize));
+                resize)));
     }
 
     private ImageOptions merged(ImageOptions asked, ObjectNode patch) {
@@ -247,7 +254,7 @@ class DriveController {
     @PostMapping(path = "/{id}/reopen", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> reopen(
             @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id) throws IOException {
-        return shown(registry.reopen(id));
+        return shown(AuditEntry.of("open-drive").with("drive", id).around(() -> registry.reopen(id)));
     }
 
     @Operation(
@@ -265,11 +272,13 @@ class DriveController {
             @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id,
             HttpServletRequest request)
             throws IOException {
-        if (!registry.forgetUnopened(id)) {
-            Preconditions.checkChange(request, registry.drive(id).version());
-            registry.close(id);
-        }
-        return ResponseEntity.noContent().build();
+        return AuditEntry.of("close-drive").with("drive", id).around(() -> {
+            if (!registry.forgetUnopened(id)) {
+                Preconditions.checkChange(request, registry.drive(id).version());
+                registry.close(id);
+            }
+            return ResponseEntity.noContent().build();
+        });
     }
 
     private static ResponseEntity<DriveBody> shown(DriveView drive) {

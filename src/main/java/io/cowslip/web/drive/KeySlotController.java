@@ -12,6 +12,7 @@ import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.drive.registry.DriveRegistry;
@@ -99,9 +100,11 @@ class KeySlotController {
         try (DriveLease lease = registry.lease(id);
                 Secret current = registry.secret(request.keySecret(), request.keySecretFile());
                 Secret added = registry.secret(request.newSecret(), request.newSecretFile())) {
-            int slot = lease.image()
-                    .keySlots()
-                    .add(current, added, request.keyslot(), request.iterTimeMillis(), System::nanoTime);
+            int slot = AuditEntry.of("add-key-slot")
+                    .with("drive", id)
+                    .around(() -> lease.image()
+                            .keySlots()
+                            .add(current, added, request.keyslot(), request.iterTimeMillis(), System::nanoTime));
             return ResponseEntity.created(URI.create("/drives/" + id + "/key-slots/" + slot))
                     .body(KeySlotBody.of(lease.image().keySlots().list().get(slot)));
         }
@@ -119,8 +122,13 @@ class KeySlotController {
             @PathVariable @Parameter(description = "The slot", example = "1") int keyslot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            lease.image().keySlots().erase(keyslot);
-            return ResponseEntity.noContent().build();
+            return AuditEntry.of("erase-key-slot")
+                    .with("drive", id)
+                    .with("keyslot", keyslot)
+                    .around(() -> {
+                        lease.image().keySlots().erase(keyslot);
+                        return ResponseEntity.noContent().build();
+                    });
         }
     }
 }

@@ -15,6 +15,7 @@ import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.drive.registry.DriveRegistry;
@@ -143,8 +144,10 @@ class SnapshotController {
             @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            lease.image().snapshots().revert(snapshot);
-            return ResponseEntity.noContent().build();
+            return audited("revert-snapshot", id, snapshot).around(() -> {
+                lease.image().snapshots().revert(snapshot);
+                return ResponseEntity.noContent().build();
+            });
         }
     }
 
@@ -163,8 +166,14 @@ class SnapshotController {
             @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
-            lease.image().snapshots().delete(snapshot);
-            return ResponseEntity.noContent().build();
+            return audited("delete-snapshot", id, snapshot).around(() -> {
+                lease.image().snapshots().delete(snapshot);
+                return ResponseEntity.noContent().build();
+            });
         }
+    }
+
+    private static AuditEntry audited(String action, DriveId drive, String snapshot) {
+        return AuditEntry.of(action).with("drive", drive).with("snapshot", snapshot);
     }
 }

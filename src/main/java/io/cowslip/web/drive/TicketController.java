@@ -14,6 +14,7 @@ import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.DriveId;
 import io.cowslip.ticket.IssuedTicket;
 import io.cowslip.ticket.Tickets;
@@ -97,7 +98,10 @@ class TicketController {
     ResponseEntity<TicketBody> issue(
             @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id, @RequestBody NewTicket body)
             throws IOException {
-        IssuedTicket issued = tickets.issue(id, body.request());
+        IssuedTicket issued = AuditEntry.of("make-ticket")
+                .with("drive", id)
+                .with("ops", body.ops())
+                .around(() -> tickets.issue(id, body.request()));
         return ResponseEntity.created(URI.create(
                         "/drives/" + id + "/tickets/" + issued.view().ticket().id()))
                 .cacheControl(CacheControl.noStore())

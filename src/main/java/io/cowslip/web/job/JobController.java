@@ -13,15 +13,18 @@ import static io.cowslip.web.problem.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_JOB;
+import static io.cowslip.web.problem.ProblemType.TOO_MANY_REQUESTS;
 import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.job.JobId;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
 import io.cowslip.job.StoredRequest;
+import io.cowslip.web.limit.CallerJobs;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.problem.Refusal;
 import io.swagger.v3.oas.annotations.Operation;
@@ -31,6 +34,7 @@ import io.swagger.v3.oas.annotations.media.ExampleObject;
 import io.swagger.v3.oas.annotations.media.Schema;
 import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
+import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;
 import java.net.URI;
 import java.util.List;
@@ -46,6 +50,7 @@ import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Jobs: what takes long. */
@@ -54,14 +59,28 @@ import tools.jackson.databind.node.ObjectNode;
 @Tag(name = "jobs", description = "Work in the background")
 class JobController {
     private static final String EXAMPLE_ID = "nightly";
+    private static final List<String> AUDITED = List.of(
+            "type",
+            "id",
+            "file",
+            "drive",
+            "upload",
+            "repair",
+            "backing-file",
+            "unsafe",
+            "base",
+            "allow-dependents",
+            "shrink");
 
     private final JobService jobs;
+    private final CallerJobs callers;
     private final JobEvents events;
     private final Volumes volumes;
     private final JobJson json;
 
-    JobController(JobService jobs, Volumes volumes, JobJson json) {
+    JobController(JobService jobs, CallerJobs callers, Volumes volumes, JobJson json) {
         this.jobs = jobs;
+        this.callers = callers;
         this.events = new JobEvents(jobs, volumes);
         this.volumes = volumes;
         this.json = json;
@@ -145,6 +164,7 @@ class JobController {
         ID_TAKEN,
         IN_USE,
         UNSUPPORTED_MEDIA_TYPE,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED
     })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
@@ -156,13 +176,31 @@ class JobController {
                                     "Makes a repetition of the request, such as one after a broken connection, answer with"
                                             + " the first one's job. It is known for as long as the job is")
                     @Nullable
-                    String idempotencyKey)
+                    String idempotencyKey,
+            HttpServletRequest caller)
             throws IOException {
         NewJob wanted = json.read(request);
         StoredRequest stored = JobJson.stored(request);
-        JobView job = jobs.submit(
-                id(wanted.id()), json.wanted(wanted), stored, IdempotencyHeader.key(idempotencyKey, stored));
+        JobView job = audited(request)
+                .around(() -> callers.begin(
+                        caller,
+                        () -> jobs.submit(
+                                id(wanted.id()),
+                                json.wanted(wanted),
+                                stored,
+                                IdempotencyHeader.key(idempotencyKey, stored))));
         return accepted(job);
+    }
+
+    /** Of the request, which may hold passphrases, only what is known to hold none. */
+    private static AuditEntry audited(ObjectNode request) {
+        AuditEntry entry = AuditEntry.of("start-job");
+        for (String name : AUDITED) {
+            JsonNode value = request.path(name);
+            entry.with(name, value.isValueNode() && !value.isNull() ? value.asString() : null);
+        }
+        JsonNode target = request.path("target").path("file");
+        return entry.with("target", target.isString() ? target.asString() : null);
     }
 
     private static @Nullable JobId id(@Nullable String text) {
@@ -228,11 +266,14 @@ class JobController {
         INVALID_IMAGE,
         CANNOT_RESTART,
         IN_USE,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED
     })
     @PostMapping(path = "/{id}/restart", produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<JobBody> restart(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) throws IOException {
-        return accepted(jobs.restart(id));
+    ResponseEntity<JobBody> restart(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id, HttpServletRequest caller)
+            throws IOException {
+        return accepted(
+                AuditEntry.of("start-job").with("id", id).around(() -> callers.begin(caller, () -> jobs.restart(id))));
     }
 
     private ResponseEntity<JobBody> accepted(JobView job) {
@@ -253,7 +294,7 @@ class JobController {
     @Fails({NO_SUCH_JOB})
     @DeleteMapping(path = "/{id}", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<JobBody> cancel(@PathVariable @Parameter(example = EXAMPLE_ID) JobId id) {
-        JobView job = jobs.cancel(id);
+        JobView job = AuditEntry.of("stop-job").with("id", id).around(() -> jobs.cancel(id));
         return job == null
                 ? ResponseEntity.noContent().build()
                 : ResponseEntity.accepted().body(shown(job));

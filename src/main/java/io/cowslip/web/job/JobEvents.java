@@ -1,5 +1,6 @@
 package io.cowslip.web.job;
 
+import io.cowslip.access.Caller;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.job.JobException;
 import io.cowslip.job.JobId;
@@ -32,8 +33,9 @@ final class JobEvents {
 
     SseEmitter of(JobId id) {
         JobView first = jobs.job(id);
+        Caller caller = Caller.current();
         SseEmitter emitter = new SseEmitter(0L);
-        Thread.ofVirtual().name("job-events-" + id).start(() -> tell(first, emitter));
+        Thread.ofVirtual().name("job-events-" + id).start(() -> caller.run(() -> tell(first, emitter)));
         return emitter;
     }
 

@@ -12,6 +12,7 @@ import io.cowslip.web.json.LayerOptions;
 import io.cowslip.web.problem.Refusal;
 import io.swagger.v3.oas.annotations.media.Schema;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -22,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param id the job's name; made up where not given
  * @param upload the upload, by the name of the volume that it was to become
  * @param format what the upload is; raw must be said
- * @param allowBackingFile whether the upload may name a backing file
- * @param allowDataFile whether the upload may name an external data file
+ * @param backingFile the volume that the upload may name as its backing file
+ * @param dataFile the volumes that the upload may name as holding its data
  * @param reprDigest what the upload must come to
  * @param file the volume to read, relative to the image root
  * @param options how the volume is opened
@@ -48,8 +49,13 @@ public record NewImport(
         @Nullable
         String format,
 
-        @Nullable Boolean allowBackingFile,
-        @Nullable Boolean allowDataFile,
+        @Schema(description = "The volume that the upload names as its backing file, relative to the image root")
+        @Nullable
+        String backingFile,
+
+        @Schema(description = "The volumes that the upload names as holding its data, relative to the image root")
+        @Nullable
+        List<String> dataFile,
 
         @Schema(description = "What the upload must come to, as in the header Repr-Digest: sha-256=:base64:") @Nullable
         String reprDigest,
@@ -78,8 +84,8 @@ public record NewImport(
         if (options != null) {
             throw Refusal.ofOption("options", "options are those of a volume; of an upload only its format is said");
         }
-        UploadRules rules = new UploadRules(
-                format(format), Boolean.TRUE.equals(allowBackingFile), Boolean.TRUE.equals(allowDataFile));
+        UploadRules rules =
+                new UploadRules(format(format), backingFile, dataFile == null ? List.of() : List.copyOf(dataFile));
         return new JobRequest.ImportUpload(new Import(name, rules, digests(), target == null ? null : target.wanted()));
     }
 
@@ -93,10 +99,10 @@ public record NewImport(
     }
 
     private JobRequest ofVolume(ImageOptions defaults) {
-        if (format != null || allowBackingFile != null || allowDataFile != null || reprDigest != null) {
+        if (format != null || backingFile != null || dataFile != null || reprDigest != null) {
             throw Refusal.ofOption(
                     "format",
-                    "format, allow-backing-file, allow-data-file and repr-digest are for an upload; how a volume is opened"
+                    "format, backing-file, data-file and repr-digest are for an upload; how a volume is opened"
                             + " is said by options");
         }
         if (target == null) {

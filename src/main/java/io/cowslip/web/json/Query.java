@@ -4,6 +4,7 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.SizeText;
 import io.cowslip.web.problem.Refusal;
 import jakarta.servlet.http.HttpServletRequest;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,12 @@ public final class Query {
     public @Nullable String text(String name) {
         // Parameters could also come from a body of a form, and here none is read as one.
         return request.getQueryString() == null ? null : request.getParameter(name);
+    }
+
+    /** All values of a parameter that may come several times. */
+    public List<String> texts(String name) {
+        String[] values = request.getQueryString() == null ? null : request.getParameterValues(name);
+        return values == null ? List.of() : List.of(values);
     }
 
     public String text(String name, String otherwise) {

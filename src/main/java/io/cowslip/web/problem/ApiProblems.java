@@ -3,6 +3,7 @@ package io.cowslip.web.problem;
 import io.cowslip.access.AccessRefusedException;
 import io.cowslip.drive.DriveException;
 import io.cowslip.drive.DriveId;
+import io.cowslip.drive.LimitObserver;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.ImageException;
 import io.cowslip.job.JobException;
@@ -14,7 +15,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Function;
 import org.apache.catalina.connector.ClientAbortException;
 import org.apache.tomcat.util.http.InvalidParameterException;
@@ -22,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.beans.TypeMismatchException;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpStatusCode;
 import org.springframework.http.MediaType;
@@ -45,13 +49,21 @@ import tools.jackson.core.JacksonException;
 public class ApiProblems extends ResponseEntityExceptionHandler {
     private static final Logger log = LoggerFactory.getLogger(ApiProblems.class);
 
+    private static final Set<ProblemType> LIMITS = EnumSet.of(
+            ProblemType.LIMIT_REACHED,
+            ProblemType.TOO_MANY_REQUESTS,
+            ProblemType.BODY_TOO_LARGE,
+            ProblemType.INSUFFICIENT_STORAGE);
+
     private final Volumes volumes;
+    private final ObjectProvider<LimitObserver> limits;
 
     /** A full disk refuses every write there is: nobody needs a line for each. */
     private final RareWarning fullDisks = new RareWarning(Duration.ofMinutes(1), System::nanoTime);
 
-    ApiProblems(Volumes volumes) {
+    ApiProblems(Volumes volumes, ObjectProvider<LimitObserver> limits) {
         this.volumes = volumes;
+        this.limits = limits;
     }
 
     @ExceptionHandler
@@ -68,6 +80,9 @@ public class ApiProblems extends ResponseEntityExceptionHandler {
         }
         Refusal problem = problem(failure, volumes::relativeName);
         note(problem.type(), failure, request);
+        if (LIMITS.contains(problem.type())) {
+            limits.forEach(observer -> observer.refused(limit(problem)));
+        }
         startOver(response);
         return entity(problem);
     }
@@ -165,6 +180,13 @@ public class ApiProblems extends ResponseEntityExceptionHandler {
         return failure.path() == null ? message : relativeName.apply(failure.path()) + ": " + message;
     }
 
+    /** The limit, as meters have it: the property's last part where that is known, or else the problem's name. */
+    private static String limit(Refusal problem) {
+        return problem.members().get("limit") instanceof String property
+                ? property.substring(property.lastIndexOf('.') + 1)
+                : problem.type().wireName();
+    }
+
     private void note(ProblemType type, Exception failure, HttpServletRequest request) {
         if (type == ProblemType.INSUFFICIENT_STORAGE) {
             fullDisks.warn(log, "{} {}: {}", request.getMethod(), LoggedPath.of(request), failure.getMessage());
@@ -243,6 +265,6 @@ public class ApiProblems extends ResponseEntityExceptionHandler {
     }
 
     private static String nothingAt(HttpServletRequest request) {
-        return "there is nothing at " + request.getRequestURI();
+        return "there is nothing at " + LoggedPath.of(request);
     }
 }

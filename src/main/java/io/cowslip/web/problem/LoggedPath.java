@@ -1,13 +1,22 @@
 package io.cowslip.web.problem;
 
 import jakarta.servlet.http.HttpServletRequest;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /** A request's path as it may be logged. Where a ticket stands, which is a secret, its place is named instead. */
 final class LoggedPath {
     private static final String TICKET = "/images/{ticket}";
-    private static final Pattern IMAGE = Pattern.compile("/+images/.*", Pattern.DOTALL);
-    private static final Pattern DRIVES_TICKET = Pattern.compile("/+drives/+[^/]*/+tickets/.*", Pattern.DOTALL);
+
+    /** The container leaves encoded slashes as they are. */
+    private static final String SLASH = "(?:/|%2[fF])";
+
+    private static final Pattern IMAGE = Pattern.compile(SLASH + "+images" + SLASH + ".*", Pattern.DOTALL);
+    private static final Pattern DRIVES_TICKET =
+            Pattern.compile(SLASH + "+drives" + SLASH + "+[^/]*" + SLASH + "+tickets" + SLASH + ".*", Pattern.DOTALL);
+
+    /** What looks like a ticket, wherever somebody has put it. */
+    private static final Pattern TOKEN = Pattern.compile("(?<![\\w-])[\\w-]{43}(?![\\w-])");
 
     private LoggedPath() {}
 
@@ -17,7 +26,11 @@ final class LoggedPath {
         if (IMAGE.matcher(path).matches()) {
             return TICKET;
         }
-        return DRIVES_TICKET.matcher(path).matches() ? "/drives/{id}/tickets/{ticket}" : request.getRequestURI();
+        if (DRIVES_TICKET.matcher(path).matches()) {
+            return "/drives/{id}/tickets/{ticket}";
+        }
+        Matcher token = TOKEN.matcher(path);
+        return token.find() ? token.replaceAll("{ticket}") : request.getRequestURI();
     }
 
     /** Whether what others say of the request may hold a ticket too. */

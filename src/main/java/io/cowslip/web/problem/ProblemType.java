@@ -161,6 +161,11 @@ public enum ProblemType {
             HttpStatus.UNPROCESSABLE_CONTENT,
             "The image uses a feature that is not supported",
             "The image is sound but needs something that this service does not do."),
+    TOO_MANY_REQUESTS(
+            HttpStatus.TOO_MANY_REQUESTS,
+            "The caller asks too much",
+            "Each caller may have so many requests, bytes and jobs, as cowslip.limits says; the member \"limit\" names the"
+                    + " property. Retry-After tells when there is more again, RateLimit how much is left of requests."),
     CORRUPT_IMAGE(
             HttpStatus.INTERNAL_SERVER_ERROR,
             "The image's metadata contradicts itself",
@@ -230,6 +235,7 @@ public enum ProblemType {
             case 406 -> NOT_ACCEPTABLE;
             case 413 -> BODY_TOO_LARGE;
             case 415 -> UNSUPPORTED_MEDIA_TYPE;
+            case 429 -> TOO_MANY_REQUESTS;
             case 503 -> UNAVAILABLE;
             default -> status.is4xxClientError() ? INVALID_REQUEST : INTERNAL;
         };

@@ -1,6 +1,8 @@
 package io.cowslip.web.server;
 
+import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Whether the client of one connection keeps up. While a request is answered, each second that the service waits for its
@@ -21,7 +23,7 @@ public final class ClientPace {
     private volatile long waitingSince = NEVER;
     private volatile long queuedSince = NEVER;
     private volatile boolean cut;
-    private long movedBytes;
+    private @Nullable LongConsumer spend;
 
     /** What the connection is at. */
     enum Phase {
@@ -69,7 +71,7 @@ public final class ClientPace {
     void begin() {
         waitingSince = NEVER;
         debtNanos = 0;
-        movedBytes = 0;
+        spend = null;
         enter(Phase.REQUEST);
     }
 
@@ -101,8 +103,15 @@ public final class ClientPace {
 
     /** So much has gone over the connection, and the client is not waited for any more. */
     public void moved(long bytes) {
-        movedBytes += bytes;
         received(bytes);
+        if (spend != null) {
+            spend.accept(bytes);
+        }
+    }
+
+    /** Has the bytes of the request's body and of its answer counted. For the thread that serves the connection. */
+    void spend(LongConsumer counter) {
+        spend = counter;
     }
 
     /** The client has got so much that went over the connection before. */
@@ -114,11 +123,6 @@ public final class ClientPace {
             debtNanos = Math.max(0, debtNanos + waited - paid);
             waitingSince = NEVER;
         }
-    }
-
-    /** Bytes of the request's body and of its answer that have gone over the connection. For the thread that serves it. */
-    long movedBytes() {
-        return movedBytes;
     }
 
     Phase phase() {

@@ -2,6 +2,7 @@ package io.cowslip.web.server;
 
 import io.cowslip.security.LocalSocket;
 import jakarta.servlet.ServletRequest;
+import java.util.function.LongConsumer;
 import org.apache.coyote.Adapter;
 import org.apache.coyote.Request;
 import org.apache.coyote.Response;
@@ -38,6 +39,14 @@ public final class ConnectionAdapter implements Adapter {
     public static boolean isClosedByClient(ServletRequest request) {
         return request.getAttribute(CONNECTION) instanceof DataProtocol.Connection connection
                 && connection.isClosedByClient();
+    }
+
+    /** Has the bytes counted that go over the request's connection from now on, until it is answered. */
+    public static void spend(ServletRequest request, LongConsumer counter) {
+        if (request.getAttribute(CONNECTION) instanceof DataProtocol.Connection connection
+                && connection.channel() instanceof PacedChannel channel) {
+            channel.pace().spend(counter);
+        }
     }
 
     @Override

@@ -14,11 +14,13 @@ import static io.cowslip.web.problem.ProblemType.INVALID_REQUEST;
 import static io.cowslip.web.problem.ProblemType.IN_USE;
 import static io.cowslip.web.problem.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
+import static io.cowslip.web.problem.ProblemType.TOO_MANY_REQUESTS;
 import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.problem.ProblemType.UPLOAD_OFFSET_MISMATCH;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.upload.Uploads;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.drive.work.Conversion.Target;
@@ -28,6 +30,7 @@ import io.cowslip.job.StoredRequest;
 import io.cowslip.web.data.DataHeaders;
 import io.cowslip.web.job.JobBody;
 import io.cowslip.web.job.JobJson;
+import io.cowslip.web.limit.CallerJobs;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.upload.FileUploads.Outcome;
 import io.cowslip.web.volume.VolumeFacts;
@@ -67,8 +70,10 @@ import tools.jackson.databind.json.JsonMapper;
 class UploadController {
     private static final String VOLUME = "The volume: a path relative to the image root";
     private static final String FORMAT = "What the file is; where its content says so, it need not be said";
-    private static final String BACKING = "Whether the image may name a backing file";
-    private static final String DATA_FILE = "Whether the image may name an external data file";
+    private static final String BACKING =
+            "The volume that the image names as its backing file, relative to the image root; it may name no other";
+    private static final String DATA_FILE =
+            "A volume that the image names as holding its data, relative to the image root; once for each";
     private static final String OFFSET_FIELD = "Upload-Offset";
     private static final String COMPLETE_FIELD = "Upload-Complete";
     private static final String LENGTH_FIELD = "Upload-Length";
@@ -76,13 +81,16 @@ class UploadController {
     private final Uploads uploads;
     private final FileUploads files;
     private final JobService jobs;
+    private final CallerJobs callers;
     private final Volumes volumes;
     private final JsonMapper json;
 
-    UploadController(Uploads uploads, FileUploads files, JobService jobs, Volumes volumes, JsonMapper json) {
+    UploadController(
+            Uploads uploads, FileUploads files, JobService jobs, CallerJobs callers, Volumes volumes, JsonMapper json) {
         this.uploads = uploads;
         this.files = files;
         this.jobs = jobs;
+        this.callers = callers;
         this.volumes = volumes;
         this.json = json;
     }
@@ -107,22 +115,14 @@ class UploadController {
                         example = "raw"),
                 @Parameter(
                         in = ParameterIn.QUERY,
-                        name = "allow-backing-file",
+                        name = "backing-file",
                         description = BACKING,
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "n")),
+                        schema = @Schema(type = "string")),
                 @Parameter(
                         in = ParameterIn.QUERY,
-                        name = "allow-data-file",
+                        name = "data-file",
                         description = DATA_FILE,
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "n")),
+                        array = @ArraySchema(schema = @Schema(type = "string"))),
                 @Parameter(
                         in = ParameterIn.HEADER,
                         name = "Content-Range",
@@ -196,6 +196,7 @@ class UploadController {
         INVALID_IMAGE,
         UNSUPPORTED_FEATURE,
         HOST_IO,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED,
         INSUFFICIENT_STORAGE
     })
@@ -209,7 +210,7 @@ class UploadController {
         String name = VolumePath.name(path);
         Target target = query.target(name);
         UploadPart part = UploadPart.ofPut(request);
-        return answer(path, files.put(name, part, query.rules(), target, request), query, HttpStatus.CREATED);
+        return answer(path, files.put(name, part, query.rules(), target, request), query, HttpStatus.CREATED, request);
     }
 
     @Operation(
@@ -229,22 +230,14 @@ class UploadController {
                         example = "raw"),
                 @Parameter(
                         in = ParameterIn.QUERY,
-                        name = "allow-backing-file",
+                        name = "backing-file",
                         description = BACKING,
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "n")),
+                        schema = @Schema(type = "string")),
                 @Parameter(
                         in = ParameterIn.QUERY,
-                        name = "allow-data-file",
+                        name = "data-file",
                         description = DATA_FILE,
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "n")),
+                        array = @ArraySchema(schema = @Schema(type = "string"))),
                 @Parameter(
                         in = ParameterIn.HEADER,
                         name = OFFSET_FIELD,
@@ -318,6 +311,7 @@ class UploadController {
         INVALID_IMAGE,
         UNSUPPORTED_FEATURE,
         HOST_IO,
+        TOO_MANY_REQUESTS,
         LIMIT_REACHED,
         INSUFFICIENT_STORAGE
     })
@@ -331,10 +325,12 @@ class UploadController {
         String name = VolumePath.name(path);
         Target target = query.target(name);
         UploadPart part = UploadPart.ofPatch(request);
-        return answer(path, files.append(name, part, query.rules(), target, request), query, HttpStatus.NO_CONTENT);
+        return answer(
+                path, files.append(name, part, query.rules(), target, request), query, HttpStatus.NO_CONTENT, request);
     }
 
-    private ResponseEntity<?> answer(String path, Outcome outcome, UploadQuery query, HttpStatus whileArriving)
+    private ResponseEntity<?> answer(
+            String path, Outcome outcome, UploadQuery query, HttpStatus whileArriving, HttpServletRequest request)
             throws IOException {
         return switch (outcome) {
             case Outcome.Arriving arriving -> {
@@ -349,6 +345,9 @@ class UploadController {
                 yield answer.build();
             }
             case Outcome.Published published -> {
+                AuditEntry.of("upload-volume")
+                        .with("volume", VolumePath.name(path))
+                        .write("done");
                 ResponseEntity.BodyBuilder answer =
                         whole(HttpStatus.CREATED, published.offset()).location(location("/volumes", path));
                 if (published.digest() != null) {
@@ -359,7 +358,10 @@ class UploadController {
             case Outcome.Left left -> {
                 StoredRequest stored =
                         JobJson.stored(query.importRequest(left.work().work()));
-                JobView job = jobs.submit(null, left.work(), stored, null);
+                JobView job = AuditEntry.of("start-job")
+                        .with("type", left.work().type())
+                        .with("volume", VolumePath.name(path))
+                        .around(() -> callers.begin(request, () -> jobs.submit(null, left.work(), stored, null)));
                 yield whole(HttpStatus.ACCEPTED, left.offset())
                         .location(URI.create("/jobs/" + job.id()))
                         .body(JobBody.of(job, volumes));
@@ -389,8 +391,11 @@ class UploadController {
     ResponseEntity<Void> cancel(
             @PathVariable @Parameter(description = VOLUME, example = "vm1/arriving.raw") String path)
             throws IOException {
-        uploads.cancel(VolumePath.name(path));
-        return ResponseEntity.noContent().build();
+        String name = VolumePath.name(path);
+        return AuditEntry.of("delete-upload").with("volume", name).around(() -> {
+            uploads.cancel(name);
+            return ResponseEntity.noContent().build();
+        });
     }
 
     @Operation(operationId = "fileOptions", summary = "Tell what can be done with a file, and what uploads are held to")

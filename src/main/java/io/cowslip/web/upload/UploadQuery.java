@@ -13,6 +13,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -21,8 +22,8 @@ import tools.jackson.databind.node.ObjectNode;
  */
 final class UploadQuery {
     private static final String FORMAT = "format";
-    private static final String BACKING_FILE = "allow-backing-file";
-    private static final String DATA_FILE = "allow-data-file";
+    private static final String BACKING_FILE = "backing-file";
+    private static final String DATA_FILE = "data-file";
     private static final String TARGET = "target.";
 
     private final Query query;
@@ -49,8 +50,7 @@ final class UploadQuery {
 
     /** What the file must be. */
     UploadRules rules() {
-        return new UploadRules(
-                NewImport.format(query.text(FORMAT)), query.yes(BACKING_FILE, false), query.yes(DATA_FILE, false));
+        return new UploadRules(NewImport.format(query.text(FORMAT)), query.text(BACKING_FILE), query.texts(DATA_FILE));
     }
 
     /** What to make of the file, as the volume {@code file}; null: nothing else than it is. */
@@ -69,7 +69,10 @@ final class UploadQuery {
         request.put("upload", work.upload());
         request.put(FORMAT, query.text(FORMAT));
         request.put(BACKING_FILE, work.rules().backingFile());
-        request.put(DATA_FILE, work.rules().dataFiles());
+        if (!work.rules().dataFiles().isEmpty()) {
+            ArrayNode dataFiles = request.putArray(DATA_FILE);
+            work.rules().dataFiles().forEach(dataFiles::add);
+        }
         request.set("target", targetOptions(work.volume()));
         request.put(NewImport.REPR_DIGEST, DigestAlgorithm.header(work.digests()));
         return request;

@@ -14,6 +14,7 @@ import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_OPTION;
 
+import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.volume.Volumes;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.options.CreateOptions;
@@ -52,6 +53,7 @@ import org.springframework.web.util.UriComponentsBuilder;
 class VolumeController {
     private static final int MAX_PAGE = 1000;
     private static final String DEPENDENTS = "dependents";
+    private static final String WIPE = "wipe";
     private static final String VOLUME = "The volume: a path relative to the image root";
 
     private final Volumes volumes;
@@ -189,10 +191,16 @@ class VolumeController {
             @RequestBody VolumeRequest request)
             throws IOException {
         NewVolumeEncryption encryption = request.encrypt();
-        CreateOptions options = options(VolumePath.name(path), request);
-        List<ImageInfo> chain = encryption == null
-                ? volumes.create(VolumePath.name(path), options)
-                : volumes.create(VolumePath.name(path), options, encryption.options());
+        List<ImageInfo> chain = AuditEntry.of("create-volume")
+                .with("volume", VolumePath.name(path))
+                .with("backing-file", request.backingFile())
+                .with("clone-of", request.cloneOf())
+                .around(() -> {
+                    CreateOptions options = options(VolumePath.name(path), request);
+                    return encryption == null
+                            ? volumes.create(VolumePath.name(path), options)
+                            : volumes.create(VolumePath.name(path), options, encryption.options());
+                });
         return ResponseEntity.created(UriComponentsBuilder.fromPath("/volumes" + path)
                         .build()
                         .encode()
@@ -248,21 +256,47 @@ class VolumeController {
             @PathVariable @Parameter(description = VOLUME, example = "vm1/root.qcow2") String path,
             @RequestBody AmendRequest request)
             throws IOException {
-        return shown(volumes.amend(VolumePath.name(path), request.options()));
+        return shown(AuditEntry.of("amend-volume")
+                .with("volume", VolumePath.name(path))
+                .around(() -> volumes.amend(VolumePath.name(path), request.options())));
     }
 
     @Operation(
             operationId = "deleteVolume",
             summary = "Delete a volume",
             description =
-                    "Refused while the volume is open as a drive, another volume backs on it or has its data in it.")
+                    "Refused while the volume is open as a drive, another volume backs on it or has its data in it.",
+            parameters =
+                    @Parameter(
+                            in = ParameterIn.QUERY,
+                            name = WIPE,
+                            description =
+                                    "Whether zeros are written over all that the file holds before it is deleted, which"
+                                            + " takes as long as it takes the host to write so much",
+                            schema =
+                                    @Schema(
+                                            type = "string",
+                                            allowableValues = {"y", "n"},
+                                            defaultValue = "n")))
     @ApiResponse(responseCode = "204", description = "The file is gone")
     @Fails({FORBIDDEN_PATH, NOT_FOUND, IN_USE, BUSY})
     @DeleteMapping("/{*path}")
-    ResponseEntity<Void> delete(@PathVariable @Parameter(description = VOLUME, example = "spare.qcow2") String path)
+    ResponseEntity<Void> delete(
+            @PathVariable @Parameter(description = VOLUME, example = "spare.qcow2") String path,
+            HttpServletRequest request)
             throws IOException {
-        volumes.delete(VolumePath.name(path));
-        return ResponseEntity.noContent().build();
+        boolean wiped = Query.of(request, WIPE).yes(WIPE, false);
+        return AuditEntry.of("delete-volume")
+                .with("volume", VolumePath.name(path))
+                .with(WIPE, wiped ? true : null)
+                .around(() -> {
+                    if (wiped) {
+                        volumes.wipeAndDelete(VolumePath.name(path));
+                    } else {
+                        volumes.delete(VolumePath.name(path));
+                    }
+                    return ResponseEntity.noContent().build();
+                });
     }
 
     private List<VolumeFacts> shown(List<ImageInfo> chain) throws IOException {

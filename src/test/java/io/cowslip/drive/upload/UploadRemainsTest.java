@@ -20,13 +20,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What is found of uploads after a kill, a power cut, or somebody's hand in the folder. */
 class UploadRemainsTest {
-    private static final UploadRules RAW = new UploadRules(ImageFormat.RAW, false, false);
+    private static final UploadRules RAW = new UploadRules(ImageFormat.RAW, null, List.of());
     private static final int MIB = 1 << 20;
 
     @TempDir

@@ -29,6 +29,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -44,7 +45,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Whose an upload is, who ends it, and what comes of those who are late. */
 @Timeout(60)
 class UploadStatesTest {
-    private static final UploadRules RAW = new UploadRules(ImageFormat.RAW, false, false);
+    private static final UploadRules RAW = new UploadRules(ImageFormat.RAW, null, List.of());
     private static final int SIZE = 1 << 20;
 
     @TempDir

@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class UploadsTest {
-    private static final UploadRules RAW = new UploadRules(ImageFormat.RAW, false, false);
+    private static final UploadRules RAW = new UploadRules(ImageFormat.RAW, null, List.of());
     private static final Duration EXPIRY = Duration.ofHours(1);
 
     @TempDir

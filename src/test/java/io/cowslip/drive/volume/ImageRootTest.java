@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.file.FileReferences.Role;
 import io.cowslip.testing.FaultyHostFiles;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -139,16 +140,18 @@ class ImageRootTest {
 
         assertThat(linked.relativeName(image)).isEqualTo("vm1/root.qcow2");
         assertThat(linked.relativeName(link.resolve("base.qcow2"))).isEqualTo("base.qcow2");
-        assertThat(linked.resolve(image, link.resolve("base.qcow2").toString())).hasContent("base");
+        assertThat(linked.resolve(image, link.resolve("base.qcow2").toString(), Role.BACKING_FILE))
+                .hasContent("base");
     }
 
     @Test
     void backingNamesAreRelativeToTheImage() throws IOException {
         Path image = root.existing("vm1/root.qcow2");
 
-        assertThat(root.resolve(image, "../base.qcow2")).hasContent("base");
-        assertThat(root.resolve(image, folder.resolve("base.qcow2").toString())).hasContent("base");
-        assertFails(Kind.NOT_FOUND, () -> root.resolve(image, "base.qcow2"));
+        assertThat(root.resolve(image, "../base.qcow2", Role.BACKING_FILE)).hasContent("base");
+        assertThat(root.resolve(image, folder.resolve("base.qcow2").toString(), Role.BACKING_FILE))
+                .hasContent("base");
+        assertFails(Kind.NOT_FOUND, () -> root.resolve(image, "base.qcow2", Role.BACKING_FILE));
     }
 
     @ParameterizedTest
@@ -168,7 +171,7 @@ class ImageRootTest {
         Path image = root.existing("vm1/root.qcow2");
 
         assertThatExceptionOfType(ImageException.class)
-                .isThrownBy(() -> root.resolve(image, name))
+                .isThrownBy(() -> root.resolve(image, name, Role.BACKING_FILE))
                 .satisfies(refusal -> assertThat(refusal.kind()).isEqualTo(Kind.FORBIDDEN))
                 .withMessage("the image names a file that may not be followed: it must be below the image" + " root");
     }
@@ -177,7 +180,7 @@ class ImageRootTest {
     void backingNamesDoNotLeaveByLinks() throws IOException {
         Files.createSymbolicLink(folder.resolve("out"), secret);
 
-        assertFails(Kind.FORBIDDEN, () -> root.resolve(root.existing("base.qcow2"), "out"));
+        assertFails(Kind.FORBIDDEN, () -> root.resolve(root.existing("base.qcow2"), "out", Role.DATA_FILE));
     }
 
     @Test

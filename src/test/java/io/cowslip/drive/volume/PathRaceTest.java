@@ -7,6 +7,7 @@ import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.FolderFile;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.file.FileReferences.Role;
 import io.cowslip.testing.NameSwap;
 import io.cowslip.testing.NoOpenat2;
 import io.cowslip.testing.Seeds;
@@ -158,7 +159,7 @@ class PathRaceTest {
         Files.writeString(folder.resolve("image"), "image");
         Path link = Files.createSymbolicLink(folder.resolve("link"), Path.of("../outside"));
         race(folder.resolve("vm"), link, number -> {
-            Path backing = root.resolve(root.existing("image"), "vm/disk");
+            Path backing = root.resolve(root.existing("image"), "vm/disk", Role.BACKING_FILE);
             FolderFile found = root.look(backing);
             assertThat(found.identity()).isNotEqualTo(canary);
             try (HostFile file = root.files().open(backing, HostFiles.Mode.READ)) {

@@ -33,18 +33,28 @@ class L2SliceCacheLincheckTest {
 
     private static final int LONGEST_LOOP = 1000;
 
+    /** Whoever loads, changes, writes back and drops one slice. */
     @Test
-    void lookupsAndChangesAreLinearizable() {
-        new ModelCheckingOptions()
-                .iterations(Seeds.longRun() ? 60 : 3)
-                .invocationsPerIteration(Seeds.longRun() ? 3000 : 200)
+    void oneSliceIsLinearizable() {
+        options(4).check(OneSlice.class);
+    }
+
+    /** Slices that take each other's place, and one that nobody can load. */
+    @Test
+    void slicesThatGiveWayAreLinearizable() {
+        options(3).check(PlainCache.class);
+    }
+
+    private static ModelCheckingOptions options(int scenarios) {
+        return new ModelCheckingOptions()
+                .iterations(Seeds.longRun() ? 20 * scenarios : scenarios)
+                .invocationsPerIteration(Seeds.longRun() ? 3000 : 150)
                 .threads(2)
-                .actorsPerThread(3)
-                .actorsBefore(2)
+                .actorsPerThread(2)
+                .actorsBefore(1)
                 .actorsAfter(1)
                 .hangingDetectionThreshold(LONGEST_LOOP)
-                .sequentialSpecification(Entries.class)
-                .check(PlainCache.class);
+                .sequentialSpecification(Entries.class);
     }
 
     /** What the cache stands for. */
@@ -57,6 +67,14 @@ class L2SliceCacheLincheckTest {
 
         public String put(int slice) {
             return slice == LOST_SLICE ? "refused" : String.valueOf(puts.merge(slice, 1, Integer::sum));
+        }
+
+        public String readFirst() {
+            return read(0);
+        }
+
+        public String putFirst() {
+            return put(0);
         }
 
         public void writeBack() {}
@@ -142,6 +160,28 @@ class L2SliceCacheLincheckTest {
 
         private static int cluster(int slice) {
             return slice * CLUSTERS_PER_SLICE + PLACE;
+        }
+    }
+
+    /** The same, of which only the first slice is used. */
+    public static final class OneSlice {
+        private final PlainCache cache = new PlainCache();
+
+        public OneSlice() throws IOException {}
+
+        @Operation
+        public String readFirst() {
+            return cache.read(0);
+        }
+
+        @Operation(nonParallelGroup = "writer")
+        public String putFirst() {
+            return cache.put(0);
+        }
+
+        @Operation
+        public void clean() {
+            cache.clean();
         }
     }
 }

@@ -34,9 +34,12 @@ final class IoBuffersTest {
     }
 
     @Test
-    void theLargestIsFourMebibytes() {
-        assertThatExceptionOfType(IllegalArgumentException.class).isThrownBy(() -> IoBuffers.borrow(LARGEST + 1));
-        assertThatExceptionOfType(IllegalArgumentException.class).isThrownBy(() -> IoBuffers.borrow(Long.MAX_VALUE));
+    void whatIsMoreThanFourMebibytesIsForOneBorrower() {
+        IoBuffers.Loan loan = IoBuffers.borrow(LARGEST + 1);
+        MemorySegment lent = loan.segment(LARGEST + 1);
+        lent.set(ValueLayout.JAVA_BYTE, LARGEST, (byte) 1);
+        loan.close();
+        assertThat(lent.scope().isAlive()).isFalse();
     }
 
     @Test

@@ -4,6 +4,7 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,7 +21,7 @@ public final class TestEnvironments {
         return new ImageEnvironment(files, TestEnvironments::sibling, CacheFactory.plain());
     }
 
-    private static Path sibling(Path image, String name) throws ImageException {
+    private static Path sibling(Path image, String name, FileReferences.Role role) throws ImageException {
         if (name.contains(":")) {
             throw ImageException.of(Kind.FORBIDDEN, image, "names a protocol");
         }

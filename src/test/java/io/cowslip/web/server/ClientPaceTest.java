@@ -19,7 +19,12 @@ class ClientPaceTest {
     private final ClientPace pace = new ClientPace(clock::get, 1000);
     private final SlowClients clients = new SlowClients(
             new LimitProperties(
-                    Duration.ofSeconds(60), new ByteSize(1000), Duration.ofSeconds(60), Duration.ofSeconds(10)),
+                    Duration.ofSeconds(60),
+                    new ByteSize(1000),
+                    Duration.ofSeconds(60),
+                    Duration.ofSeconds(10),
+                    new ByteSize(1),
+                    null),
             limit -> {});
 
     private void pass(double seconds) {
@@ -85,14 +90,16 @@ class ClientPaceTest {
 
     @Test
     void whoKeepsTheRateMayGoOnForEver() {
+        AtomicLong spent = new AtomicLong();
         pace.begin();
+        pace.spend(spent::addAndGet);
         for (int second = 0; second < 10_000; second++) {
             pace.waiting();
             pass(1);
             pace.moved(1000);
             assertThat(clients.limitReached(pace, THREADS)).isNull();
         }
-        assertThat(pace.movedBytes()).isEqualTo(10_000_000);
+        assertThat(spent).hasValue(10_000_000);
     }
 
     @Test

@@ -11,6 +11,7 @@ import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.check.CheckReport;
 import io.cowslip.engine.image.check.ImageCheck;
 import io.cowslip.engine.image.check.ImageRepair;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.map.WriteBarrier;
@@ -95,10 +96,10 @@ public final class DiskCompaction {
             if (options.format() == ImageFormat.RAW) {
                 return own;
             }
-            List<ImageInfo> chain = ImageInfo.chain(file, environment);
+            List<ImageInfo> chain = ImageInfo.chain(file, options, environment);
             Path dataFile = options.dataFile() == null
                     ? chain.getFirst().dataFile()
-                    : environment.references().resolve(file, options.dataFile());
+                    : environment.references().resolveGiven(file, options.dataFile(), FileReferences.Role.DATA_FILE);
             if (dataFile == null) {
                 return own;
             }

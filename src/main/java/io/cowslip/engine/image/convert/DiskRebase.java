@@ -8,6 +8,7 @@ import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.BackingOptions;
 import io.cowslip.engine.image.DiskImage;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.layer.ImageLayer;
@@ -95,7 +96,9 @@ public final class DiskRebase {
             ImageEnvironment environment)
             throws IOException {
         ImageHeader header = header(file, environment);
-        Path below = backing == null ? null : environment.references().resolve(file, backing.name);
+        Path below = backing == null
+                ? null
+                : environment.references().resolveGiven(file, backing.name, FileReferences.Role.BACKING_FILE);
         ImageOptions over = options.withReadOnly(false)
                 .withWrites(WriteOptions.DEFAULTS)
                 .withBacking(backing == null ? null : backing.options);
@@ -120,7 +123,8 @@ public final class DiskRebase {
         }
         ImageOptions below = BackingOptions.of(header, options).withReadOnly(true);
         try {
-            return DiskImage.open(environment.references().resolve(file, name), below, environment);
+            return DiskImage.open(
+                    environment.references().resolve(file, name, FileReferences.Role.BACKING_FILE), below, environment);
         } catch (ImageException missing) {
             if (missing.kind() == Kind.NOT_FOUND) {
                 throw ImageException.of(

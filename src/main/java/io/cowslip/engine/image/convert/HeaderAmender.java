@@ -16,6 +16,7 @@ import io.cowslip.engine.image.check.CheckRun;
 import io.cowslip.engine.image.check.NewRefcounts;
 import io.cowslip.engine.image.check.ReferenceCounts;
 import io.cowslip.engine.image.check.RepairFile;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.FormatProbe;
 import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.file.ImageEnvironment;
@@ -263,7 +264,8 @@ public final class HeaderAmender {
             throw ImageException.invalidOption("backing-file", "backing-file must be a file's name");
         }
         try {
-            requireChainPossible(own, environment.references().resolve(path, name));
+            requireChainPossible(
+                    own, environment.references().resolveGiven(path, name, FileReferences.Role.BACKING_FILE));
         } catch (ImageException e) {
             if (e.kind() == Kind.NOT_FOUND) {
                 throw ImageException.invalidOption("backing-file", "backing-file names a file that is not there")

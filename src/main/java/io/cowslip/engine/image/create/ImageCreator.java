@@ -14,6 +14,7 @@ import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.ImageLock;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.ChainFacts;
+import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.FormatProbe;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.CreateOptions;
@@ -323,7 +324,11 @@ public final class ImageCreator implements AutoCloseable {
 
     private HostFile openBacking(String backingName) throws IOException {
         try {
-            return environment.files().open(environment.references().resolve(file, backingName), HostFiles.Mode.READ);
+            return environment
+                    .files()
+                    .open(
+                            environment.references().resolveGiven(file, backingName, FileReferences.Role.BACKING_FILE),
+                            HostFiles.Mode.READ);
         } catch (ImageException e) {
             if (e.kind() == Kind.NOT_FOUND) {
                 throw ImageException.invalidOption("backing-file", "backing-file names a file that is not there")

@@ -28,12 +28,15 @@ public final class SnapshotReader {
         }
         SnapshotTable table = null;
         // How long the table is stands in its records, and most are short.
-        for (long bytes = FIRST_BYTES; table == null && bytes <= 2L * SnapshotTable.MAX_BYTES; bytes *= 2) {
+        for (long bytes = FIRST_BYTES; table == null && bytes <= SnapshotTable.MAX_BYTES; bytes *= 2) {
             table = read(file, header, bytes);
         }
         if (table == null) {
             throw ImageException.of(
-                    ImageException.Kind.INVALID_FORMAT, file.path(), "the snapshot table does not end in the file");
+                    ImageException.Kind.INVALID_FORMAT,
+                    file.path(),
+                    "the snapshot table does not end in the file, or has more than " + SnapshotTable.MAX_BYTES
+                            + " bytes");
         }
         return table;
     }
@@ -109,9 +112,26 @@ public final class SnapshotReader {
         return snapshot == null ? null : Long.valueOf(diskBytes(snapshot, header));
     }
 
-    /** A snapshot that does not say how large its disk is was taken before disks could be resized beside snapshots. */
-    public static long diskBytes(SnapshotRecord snapshot, ImageHeader header) {
+    /**
+     * Bytes of a snapshot's disk. A snapshot that does not say it was taken before disks could be resized beside snapshots:
+     * its disk is as large as the active one.
+     *
+     * @throws ImageException INVALID_FORMAT when its L1 table has fewer entries than such a disk needs
+     */
+    public static long diskBytes(SnapshotRecord snapshot, ImageHeader header) throws ImageException {
         Long diskBytes = snapshot.diskBytes();
-        return diskBytes == null ? header.virtualSizeBytes() : diskBytes;
+        if (diskBytes != null) {
+            return diskBytes;
+        }
+        long l1Entries = Integer.toUnsignedLong(snapshot.l1Entries());
+        int needed = header.geometry().l1EntriesNeeded();
+        if (l1Entries < needed) {
+            throw ImageException.of(
+                    ImageException.Kind.INVALID_FORMAT,
+                    "The snapshot \"" + snapshot.id() + "\" does not say how large its disk is, and has an L1 table of "
+                            + l1Entries + " entries; the image's disk of " + header.virtualSizeBytes() + " bytes needs "
+                            + needed);
+        }
+        return header.virtualSizeBytes();
     }
 }

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.web.limit;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.web.upload;
+
+import org.jspecify.annotations.NullMarked;
