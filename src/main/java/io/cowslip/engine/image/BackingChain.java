@@ -7,6 +7,7 @@ import io.cowslip.engine.codec.ClusterCipher;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.FileIdentity;
 import io.cowslip.engine.host.HostFile;
+import io.cowslip.engine.image.ChainFiles.OpenedFile;
 import io.cowslip.engine.image.encryption.EncryptedData;
 import io.cowslip.engine.image.encryption.Encryption;
 import io.cowslip.engine.image.file.ImageEnvironment;
@@ -20,7 +21,6 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Objects;
 import java.util.Set;
-import io.cowslip.engine.image.ChainFiles.OpenedFile;
 import org.jspecify.annotations.Nullable;
 
 /** Opens an image with all the files below it: {@link ChainFiles} from the top down, then layers from the bottom up. */
