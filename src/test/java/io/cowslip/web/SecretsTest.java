@@ -120,7 +120,7 @@ class SecretsTest extends SecuredService {
         }
         note(bearing(WRONG_KEY).get("/drives"));
         note(given().queryParam("access_token", key(OPERATOR)).get("/drives"));
-        note(given().urlEncodingEnabled(false).get("/drives?access%5Ftoken=" + key(OPERATOR) + "&x=%"));
+        note(given().urlEncodingEnabled(false).get("/drives?access%5Ftoken=" + key(OPERATOR)));
         note(bearing(WRONG_KEY + " " + key(OPERATOR)).get("/drives"));
         note(given().header("Authorization", "Bearer" + key(OPERATOR)).get("/drives"));
         String good = token(claims().claim("scope", "cowslip.read"), ISSUER);
