@@ -59,6 +59,7 @@ public final class DriveClaims {
 
     private final ReadWriteLock files = new ReentrantReadWriteLock();
 
+    /** @param maxDrives how many drives may be open at once */
     public DriveClaims(int maxDrives) {
         this.maxDrives = maxDrives;
     }
@@ -137,6 +138,7 @@ public final class DriveClaims {
         leaving.remove(FileHolder.of(id));
     }
 
+    /** The drive is closed: its id and its files are free. */
     public synchronized void release(DriveId id) {
         claims.remove(FileHolder.of(id));
         leaving.remove(FileHolder.of(id));

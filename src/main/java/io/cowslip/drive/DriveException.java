@@ -34,6 +34,7 @@ public final class DriveException extends RuntimeException {
         this.reason = reason;
     }
 
+    /** That no drive of this id is open. */
     public static DriveException noSuchDrive(DriveId id) {
         return new DriveException(Reason.NO_SUCH_DRIVE, "there is no drive \"" + id + "\"");
     }

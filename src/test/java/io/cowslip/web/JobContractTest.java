@@ -106,9 +106,8 @@ class JobContractTest extends RunningService {
     }
 
     @Test
-    void whatIsNoImageFailsTheJob() {
-        file("j/plain.raw");
-        json("{\"format\": \"raw\", \"virtual-size\": 1048576}").put("/volumes/j/plain.raw");
+    void whatIsNoImageFailsTheJob() throws IOException {
+        zeros(file("j/plain.raw"));
         JsonPath job = ended(start("{\"type\": \"check\", \"file\": \"j/plain.raw\"}"));
         assertThat(job.getString("state")).isEqualTo("failed");
         assertThat(job.getString("problem.type")).isEqualTo("/problems/invalid-image");
@@ -159,10 +158,16 @@ class JobContractTest extends RunningService {
         problem(given().get(location), 404, "no-such-job");
     }
 
+    /** What the service did not make, and so knows no format of. */
+    private static void zeros(Path file) throws IOException {
+        Files.createDirectories(file.getParent());
+        Files.write(file, new byte[1 << 20]);
+    }
+
     @Test
     void anEndedJobIsStartedAgain() throws IOException {
         Path file = file("j/again.qcow2");
-        json("{\"format\": \"raw\", \"virtual-size\": \"1M\"}").put("/volumes/j/again.qcow2");
+        zeros(file);
         String location = start("{\"type\": \"check\", \"id\": \"again\", \"file\": \"j/again.qcow2\"}");
         assertThat(ended(location).getString("problem.type")).isEqualTo("/problems/invalid-image");
         Files.delete(file);

@@ -119,6 +119,8 @@ class SecretsTest extends SecuredService {
             note(as(caller).post("/nothing"));
         }
         note(bearing(WRONG_KEY).get("/drives"));
+        note(given().queryParam("access_token", key(OPERATOR)).get("/drives"));
+        note(given().urlEncodingEnabled(false).get("/drives?access%5Ftoken=" + key(OPERATOR)));
         note(bearing(WRONG_KEY + " " + key(OPERATOR)).get("/drives"));
         note(given().header("Authorization", "Bearer" + key(OPERATOR)).get("/drives"));
         String good = token(claims().claim("scope", "cowslip.read"), ISSUER);

@@ -128,7 +128,7 @@ class TokenContractTest extends SecuredService {
         problem(json("read", check.formatted(", \"repair\": \"all\"")).post("/jobs"), 403, "forbidden");
         problem(json("manage", check.formatted("")).post("/jobs"), 403, "forbidden");
         json("read", check.formatted("")).post("/jobs").then().statusCode(202);
-        json("manage", check.formatted(", \"repair\": \"all\""))
+        json("manage", "{\"type\": \"check\", \"file\": \"tenants/a/other.qcow2\", \"repair\": \"all\"}")
                 .post("/jobs")
                 .then()
                 .statusCode(202);

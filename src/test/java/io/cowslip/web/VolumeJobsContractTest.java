@@ -301,7 +301,7 @@ class VolumeJobsContractTest extends RunningService {
                 "{'type': 'rebase', 'file': 'vj/a.qcow2', 'backing-file': 7}                     | 400 | invalid-option | backing-file",
                 "{'type': 'rebase', 'file': 'vj/a.qcow2', 'backing-file': 'b'}                   | 400 | invalid-option | backing-format",
                 "{'type': 'rebase', 'file': 'vj/a.qcow2', 'backing-file': null, 'backing-format': 'raw'} | 400 | invalid-option | backing-format",
-                "{'type': 'rebase', 'file': 'vj/a.qcow2', 'backing-file': '../../b', 'backing-format': 'raw'} | 403 | forbidden-path | ",
+                "{'type': 'rebase', 'file': 'vj/a.qcow2', 'backing-file': '../../b', 'backing-format': 'raw'} | 403 | forbidden-path | backing-file",
                 "{'type': 'commit', 'file': 'vj/a.qcow2'}                                        | 400 | invalid-option | file",
                 "{'type': 'commit', 'file': 'vj/none'}                                           | 404 | not-found      | ",
                 "{'type': 'compact'}                                                            | 400 | invalid-option | file",

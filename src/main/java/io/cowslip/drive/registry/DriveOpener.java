@@ -36,6 +36,7 @@ public record DriveOpener(ImageRoot root, ImageEnvironment environment, DriveDef
             return all;
         }
 
+        /** The image itself. */
         public Path top() {
             return files.getFirst();
         }

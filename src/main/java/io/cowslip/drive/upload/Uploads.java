@@ -206,6 +206,7 @@ public final class Uploads {
         }
     }
 
+    /** That nothing of this name is being uploaded. */
     public static DriveException noSuchUpload(String name) {
         return new DriveException(
                 Reason.NO_SUCH_UPLOAD,

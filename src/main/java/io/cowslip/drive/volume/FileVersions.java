@@ -29,6 +29,7 @@ public final class FileVersions {
         return HexFormat.of().formatHex(digest, 0, SHOWN_BYTES);
     }
 
+    /** A new digest; every Java has this one. */
     public static MessageDigest sha256() {
         try {
             return MessageDigest.getInstance("SHA-256");

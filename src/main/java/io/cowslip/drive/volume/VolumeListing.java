@@ -19,6 +19,7 @@ public record VolumeListing(ImageRoot root) {
     private static final Comparator<String> CODE_POINT_ORDER =
             Comparator.comparing(name -> name.getBytes(StandardCharsets.UTF_8), Arrays::compareUnsigned);
 
+    /** The names of all volumes, relative to the image root. */
     public List<String> all() throws IOException {
         return List.copyOf(walk("", null, Integer.MAX_VALUE));
     }

@@ -66,6 +66,7 @@ public final class VolumeName {
         return last.substring(0, last.offsetByCodePoints(0, Math.min(points, SHOWN_CHARACTERS)));
     }
 
+    /** Whether a volume may have this name. */
     public static boolean isValid(String name) {
         return fault(name) == null;
     }

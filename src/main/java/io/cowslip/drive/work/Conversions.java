@@ -30,6 +30,7 @@ public final class Conversions {
     private final DiskSources sources;
     private final RandomGenerator random;
 
+    /** @param random names volumes in the making */
     public Conversions(DriveOpener opener, DriveClaims claims, DiskSources sources, RandomGenerator random) {
         this.opener = opener;
         this.claims = claims;

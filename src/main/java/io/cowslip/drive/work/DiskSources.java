@@ -29,6 +29,7 @@ public final class DiskSources {
     private final DriveClaims claims;
     private final DriveRegistry registry;
 
+    /** @param registry the drives that may be read */
     public DiskSources(DriveOpener opener, DriveClaims claims, DriveRegistry registry) {
         this.opener = opener;
         this.claims = claims;

@@ -27,6 +27,7 @@ public final class Imports {
     private final Uploads uploads;
     private final Conversions conversions;
 
+    /** @param conversions make what an upload is to become in another form */
     public Imports(DriveOpener opener, Uploads uploads, Conversions conversions) {
         this.opener = opener;
         this.uploads = uploads;

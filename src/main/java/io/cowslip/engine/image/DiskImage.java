@@ -3,17 +3,12 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.alloc.InFlightRequests;
-import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.host.ConnectionQueue;
 import io.cowslip.engine.host.HostFile;
-import io.cowslip.engine.host.HostFiles;
-import io.cowslip.engine.host.ImageLock;
 import io.cowslip.engine.image.bitmap.Bitmaps;
 import io.cowslip.engine.image.check.CheckReport;
 import io.cowslip.engine.image.check.ImageCheck;
-import io.cowslip.engine.image.convert.DiskCompaction;
 import io.cowslip.engine.image.file.ImageEnvironment;
-import io.cowslip.engine.image.layer.CacheChange;
 import io.cowslip.engine.image.layer.ImageLayer;
 import io.cowslip.engine.image.layer.LayerStats;
 import io.cowslip.engine.image.layer.Qcow2Layer;
@@ -144,6 +139,7 @@ public final class DiskImage implements AutoCloseable {
         return BackingChain.openAbove(file, top, options, environment, requests);
     }
 
+    /** Size of the disk. */
     public long virtualSizeBytes() {
         return diskSize.bytes();
     }
@@ -349,28 +345,7 @@ public final class DiskImage implements AutoCloseable {
      *     no pages, keeps it from becoming writable
      */
     public synchronized void reconfigure(ImageOptions wanted) throws IOException {
-        FixedOptions.requireSame(options, wanted, top);
-        WriteOptions.check(wanted);
-        top.requirePossible(wanted);
-        if (!wanted.readOnly() && !top.isWritable()) {
-            prepareCaches(wanted).forEach(CacheChange::finish);
-            endTransfersAndReopen(wanted);
-        }
-        List<CacheChange> prepared = prepareCaches(wanted);
-        try {
-            if (wanted.readOnly() != options.readOnly()) {
-                changeReadOnly(wanted.readOnly());
-            }
-            for (CacheChange change : prepared) {
-                change.putInForce();
-            }
-            top.guard(wanted);
-            options = wanted;
-            top.followWrites(wanted);
-        } finally {
-            awaitAllBegun();
-            prepared.forEach(CacheChange::finish);
-        }
+        new Reconfiguration(this, path, environment, requests, transfers, diskSize).to(wanted);
     }
 
     /**
@@ -405,7 +380,7 @@ public final class DiskImage implements AutoCloseable {
     }
 
     /**
-     * Makes the image take less of the host; see {@link DiskCompaction}. While nothing else uses it.
+     * Makes the image take less of the host; see {@code DiskCompaction}. While nothing else uses it.
      *
      * @param observer told of the bytes of the disk and of the file that are dealt with
      */
@@ -421,103 +396,24 @@ public final class DiskImage implements AutoCloseable {
     }
 
     /** Changes copy from the layers below outside of the requests that they consist of, so both are waited for. */
-    private void awaitAllBegun() {
+    void awaitAllBegun() {
         changes.awaitThoseBegun();
         requests.awaitThoseBegun();
     }
 
-    private List<CacheChange> prepareCaches(ImageOptions wanted) throws IOException {
-        List<CacheChange> prepared = new ArrayList<>();
-        ImageOptions layerOptions = wanted;
-        try {
-            for (ImageLayer layer = top; layer != null; layer = layer.backing()) {
-                prepared.add(layer.prepareCaches(layerOptions == null ? CacheOptions.DEFAULTS : layerOptions.caches()));
-                layerOptions = layerOptions == null ? null : layerOptions.backing();
-            }
-            if (layerOptions != null) {
-                throw ImageException.invalidOption("backing", "backing has options for a layer that is not there");
-            }
-        } catch (IOException refused) {
-            prepared.forEach(CacheChange::finish);
-            throw refused;
-        }
-        return prepared;
+    /** The top layer as it is now. */
+    ImageLayer top() {
+        return top;
     }
 
-    private void changeReadOnly(boolean readOnly) throws IOException {
-        if (readOnly) {
-            becomeReadOnly();
-        } else {
-            top.lock(ImageLock.WRITER);
-            top.resumeBitmaps();
-            options = options.withReadOnly(false);
-        }
+    /** Reads and changes go to this layer from now on. Under the image's monitor. */
+    void replaceTop(ImageLayer other) {
+        top = other;
     }
 
-    private void becomeReadOnly() throws IOException {
-        ImageOptions writable = options;
-        options = writable.withReadOnly(true);
-        boolean done = false;
-        try {
-            awaitAllBegun();
-            top.settle();
-            top.saveBitmaps();
-            top.settle();
-            top.lock(ImageLock.READER);
-            done = true;
-        } finally {
-            if (!done) {
-                top.resumeBitmaps();
-                options = writable;
-            }
-        }
-    }
-
-    /** Pages that are on their way to clients must have arrived before the file changes. */
-    private void endTransfersAndReopen(ImageOptions wanted) throws IOException {
-        transfers.allow(false);
-        try {
-            transfers.awaitThoseBegun(path);
-            reopenForWriting(wanted);
-        } finally {
-            transfers.allow(!top.isWritable());
-        }
-    }
-
-    /** The file was opened for reading, so it takes another descriptor; our own lock on the old one would be in the way. */
-    private void reopenForWriting(ImageOptions wanted) throws IOException {
-        ImageLayer old = top;
-        HostFile file = environment.files().open(path, HostFiles.Mode.READ_WRITE, wanted.pageCache());
-        try {
-            top = openSameForWriting(file, wanted, old);
-            diskSize.set(top.virtualSizeBytes());
-            top.followWrites(wanted);
-        } catch (IOException | RuntimeException refused) {
-            relock(old, file, refused);
-            throw refused;
-        }
-        options = options.withReadOnly(false);
-        requests.awaitThoseBegun();
-        old.close();
-    }
-
-    private ImageLayer openSameForWriting(HostFile file, ImageOptions wanted, ImageLayer old) throws IOException {
-        if (!file.identity().equals(old.file().identity())) {
-            throw ImageException.of(Kind.BUSY, path, "the file was replaced since the image was opened; open it anew");
-        }
-        old.unlock();
-        file.lock(ImageLock.WRITER);
-        return BackingChain.openTop(file, wanted, old, environment, requests);
-    }
-
-    /** Our own lock on the refused descriptor would be in the way of the old one's, so that goes first. */
-    private static void relock(ImageLayer old, HostFile refusedFile, Exception refused) {
-        try {
-            refusedFile.close();
-            old.lock(ImageLock.READER);
-        } catch (IOException second) {
-            refused.addSuppressed(second);
-        }
+    /** Puts options in force, for what asks them from now on. Under the image's monitor. */
+    void putInForce(ImageOptions other) {
+        options = other;
     }
 
     /**

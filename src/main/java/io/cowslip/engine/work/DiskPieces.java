@@ -10,19 +10,23 @@ public record DiskPieces(long sizeBytes, long pieceBytes) {
 
     private static final int MOST_PIECES = 1 << 16;
 
+    /** The pieces of a disk of this size. */
     public static DiskPieces of(long sizeBytes) {
         long chunks = Math.ceilDiv(sizeBytes, CHUNK_BYTES);
         return new DiskPieces(sizeBytes, Math.max(1, Math.ceilDiv(chunks, MOST_PIECES)) * CHUNK_BYTES);
     }
 
+    /** How many there are. */
     public int count() {
         return Math.toIntExact(Math.ceilDiv(sizeBytes, pieceBytes));
     }
 
+    /** Where a piece begins, in bytes. */
     public long start(int index) {
         return index * pieceBytes;
     }
 
+    /** Where a piece ends, in bytes. */
     public long end(int index) {
         return Math.min(sizeBytes, start(index) + pieceBytes);
     }

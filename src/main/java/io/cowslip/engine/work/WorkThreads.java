@@ -21,6 +21,7 @@ public final class WorkThreads {
     private final LongAdder doneBytes = new LongAdder();
     private final LongAdder totalBytes = new LongAdder();
 
+    /** @param observer told of the bytes that are done; may stop the work */
     public WorkThreads(WorkObserver observer) {
         this.observer = observer;
     }
@@ -46,6 +47,7 @@ public final class WorkThreads {
         }
     }
 
+    /** Tells the observer of all that is done, also where that was not long after the last time. */
     public void report() {
         long done = doneBytes.sum();
         observer.advanced(done, Math.max(done, totalBytes.sum()));

@@ -49,6 +49,7 @@ public enum DigestAlgorithm {
                         .collect(Collectors.joining(", "));
     }
 
+    /** A new digest of this algorithm. */
     public MessageDigest start() {
         try {
             return MessageDigest.getInstance(wireName());

@@ -63,6 +63,7 @@ public final class TransferBuffers {
         }
     }
 
+    /** A buffer for one transfer, to be closed by the thread that ends it. */
     public Buffer take() {
         MemorySegment memory = takeIdle();
         return new Buffer(memory, null);

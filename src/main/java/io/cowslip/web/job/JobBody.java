@@ -90,6 +90,7 @@ public record JobBody(
             String detail,
             @Nullable String option) {}
 
+    /** A job as it is now, its files named relative to the image root. */
     public static JobBody of(JobView job, Volumes volumes) {
         Asked asked = Asked.of(job.request());
         return new JobBody(

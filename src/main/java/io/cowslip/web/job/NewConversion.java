@@ -61,6 +61,7 @@ public record NewConversion(
 
             @JsonUnwrapped @Nullable VolumeRequest volume) {
 
+        /** What the service layer is asked for. */
         public Conversion.Target wanted() {
             if (file == null) {
                 throw Refusal.ofOption("target.file", "target.file is missing; it names the volume to make");

@@ -17,6 +17,7 @@ public final class Query {
         this.request = request;
     }
 
+    /** The query of {@code request}, refused where it has a parameter that is not {@code known}. */
     public static Query of(HttpServletRequest request, String... known) {
         if (request.getQueryString() != null) {
             refuseUnknown(request, known);
@@ -36,6 +37,7 @@ public final class Query {
         }
     }
 
+    /** The value of a parameter; null: it is not given. */
     public @Nullable String text(String name) {
         // Parameters could also come from a body of a form, and here none is read as one.
         return request.getQueryString() == null ? null : request.getParameter(name);

@@ -1,6 +1,9 @@
 package io.cowslip.web.problem;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import jakarta.servlet.http.HttpServletRequest;
+import java.net.URLDecoder;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -31,6 +34,14 @@ final class LoggedPath {
         }
         Matcher token = TOKEN.matcher(path);
         return token.find() ? token.replaceAll("{ticket}") : request.getRequestURI();
+    }
+
+    /** Whether the query names a key of its caller, however it is spelled. */
+    static boolean bearsKey(HttpServletRequest request) {
+        String query = request.getQueryString();
+        return query != null
+                && URLDecoder.decode(query.replace("%", "%25").replaceAll("%25(?=[0-9A-Fa-f]{2})", "%"), UTF_8)
+                        .contains("access_token");
     }
 
     /** Whether what others say of the request may hold a ticket too. */

@@ -8,8 +8,9 @@ import org.apache.catalina.connector.Response;
 import org.apache.catalina.valves.AccessLogValve;
 
 /**
- * Tomcat's access log without the tickets that stand in paths: wherever a pattern has the request's first line or its
- * path, what leads to a ticket is named instead. Public because the container looks at its properties.
+ * Tomcat's access log without the tickets that stand in paths, and without the keys that some clients put into queries
+ * (RFC 6750, section 2.3; the service takes none there): wherever a pattern has the request's first line, its path or its
+ * query, what leads to a secret is named instead. Public because the container looks at its properties.
  */
 public final class MaskedAccessLog extends AccessLogValve {
 
@@ -23,6 +24,8 @@ public final class MaskedAccessLog extends AccessLogValve {
                     line.append(' ').append(LoggedPath.of(request)).append(' ');
                     escapeAndAppend(request.getProtocol(), line);
                 });
+            case 'q' ->
+                new Masked(plain, (line, request) -> line.append(request.getQueryString() == null ? "" : "?{query}"));
             case 'U' -> new Masked(plain, (line, request) -> line.append(LoggedPath.of(request)));
             default -> plain;
         };
@@ -59,7 +62,9 @@ public final class MaskedAccessLog extends AccessLogValve {
         }
 
         private static boolean isSecret(Request request) {
-            return request != null && request.getRequestURI() != null && LoggedPath.isSecret(request);
+            return request != null
+                    && request.getRequestURI() != null
+                    && (LoggedPath.isSecret(request) || LoggedPath.bearsKey(request));
         }
     }
 }

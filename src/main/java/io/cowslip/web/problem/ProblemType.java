@@ -203,6 +203,7 @@ public enum ProblemType {
         this.explanation = explanation;
     }
 
+    /** The status that such a problem is answered with. */
     public HttpStatus status() {
         return status;
     }
@@ -220,6 +221,7 @@ public enum ProblemType {
         return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
+    /** The problem's {@code type}: where its page is. */
     public URI uri() {
         return URI.create("/problems/" + wireName());
     }

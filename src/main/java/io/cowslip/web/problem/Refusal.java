@@ -22,6 +22,7 @@ public final class Refusal extends RuntimeException {
         this.option = option;
     }
 
+    /** A refusal that is no value's fault. {@code detail} says what would be right. */
     public static Refusal of(ProblemType type, String detail) {
         return new Refusal(type, null, detail);
     }
@@ -70,14 +71,17 @@ public final class Refusal extends RuntimeException {
         return this;
     }
 
+    /** The kind of problem. */
     public ProblemType type() {
         return type;
     }
 
+    /** The option, parameter or key at fault; null: none. */
     public @Nullable String option() {
         return option;
     }
 
+    /** What the answer has besides. */
     public HttpHeaders headers() {
         return headers;
     }

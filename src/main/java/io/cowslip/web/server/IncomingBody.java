@@ -17,6 +17,7 @@ public final class IncomingBody {
     private final HttpServletRequest request;
     private @Nullable Refusal broken;
 
+    /** @param request whose body nobody has begun to read */
     public IncomingBody(HttpServletRequest request) {
         this.request = request;
     }
@@ -80,6 +81,7 @@ public final class IncomingBody {
         return filled;
     }
 
+    /** Whether nothing more comes. Reads a byte where something does. */
     public boolean ended() throws IOException {
         InputStream in = request.getInputStream();
         try {

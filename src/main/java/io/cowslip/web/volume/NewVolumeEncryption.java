@@ -39,6 +39,7 @@ public record NewVolumeEncryption(
         @Nullable
         Long iterTime) {
 
+    /** What the service layer is asked for. */
     public VolumeEncryption options() {
         if (format != null && !format.equals("luks")) {
             throw Refusal.ofOption("encrypt.format", "encrypt.format is \"" + format + "\"; only \"luks\" can be made");

@@ -144,6 +144,7 @@ public record VolumeFacts(
         }
     }
 
+    /** The facts of one file, its name and those in it relative to the image root. */
     public static VolumeFacts of(ImageInfo image, Volumes volumes) {
         Qcow2Facts qcow2 = image.qcow2();
         return new VolumeFacts(

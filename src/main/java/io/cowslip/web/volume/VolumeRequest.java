@@ -59,6 +59,7 @@ public record VolumeRequest(
     private static final int DEFAULT_CLUSTER_BYTES = 65536;
     private static final int DEFAULT_REFCOUNT_BITS = 16;
 
+    /** What the engine is asked for, with {@code qemu-img create}'s defaults. */
     public CreateOptions options() {
         return new CreateOptions(
                         writableFormat(Objects.requireNonNullElse(format, "qcow2")),

@@ -55,10 +55,10 @@ final class DeepChainsTest {
     void theDeepestChainIsReadThroughToItsEnd() throws Exception {
         byte[] disk = TestImages.filled(DISK_BYTES, 7);
         files.put("0", disk);
-        for (int layer = 1; layer < BackingChain.MAX_LAYERS; layer++) {
+        for (int layer = 1; layer < ChainFiles.MAX_LAYERS; layer++) {
             files.put(String.valueOf(layer), over(String.valueOf(layer - 1), layer == 1 ? "raw" : "qcow2"));
         }
-        Path top = path(BackingChain.MAX_LAYERS - 1);
+        Path top = path(ChainFiles.MAX_LAYERS - 1);
 
         withLittleStack(() -> {
             try (DiskImage image = DiskImage.open(top, ImageOptions.defaults(), Hostile.environment(files))) {
@@ -68,9 +68,9 @@ final class DeepChainsTest {
                                 .extents())
                         .isNotEmpty();
                 TestImages.write(image, 100, TestImages.filled(100, 8));
-                assertThat(image.layers()).hasSize(BackingChain.MAX_LAYERS);
+                assertThat(image.layers()).hasSize(ChainFiles.MAX_LAYERS);
             }
-            assertThat(ImageInfo.chain(top, Hostile.environment(files))).hasSize(BackingChain.MAX_LAYERS);
+            assertThat(ImageInfo.chain(top, Hostile.environment(files))).hasSize(ChainFiles.MAX_LAYERS);
         });
         files.close();
     }
@@ -78,10 +78,10 @@ final class DeepChainsTest {
     @Test
     void aDeeperChainIsRefused() throws Exception {
         files.put("0", TestImages.filled(DISK_BYTES, 7));
-        for (int layer = 1; layer <= BackingChain.MAX_LAYERS; layer++) {
+        for (int layer = 1; layer <= ChainFiles.MAX_LAYERS; layer++) {
             files.put(String.valueOf(layer), over(String.valueOf(layer - 1), layer == 1 ? "raw" : "qcow2"));
         }
-        assertRefused(path(BackingChain.MAX_LAYERS), "200 files");
+        assertRefused(path(ChainFiles.MAX_LAYERS), "200 files");
     }
 
     @Test

@@ -24,6 +24,7 @@ public final class BitmapFile {
     private final HostFile file;
     private final ImageGeometry geometry;
 
+    /** @param geometry of the image, for the size of its clusters */
     public BitmapFile(HostFile file, ImageGeometry geometry) {
         this.file = file;
         this.geometry = geometry;

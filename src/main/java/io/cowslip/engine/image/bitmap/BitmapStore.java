@@ -39,6 +39,7 @@ public final class BitmapStore {
     private final BitmapHeader header;
     private @Nullable BitmapDirectory directory;
 
+    /** @param directory where the bitmaps are; null: there are none yet */
     public BitmapStore(
             HostFile file,
             ImageGeometry geometry,

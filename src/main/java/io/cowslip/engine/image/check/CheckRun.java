@@ -66,6 +66,7 @@ public final class CheckRun {
         return run;
     }
 
+    /** How often each cluster is referred to. */
     public ReferenceCounts references() {
         return references;
     }
@@ -116,6 +117,7 @@ public final class CheckRun {
         return tally.losesNoPointer();
     }
 
+    /** What was found. */
     public CheckReport report() {
         return tally.report(geometry.guestClusters(), imageEndOffset());
     }

@@ -51,6 +51,7 @@ public final class ClusterCounters {
         return (int) cluster & (CHUNK_CLUSTERS - 1);
     }
 
+    /** The count of a cluster, by its number in the file. */
     public int get(long cluster) {
         CounterChunk chunk = chunks.getPlain((int) (cluster >>> CounterChunk.BITS));
         return chunk == null ? 0 : chunk.get(inChunk(cluster));

@@ -16,6 +16,7 @@ public final class L1Walk {
     private final MetadataFile file;
     private final L2EntryRules rules;
 
+    /** @param rules what entries may say */
     public L1Walk(ImageGeometry geometry, MetadataFile file, L2EntryRules rules) {
         this.geometry = geometry;
         this.file = file;
@@ -45,6 +46,7 @@ public final class L1Walk {
         void l2Table(L2Use use) throws IOException;
     }
 
+    /** Shows each L2 table to {@code visitor}, on several threads at once. */
     public void walk(List<L1Place> tables, Visitor visitor) throws IOException {
         TableUses uses = new TableUses(geometry.clusterBits());
         for (int number = 0; number < tables.size(); number++) {

@@ -35,6 +35,7 @@ public final class ReferenceCounts {
         return counters;
     }
 
+    /** References to a cluster, by its number in the file. */
     public int get(long cluster) {
         return counters.get(cluster);
     }

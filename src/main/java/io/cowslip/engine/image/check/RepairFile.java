@@ -21,15 +21,18 @@ public final class RepairFile {
     private final HostFile file;
     private final UnsyncedData unsynced;
 
+    /** @param file nobody else writes it */
     public RepairFile(HostFile file) {
         this.file = file;
         this.unsynced = new UnsyncedData(file);
     }
 
+    /** The file itself, to be read. */
     public HostFile file() {
         return file;
     }
 
+    /** Writes; durable after {@link #sync}. */
     public void write(long hostOffset, MemorySegment from) throws IOException {
         unsynced.requireSound();
         unsynced.written();

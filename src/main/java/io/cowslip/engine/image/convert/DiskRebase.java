@@ -6,7 +6,7 @@ import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.host.IoBuffers;
-import io.cowslip.engine.image.BackingChain;
+import io.cowslip.engine.image.BackingOptions;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.file.FileReferences;
 import io.cowslip.engine.image.file.HeaderReader;
@@ -121,7 +121,7 @@ public final class DiskRebase {
         if (name == null) {
             return null;
         }
-        ImageOptions below = BackingChain.backingOptions(header, options).withReadOnly(true);
+        ImageOptions below = BackingOptions.of(header, options).withReadOnly(true);
         try {
             return DiskImage.open(
                     environment.references().resolve(file, name, FileReferences.Role.BACKING_FILE), below, environment);

@@ -40,6 +40,7 @@ public final class EncryptedData implements AutoCloseable {
         }
     }
 
+    /** The cipher for another layer of the same image, which ends its copy itself. */
     public ClusterCipher copyOfCipher() {
         return cipher.copy();
     }
@@ -50,6 +51,7 @@ public final class EncryptedData implements AutoCloseable {
         void act(long hostOffset, long guestOffset, MemorySegment memory) throws IOException;
     }
 
+    /** Fills {@code into} with what is decrypted. */
     public void read(long hostOffset, long guestOffset, MemorySegment into) throws IOException {
         byRegion(hostOffset, guestOffset, into, (host, guest, piece) -> {
             StampedLock lock = lockOf(host);
@@ -62,6 +64,7 @@ public final class EncryptedData implements AutoCloseable {
         });
     }
 
+    /** Writes {@code from} encrypted; what is less than a sector together with the rest of it. */
     public void write(long hostOffset, long guestOffset, MemorySegment from) throws IOException {
         byRegion(hostOffset, guestOffset, from, (host, guest, piece) -> {
             StampedLock lock = lockOf(host);

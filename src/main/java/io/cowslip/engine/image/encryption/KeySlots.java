@@ -50,6 +50,7 @@ public final class KeySlots {
         this.writes = writes;
     }
 
+    /** All eight slots, in order. */
     public List<KeySlotInfo> list() {
         List<KeySlotInfo> infos = new ArrayList<>();
         for (int slot = 0; slot < LuksHeader.SLOTS; slot++) {

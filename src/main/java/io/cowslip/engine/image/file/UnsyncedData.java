@@ -17,6 +17,7 @@ public final class UnsyncedData {
 
     private volatile @Nullable ImageException failure;
 
+    /** @param file the file; nothing of it is unsynced yet */
     public UnsyncedData(HostFile file) {
         this.file = file;
     }

@@ -74,14 +74,17 @@ public final class PackedClusters implements AutoCloseable {
         return PLAIN;
     }
 
+    /** How many there are. */
     public int clusters() {
         return lengths.length;
     }
 
+    /** Whether it would not come to less. */
     public boolean isPlain(int index) {
         return lengths[index] == PLAIN;
     }
 
+    /** Whether all its bytes are zeros, so that it has no payload. */
     public boolean isZero(int index) {
         return lengths[index] == ZERO;
     }

@@ -133,6 +133,7 @@ public final class Qcow2Layer implements ImageLayer {
         return map.tableOffset(index, l1Entry);
     }
 
+    /** Cluster size and all that follows from it. */
     public ImageGeometry geometry() {
         return geometry;
     }

@@ -24,6 +24,7 @@ public final class RawLayer implements ImageLayer {
     private final boolean writable;
     private final UnsyncedData unsynced;
 
+    /** @param file locked by the caller; closed with the layer */
     public RawLayer(HostFile file, boolean writable) throws IOException {
         this.file = file;
         this.writable = writable;

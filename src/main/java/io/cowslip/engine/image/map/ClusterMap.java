@@ -51,6 +51,7 @@ public final class ClusterMap {
         return this::loadSlices;
     }
 
+    /** The slices in use, until caches of another size take their place. */
     public L2SliceCache slices() {
         return slices;
     }

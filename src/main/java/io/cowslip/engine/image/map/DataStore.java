@@ -2,7 +2,6 @@ package io.cowslip.engine.image.map;
 
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.image.encryption.EncryptedData;
-import io.cowslip.engine.image.layer.ImageLayer;
 import io.cowslip.engine.image.options.Preallocation;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -82,7 +81,7 @@ public final class DataStore {
         }
     }
 
-    /** {@link ImageLayer#transferTo} of a run in the file. Only of bytes that are in the file as the guest has them. */
+    /** {@code ImageLayer#transferTo} of a run in the file. Only of bytes that are in the file as the guest has them. */
     public long transferTo(long hostOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException {
         return encrypted == null
@@ -181,7 +180,7 @@ public final class DataStore {
         return external && encrypted == null ? Math.min(clusterEnd, diskEnd) : clusterEnd;
     }
 
-    /** {@link ImageLayer#mapAt} of a run in the file. */
+    /** {@code ImageLayer#mapAt} of a run in the file. */
     public MappedExtent mapAt(long hostOffset, long guestOffset, long lengthBytes) throws IOException {
         if (encrypted != null) {
             return MappedExtent.packed(guestOffset, lengthBytes);

@@ -7,14 +7,17 @@ package io.cowslip.engine.image.map;
 public final class DiskSize {
     private volatile long bytes;
 
+    /** @param bytes size of the disk */
     public DiskSize(long bytes) {
         this.bytes = bytes;
     }
 
+    /** Size of the disk, as it is now. */
     public long bytes() {
         return bytes;
     }
 
+    /** The disk has this size from now on. */
     public void set(long otherBytes) {
         bytes = otherBytes;
     }

@@ -77,6 +77,7 @@ public sealed interface DiskTables {
         private long[] piece = new long[0];
         private int firstInPiece;
 
+        /** @param diskBytes size of the snapshot's disk */
         public OfSnapshot(HostFile file, SnapshotRecord snapshot, long diskBytes) {
             this.file = file;
             this.snapshot = snapshot;

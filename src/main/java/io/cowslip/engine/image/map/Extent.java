@@ -24,6 +24,7 @@ public sealed interface Extent {
     record Zero(long hostOffset, long lengthBytes) implements Extent {
         static final long NO_PLACE = -1;
 
+        /** Whether host clusters are reserved for the run. */
         public boolean hasPlace() {
             return hostOffset != NO_PLACE;
         }

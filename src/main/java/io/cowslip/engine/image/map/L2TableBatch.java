@@ -33,11 +33,13 @@ public final class L2TableBatch {
         this.l1Indexes = new int[most];
     }
 
+    /** Forgets all tables, for others to be added. */
     public void clear() {
         size = 0;
         newer.clear();
     }
 
+    /** Tables noted. */
     public int size() {
         return size;
     }
@@ -54,6 +56,7 @@ public final class L2TableBatch {
         return size++;
     }
 
+    /** A word of a table that was read, by the number that {@link #add} said. */
     public long word(int table, int word) {
         return words[table * tableWords + word];
     }

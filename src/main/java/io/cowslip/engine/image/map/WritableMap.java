@@ -26,6 +26,7 @@ public final class WritableMap {
     private final DataClusters clusters;
     private final WriteBarrier barrier;
 
+    /** The parts are those of one writable image, which has one of these. */
     public WritableMap(
             HostFile file,
             ImageGeometry geometry,
@@ -63,6 +64,7 @@ public final class WritableMap {
         return hasTable(guestCluster) ? map.soundEntry(map.slices(), guestCluster) : ExtendedL2Entry.NONE;
     }
 
+    /** Whether the cluster's L2 table is there. */
     public boolean hasTable(long guestCluster) {
         return L1Entry.tableOffset(l1.entry(map.l1Index(guestCluster))) != 0;
     }

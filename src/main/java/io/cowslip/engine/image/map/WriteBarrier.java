@@ -14,7 +14,6 @@ import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
-import io.cowslip.engine.image.bitmap.Bitmaps;
 import io.cowslip.engine.image.file.UnsyncedData;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -297,7 +296,7 @@ public final class WriteBarrier {
 
     /**
      * Makes the file say what is true while it is written: autoclear features that are not kept up to date are cleared
-     * (header bytes 88 to 95). What becomes of persistent bitmaps {@link Bitmaps} says.
+     * (header bytes 88 to 95). What becomes of persistent bitmaps {@code Bitmaps} says.
      */
     public void beginWriting(ImageHeader header) throws IOException {
         long autoclear = header.forWriting().features().autoclear();

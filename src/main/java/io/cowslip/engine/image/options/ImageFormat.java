@@ -46,6 +46,7 @@ public enum ImageFormat {
         return foreign;
     }
 
+    /** The format under the name that it is asked for by. */
     public static ImageFormat of(ForeignFormat foreign) {
         return Arrays.stream(values())
                 .filter(format -> format.foreign == foreign)
@@ -70,6 +71,7 @@ public enum ImageFormat {
         return format;
     }
 
+    /** @throws ImageException INVALID_OPTION naming {@code option} where images of this format are only read */
     public void requireWritable(String option) throws ImageException {
         if (!isWritable()) {
             throw ImageException.invalidOption(

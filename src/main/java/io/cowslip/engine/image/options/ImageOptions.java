@@ -193,6 +193,7 @@ public record ImageOptions(
         return own.cacheDirect == null ? own.withCacheDirect(direct()) : own;
     }
 
+    /** How the host's files are opened: {@code cache.direct}. */
     public HostFiles.PageCache pageCache() {
         return direct() ? HostFiles.PageCache.BYPASSED : HostFiles.PageCache.USED;
     }

@@ -20,6 +20,7 @@ public final class SnapshotPlaces {
     private final MetadataOverlap overlap;
     private boolean l2TablesKnown;
 
+    /** @param overlap who is told */
     public SnapshotPlaces(HostFile file, MetadataOverlap overlap) {
         this.file = file;
         this.overlap = overlap;

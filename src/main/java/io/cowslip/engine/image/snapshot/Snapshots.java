@@ -63,6 +63,7 @@ public final class Snapshots {
     private final SharedClusters shared;
     private final CopiedFlags copied;
 
+    /** The parts are those of one writable image, which has one of these. */
     public Snapshots(
             HostFile file,
             ImageGeometry geometry,
