@@ -36,7 +36,7 @@ final class PowerCutTest {
         String only = System.getProperty(WORKLOAD);
         return Stream.of(PowerCutWorkload.values())
                 .filter(workload -> only == null || workload.name().equals(only))
-                .flatMap(workload -> Seeds.seeds(2, 5).mapToObj(seed -> Arguments.of(workload, seed)));
+                .flatMap(workload -> Seeds.seeds(2, 3).mapToObj(seed -> Arguments.of(workload, seed)));
     }
 
     @ParameterizedTest(name = "{0}, seed {1}")
