@@ -53,7 +53,7 @@ final class KillLoopTest {
     @MethodSource("seeds")
     void nothingAcknowledgedIsLost(long seed, TestReporter reporter) throws IOException {
         SplittableRandom random = new SplittableRandom(seed);
-        int rounds = Seeds.longRun() ? 20 : 2;
+        int rounds = Seeds.longRun() ? 6 : 2;
         int round = 0;
         try {
             makeSource(random);

@@ -18,8 +18,8 @@ class DriveClaimsLincheckTest {
     @Test
     void claimsAreLinearizable() {
         new ModelCheckingOptions()
-                .iterations(Seeds.longRun() ? 100 : 5)
-                .invocationsPerIteration(Seeds.longRun() ? 3000 : 200)
+                .iterations(Seeds.longRun() ? 10 : 5)
+                .invocationsPerIteration(Seeds.longRun() ? 600 : 200)
                 .threads(2)
                 .actorsPerThread(3)
                 .check(Claims.class);

@@ -17,21 +17,23 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Where an image whose metadata was damaged is read by us and by QEMU, both read the same. */
+@Tag("long")
 @NeedsQemu
 final class MutatedImagesQemuTest {
     private static final int CASES = 8;
-    private static final int LONG_RUN_CASES = 60;
+    private static final int LONG_RUN_CASES = 30;
 
     @TempDir
     Path folder;
 
     static LongStream seeds() {
-        return Seeds.seeds(3, 30);
+        return Seeds.seeds(3, 10);
     }
 
     @ParameterizedTest(name = "seed {0}")

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,6 +23,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * at the edges of their fields, places of other structures, of themselves, between clusters and outside the file. Each is
  * read, written to and repaired.
  */
+@Tag("long")
 @NeedsQemu
 final class MutatedImagesTest {
     /** Where a header's fields are, and how long they are. */
@@ -62,7 +64,7 @@ final class MutatedImagesTest {
     };
 
     private static final int CASES = 12;
-    private static final int LONG_RUN_CASES = 400;
+    private static final int LONG_RUN_CASES = 100;
 
     @TempDir
     Path folder;

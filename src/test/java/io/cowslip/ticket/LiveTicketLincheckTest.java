@@ -22,8 +22,8 @@ class LiveTicketLincheckTest {
     @Test
     void aTicketIsLinearizable() {
         new ModelCheckingOptions()
-                .iterations(Seeds.longRun() ? 100 : 15)
-                .invocationsPerIteration(Seeds.longRun() ? 3000 : 200)
+                .iterations(Seeds.longRun() ? 30 : 15)
+                .invocationsPerIteration(Seeds.longRun() ? 600 : 200)
                 .threads(2)
                 .actorsPerThread(3)
                 .check(OneTicket.class);

@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
  * as fast as the host does that, while names are resolved and files opened, made, renamed and taken away. Counted: how often
  * each was tried; never seen: the file outside, and anything new or missing beside it.
  */
+@Tag("long")
 @DisplayName("Links that come and go: Incus CVE-2026-48749, -48750, -48752, KubeVirt CVE-2025-64324")
 class PathRaceTest {
     private static final int ATTEMPTS = Seeds.longRun() ? 100_000 : 1_500;

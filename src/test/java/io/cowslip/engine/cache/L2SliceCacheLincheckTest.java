@@ -47,8 +47,8 @@ class L2SliceCacheLincheckTest {
 
     private static ModelCheckingOptions options(int scenarios) {
         return new ModelCheckingOptions()
-                .iterations(Seeds.longRun() ? 20 * scenarios : scenarios)
-                .invocationsPerIteration(Seeds.longRun() ? 3000 : 150)
+                .iterations(Seeds.longRun() ? 2 * scenarios : scenarios)
+                .invocationsPerIteration(Seeds.longRun() ? 450 : 150)
                 .threads(2)
                 .actorsPerThread(2)
                 .actorsBefore(1)

@@ -43,7 +43,7 @@ final class FaultSweepTest {
     private static final int VERSION_BYTE = 7;
     private static final int INCOMPATIBLE_BYTE = 79;
     private static final int PLACES_IN_BUILD = 4;
-    private static final int PLACES_IN_LONG_RUN = 400;
+    private static final int PLACES_IN_LONG_RUN = 40;
 
     @TempDir
     Path folder;

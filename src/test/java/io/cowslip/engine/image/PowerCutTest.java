@@ -36,7 +36,7 @@ final class PowerCutTest {
         String only = System.getProperty(WORKLOAD);
         return Stream.of(PowerCutWorkload.values())
                 .filter(workload -> only == null || workload.name().equals(only))
-                .flatMap(workload -> Seeds.seeds(2, 5).mapToObj(seed -> Arguments.of(workload, seed)));
+                .flatMap(workload -> Seeds.seeds(2, 3).mapToObj(seed -> Arguments.of(workload, seed)));
     }
 
     @ParameterizedTest(name = "{0}, seed {1}")
@@ -51,7 +51,7 @@ final class PowerCutTest {
             assertThat(workload.led(files.contentOf(made.disk().file()))).isTrue();
             CrashVerifier verifier = new CrashVerifier(
                     session, files, workload.options(), workload.askQemu() ? 40 : Integer.MAX_VALUE, random);
-            int states = verifier.verify(Seeds.longRun() ? 1000 : 150, Files.createDirectory(folder.resolve("state")));
+            int states = verifier.verify(Seeds.longRun() ? 800 : 150, Files.createDirectory(folder.resolve("state")));
             reporter.publishEntry("states", Integer.toString(states));
             assertThat(states).isPositive();
             assertThat(verifier.dirtyStates() > 0).isEqualTo(workload.marksDirty());

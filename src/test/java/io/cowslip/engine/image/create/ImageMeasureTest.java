@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -29,6 +30,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** What new images will take, to the byte what {@code qemu-img measure} says. */
+@Tag("long")
 @NeedsQemu
 class ImageMeasureTest {
     private static final int[] REFCOUNT_BITS = {1, 2, 4, 8, 16, 32, 64};

@@ -22,11 +22,13 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** A sound image is found sound, whatever its guests and its snapshots do meanwhile. */
+@Tag("long")
 @NeedsQemu
 class ScrubBesideGuestsTest {
     private static final int KIB = 1 << 10;
