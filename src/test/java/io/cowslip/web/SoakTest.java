@@ -15,7 +15,6 @@ import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -23,10 +22,9 @@ import org.junit.jupiter.api.Test;
  * is what its writer wrote last, {@code qemu-img check} finds nothing, and the process has no more threads, files, and
  * memory outside the heap than before.
  */
-@Tag("long")
 @NeedsQemu
 class SoakTest extends RunningService {
-    private static final int SECONDS = Integer.getInteger("cowslip.soak", Seeds.longRun() ? 60 : 3);
+    private static final int SECONDS = Integer.getInteger("cowslip.soak", 3);
 
     @Test
     void nothingIsLostAndNothingLeaks() throws Exception {
