@@ -67,6 +67,7 @@ final class KillLoopTest {
                             judge(client, disks);
                         }
                         List<CompletableFuture<Void>> load = load(service, disks, random);
+                        // A kill may come at any moment of the load.
                         Thread.sleep(random.nextInt(200, Seeds.longRun() ? 4000 : 1500));
                         service.kill();
                         load.forEach(CompletableFuture::join);
@@ -146,6 +147,7 @@ final class KillLoopTest {
             }
             parts.forEach(LoadedPart::expectOrderlyEnd);
             List<CompletableFuture<Void>> load = load(service, disks, random);
+            // So may the order to stop.
             Thread.sleep(random.nextInt(300, 1500));
             assertThat(service.stop()).isEqualTo(143);
             load.forEach(CompletableFuture::join);

@@ -38,6 +38,7 @@ class CallerLimitsTest extends RunningService {
         Problems.problem(refused, 429, "too-many-requests")
                 .header("RateLimit", matchesPattern("\"requests\";r=0;t=[0-9]+"))
                 .body("limit", equalTo("cowslip.limits.requests-per-second"));
+        // What a caller that is refused is told to do.
         Thread.sleep(Duration.ofSeconds(Long.parseLong(refused.header("Retry-After"))));
         given().get("/drives").then().statusCode(200);
         assertThat(given().get("/actuator/metrics/cowslip.limits.refused?tag=limit:requests-per-second")

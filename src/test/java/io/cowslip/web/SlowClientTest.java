@@ -198,6 +198,7 @@ class SlowClientTest {
             try {
                 while (!over.get()) {
                     connection.send(new byte[] {'x'});
+                    // Often enough never to be still, and still too slow.
                     Thread.sleep(50);
                 }
             } catch (IOException ended) {
@@ -272,6 +273,7 @@ class SlowClientTest {
                 } catch (IOException reset) {
                     // This one is ended, others may not be yet.
                 }
+                // Slow is what this client is to be.
                 Thread.sleep(20);
             }
         });
@@ -293,9 +295,11 @@ class SlowClientTest {
             paused.head("PUT /drives/disk/data?flush=n HTTP/1.1", "Content-Length: 400000");
             for (int part = 0; part < 8; part++) {
                 paused.send(new byte[50_000]);
+                // A pause is what is to be borne.
                 Thread.sleep(250);
             }
             assertThat(paused.receiveHead().status()).isEqualTo(200);
+            // Between requests a connection may be idle for longer than a client may be slow.
             Thread.sleep(2000);
             paused.head("GET /drives/disk/data HTTP/1.1", "Range: bytes=0-4");
             assertThat(paused.receiveHead().status()).isEqualTo(206);
@@ -364,6 +368,7 @@ class SlowClientTest {
         RawConnection download = connect(Way.TCP);
         download.head("GET /files/long.qcow2?format=qcow2&compress=zstd HTTP/1.1");
         long before = ended("min-rate");
+        // Longer than a slow client is given: what waits for the service is not slow.
         Thread.sleep(4000);
         assertThat(ended("min-rate")).isEqualTo(before);
         assertThat(underWay(plain)).isPositive();

@@ -24,6 +24,7 @@ import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.web.json.Query;
 import io.cowslip.web.openapi.Fails;
+import io.cowslip.web.openapi.OctetStreamBody;
 import io.cowslip.web.openapi.SharedParameters;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
@@ -168,13 +169,7 @@ class DriveDataController {
                                         defaultValue = "y"),
                         example = "y")
             })
-    @RequestBody(
-            required = true,
-            content =
-                    @Content(
-                            mediaType = DataHeaders.OCTET_STREAM,
-                            schema = @Schema(type = "string", format = "binary"),
-                            examples = @ExampleObject(name = "sixteen-bytes", value = "sixteen bytes...")))
+    @OctetStreamBody
     @ApiResponse(
             responseCode = "200",
             description = "The bytes are written, and durable unless flush=n",

@@ -13,15 +13,12 @@ import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.drive.registry.DriveRegistry;
-import io.cowslip.engine.image.map.GuestExtent;
 import io.cowslip.ticket.TicketChanges;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.problem.Refusal;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;
-import io.swagger.v3.oas.annotations.media.ArraySchema;
-import io.swagger.v3.oas.annotations.media.Content;
 import io.swagger.v3.oas.annotations.media.Schema;
 import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
@@ -104,17 +101,7 @@ class DriveMapController {
                                 + " default the disk as it is",
                         schema = @Schema(type = "string"))
             })
-    @ApiResponse(
-            responseCode = "200",
-            description = "The extents",
-            content = {
-                @Content(
-                        mediaType = MediaType.APPLICATION_JSON_VALUE,
-                        array = @ArraySchema(schema = @Schema(anyOf = {GuestExtent.class, DirtyExtent.class}))),
-                @Content(
-                        mediaType = MediaType.APPLICATION_NDJSON_VALUE,
-                        schema = @Schema(anyOf = {GuestExtent.class, DirtyExtent.class}))
-            })
+    @ListsExtents
     @Fails({
         INVALID_OPTION,
         NO_SUCH_DRIVE,

@@ -23,7 +23,6 @@ import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.map.GuestExtent;
 import io.cowslip.ticket.TicketChanges;
 import io.cowslip.ticket.TicketLease;
 import io.cowslip.ticket.TicketOperation;
@@ -31,13 +30,13 @@ import io.cowslip.ticket.TicketToken;
 import io.cowslip.ticket.Tickets;
 import io.cowslip.web.json.Query;
 import io.cowslip.web.openapi.Fails;
+import io.cowslip.web.openapi.OctetStreamBody;
 import io.cowslip.web.openapi.SharedParameters;
 import io.cowslip.web.problem.Refusal;
 import io.cowslip.web.server.WebProperties;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;
-import io.swagger.v3.oas.annotations.media.ArraySchema;
 import io.swagger.v3.oas.annotations.media.Content;
 import io.swagger.v3.oas.annotations.media.ExampleObject;
 import io.swagger.v3.oas.annotations.media.Schema;
@@ -209,13 +208,7 @@ class ImageController {
                                         defaultValue = "y"),
                         example = "n")
             })
-    @RequestBody(
-            required = true,
-            content =
-                    @Content(
-                            mediaType = DataHeaders.OCTET_STREAM,
-                            schema = @Schema(type = "string", format = "binary"),
-                            examples = @ExampleObject(name = "sixteen-bytes", value = "sixteen bytes...")))
+    @OctetStreamBody
     @ApiResponse(
             responseCode = "200",
             description = "The bytes are written, and durable unless flush=n",
@@ -328,17 +321,7 @@ class ImageController {
                             description = "zero, or dirty for what changed",
                             schema = @Schema(type = "string", defaultValue = "zero"),
                             example = "zero"))
-    @ApiResponse(
-            responseCode = "200",
-            description = "The extents",
-            content = {
-                @Content(
-                        mediaType = MediaType.APPLICATION_JSON_VALUE,
-                        array = @ArraySchema(schema = @Schema(anyOf = {GuestExtent.class, DirtyExtent.class}))),
-                @Content(
-                        mediaType = MediaType.APPLICATION_NDJSON_VALUE,
-                        schema = @Schema(anyOf = {GuestExtent.class, DirtyExtent.class}))
-            })
+    @ListsExtents
     @Fails({
         INVALID_OPTION,
         TICKET_REFUSED,

@@ -27,11 +27,11 @@ import io.cowslip.drive.work.Conversion.Target;
 import io.cowslip.job.JobService;
 import io.cowslip.job.JobView;
 import io.cowslip.job.StoredRequest;
-import io.cowslip.web.data.DataHeaders;
 import io.cowslip.web.job.JobBody;
 import io.cowslip.web.job.JobJson;
 import io.cowslip.web.limit.CallerJobs;
 import io.cowslip.web.openapi.Fails;
+import io.cowslip.web.openapi.OctetStreamBody;
 import io.cowslip.web.upload.FileUploads.Outcome;
 import io.cowslip.web.volume.VolumeFacts;
 import io.cowslip.web.volume.VolumePath;
@@ -158,13 +158,7 @@ class UploadController {
                         schema = @Schema(type = "string"),
                         example = "sha-256=10")
             })
-    @RequestBody(
-            required = true,
-            content =
-                    @Content(
-                            mediaType = DataHeaders.OCTET_STREAM,
-                            schema = @Schema(type = "string", format = "binary"),
-                            examples = @ExampleObject(name = "sixteen-bytes", value = "sixteen bytes...")))
+    @OctetStreamBody
     @ApiResponse(
             responseCode = "201",
             description = "The new volume's facts, once it is whole and durable; before that, Upload-Offset",
@@ -172,13 +166,7 @@ class UploadController {
                     @Content(
                             mediaType = MediaType.APPLICATION_JSON_VALUE,
                             array = @ArraySchema(schema = @Schema(implementation = VolumeFacts.class))))
-    @ApiResponse(
-            responseCode = "202",
-            description = "All bytes are there; a job makes the volume",
-            content =
-                    @Content(
-                            mediaType = MediaType.APPLICATION_JSON_VALUE,
-                            schema = @Schema(implementation = JobBody.class)))
+    @JobMakesVolume
     @Fails({
         INVALID_REQUEST,
         INVALID_OPTION,
@@ -285,13 +273,7 @@ class UploadController {
                     @Content(
                             mediaType = MediaType.APPLICATION_JSON_VALUE,
                             array = @ArraySchema(schema = @Schema(implementation = VolumeFacts.class))))
-    @ApiResponse(
-            responseCode = "202",
-            description = "All bytes are there; a job makes the volume",
-            content =
-                    @Content(
-                            mediaType = MediaType.APPLICATION_JSON_VALUE,
-                            schema = @Schema(implementation = JobBody.class)))
+    @JobMakesVolume
     @ApiResponse(
             responseCode = "204",
             description = "The bytes are durable, and Upload-Offset says how many there are",
