@@ -2,6 +2,7 @@ package io.cowslip.drive;
 
 import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.engine.host.FileIdentity;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -19,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  * the refusal names who has it. The engine's locks on the files say the same to other processes. No I/O happens
  * under this object's monitor.
  *
- * <p>Volumes come and go only under {@link #filesChange()}. An opening holds {@link #filesStay()} from its first look at
- * a chain until the chain is claimed, so that nothing is deleted in between.
+ * <p>Volumes come and go only under {@link #filesChange()}. Who opens a chain finds it and claims it within one
+ * {@link #whileFilesStay}, so that nothing is deleted in between.
  */
 public final class DriveClaims {
 
@@ -64,8 +65,21 @@ public final class DriveClaims {
         this.maxDrives = maxDrives;
     }
 
-    public Lock filesStay() {
-        return files.readLock();
+    /** What is done while no volume comes or goes. */
+    @FunctionalInterface
+    public interface Look<T> {
+        T take() throws IOException;
+    }
+
+    /** Looks for files, and claims them, while none is deleted or gets a name. */
+    public <T> T whileFilesStay(Look<T> look) throws IOException {
+        Lock stay = files.readLock();
+        stay.lock();
+        try {
+            return look.take();
+        } finally {
+            stay.unlock();
+        }
     }
 
     public Lock filesChange() {

@@ -11,7 +11,6 @@ import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.locks.Lock;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -48,7 +47,7 @@ public final class ImageOpening {
      */
     public Opened open(FileHolder holder, String file, ImageOptions options, Consumer<List<Claim>> take)
             throws IOException {
-        try (Found found = find(file, options, take)) {
+        try (Found found = claims.whileFilesStay(() -> find(file, options, take))) {
             return open(holder, found, options);
         } finally {
             options.wipeSecrets();
@@ -67,24 +66,18 @@ public final class ImageOpening {
     }
 
     private Found find(String file, ImageOptions options, Consumer<List<Claim>> take) throws IOException {
-        Lock stay = claims.filesStay();
-        stay.lock();
+        Chain chain = opener.chain(file, options);
+        DriveLease writer = writer(chain, options);
+        boolean taken = false;
         try {
-            Chain chain = opener.chain(file, options);
-            DriveLease writer = writer(chain, options);
-            boolean taken = false;
-            try {
-                List<Claim> wanted = opener.claims(chain, options, writer == null ? null : FileHolder.of(writer.id()));
-                take.accept(wanted);
-                taken = true;
-                return new Found(chain, wanted, writer);
-            } finally {
-                if (!taken && writer != null) {
-                    writer.close();
-                }
-            }
+            List<Claim> wanted = opener.claims(chain, options, writer == null ? null : FileHolder.of(writer.id()));
+            take.accept(wanted);
+            taken = true;
+            return new Found(chain, wanted, writer);
         } finally {
-            stay.unlock();
+            if (!taken && writer != null) {
+                writer.close();
+            }
         }
     }
 

@@ -17,7 +17,6 @@ import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.locks.Lock;
 
 /**
  * Opens disks for jobs to read, and sees to it that they read one moment: a volume and the chain below it are claimed for
@@ -87,27 +86,33 @@ public final class DiskSources {
     /** Changes a volume that is claimed for this job meanwhile, and wipes the passphrases of its options. */
     <T> T whileClaimed(FileHolder job, String file, ImageOptions options, Change<T> change) throws IOException {
         ImageOptions writable = options.withReadOnly(false);
-        List<DriveClaims.Claim> taken = List.of();
         try {
-            DriveOpener.Chain chain;
-            Lock stay = claims.filesStay();
-            stay.lock();
+            Claimed claimed = claims.whileFilesStay(() -> claim(job, file, writable));
             try {
-                chain = opener.chain(file, writable);
-                taken = opener.claims(chain, writable, null);
-                claims.add(job, taken);
+                return change(claimed.chain(), writable, change);
             } finally {
-                stay.unlock();
-            }
-            ImageOptions filled = opener.complete(chain, writable);
-            try {
-                return change.make(chain.top(), filled);
-            } finally {
-                filled.wipeSecrets();
+                claims.remove(job, claimed.claims());
             }
         } finally {
-            claims.remove(job, taken);
             options.wipeSecrets();
+        }
+    }
+
+    private record Claimed(DriveOpener.Chain chain, List<DriveClaims.Claim> claims) {}
+
+    private Claimed claim(FileHolder job, String file, ImageOptions options) throws IOException {
+        DriveOpener.Chain chain = opener.chain(file, options);
+        List<DriveClaims.Claim> wanted = opener.claims(chain, options, null);
+        claims.add(job, wanted);
+        return new Claimed(chain, wanted);
+    }
+
+    private <T> T change(DriveOpener.Chain chain, ImageOptions options, Change<T> change) throws IOException {
+        ImageOptions filled = opener.complete(chain, options);
+        try {
+            return change.make(chain.top(), filled);
+        } finally {
+            filled.wipeSecrets();
         }
     }
 

@@ -27,7 +27,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -267,27 +266,18 @@ public final class Overlays {
     }
 
     @FunctionalInterface
-    private interface Files {
-        List<Claim> claims() throws IOException;
-    }
-
-    @FunctionalInterface
     private interface Work {
         List<ImageInfo> run() throws IOException;
     }
 
     /** Between the first look at the files and the claims nothing is deleted. */
-    private List<ImageInfo> claimed(String job, Files files, Work work) throws IOException {
+    private List<ImageInfo> claimed(String job, DriveClaims.Look<List<Claim>> files, Work work) throws IOException {
         FileHolder holder = FileHolder.job(job);
-        List<Claim> taken;
-        Lock stay = claims.filesStay();
-        stay.lock();
-        try {
-            taken = files.claims();
-            claims.add(holder, taken);
-        } finally {
-            stay.unlock();
-        }
+        List<Claim> taken = claims.whileFilesStay(() -> {
+            List<Claim> wanted = files.take();
+            claims.add(holder, wanted);
+            return wanted;
+        });
         try {
             return work.run();
         } finally {

@@ -21,7 +21,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /** Changes volumes for jobs, as long as that may take: nobody else has them open meanwhile. */
@@ -102,18 +101,14 @@ public final class VolumeChanges {
     /** Until the volume names its new backing file, nothing else keeps that from being deleted. */
     private List<DriveClaims.Claim> claim(FileHolder holder, String file, @Nullable String backingFile)
             throws IOException {
-        Lock stay = claims.filesStay();
-        stay.lock();
-        try {
+        return claims.whileFilesStay(() -> {
             List<DriveClaims.Claim> wanted = new ArrayList<>(List.of(own(file)));
             if (backingFile != null && !backingFile.isEmpty()) {
                 wanted.addAll(below(root.existing(file), backingFile));
             }
             claims.add(holder, wanted);
             return wanted;
-        } finally {
-            stay.unlock();
-        }
+        });
     }
 
     private List<DriveClaims.Claim> below(Path image, String backingFile) throws IOException {
