@@ -39,6 +39,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 class FileRacesTest {
     private static final int THREADS = 4;
     private static final int ROUNDS = Seeds.longRun() ? 400 : 40;
+
+    /** Drives that must have been open before a race ends: on a busy machine nearly all may be refused for long. */
+    private static final int ENOUGH = THREADS;
+
     private static final Set<Reason> REFUSALS =
             Set.of(Reason.IN_USE, Reason.CLOSING, Reason.NO_SUCH_DRIVE, Reason.LIMIT_REACHED);
     private static final Set<Kind> FILE_REFUSALS = Set.of(Kind.BUSY, Kind.NOT_FOUND, Kind.ALREADY_EXISTS);
@@ -118,7 +122,7 @@ class FileRacesTest {
                 SplittableRandom own = random.split();
                 String prefix = "d" + thread + "-";
                 racers.add(threads.submit(() -> {
-                    for (int round = 0; round < ROUNDS; round++) {
+                    for (int round = 0; round < ROUNDS || opened.get() <= ENOUGH; round++) {
                         if (own.nextInt(10) < changes) {
                             change(bench, names.getFirst());
                         } else {
@@ -135,7 +139,6 @@ class FileRacesTest {
         } catch (Exception | AssertionError failure) {
             throw new AssertionError(Seeds.replay(getClass(), seed), failure);
         }
-        assertThat(opened.get()).isGreaterThan(THREADS);
         assertThat(holders.now()).isEmpty();
     }
 

@@ -35,6 +35,9 @@ import tools.jackson.databind.json.JsonMapper;
 /** {@code detect-zeroes} and {@code pass-discard-*} do to an image what they do in QEMU. */
 @NeedsQemu
 class WriteOptionsTest {
+    /** A file with holes may need blocks of the host's file system for its list of extents. */
+    private static final int HOST_METADATA_BYTES = 64 << 10;
+
     private static final int CLUSTER = 65536;
 
     @TempDir
@@ -128,7 +131,7 @@ class WriteOptionsTest {
         long allocated =
                 ImageInfo.chain(file, TestEnvironments.plain()).getFirst().actualSizeBytes();
         if (detection == DetectZeroes.UNMAP) {
-            assertThat(allocated).isLessThanOrEqualTo(2 << 20);
+            assertThat(allocated).isLessThanOrEqualTo((2 << 20) + HOST_METADATA_BYTES);
         } else {
             assertThat(allocated).isGreaterThanOrEqualTo(4 << 20);
         }
