@@ -1,12 +1,17 @@
 package io.cowslip.web.data;
 
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
 import java.io.IOException;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
-/** The extents of one window, looked up one after the other, neighbours that are alike made one. */
+/**
+ * The extents of one window, looked up one after the other, neighbours that are alike made one. Where the disk is made
+ * smaller meanwhile, they end with it.
+ */
 abstract class MergedExtents<E extends Record> implements ExtentPages {
-    private final long end;
+    private long end;
     private @Nullable E ahead;
     private long aheadStart;
     private long position;
@@ -46,7 +51,17 @@ abstract class MergedExtents<E extends Record> implements ExtentPages {
         if (position >= end) {
             return null;
         }
-        E extent = find(position, end);
+        E extent;
+        try {
+            extent = find(position, end);
+        } catch (ImageException failure) {
+            if (failure.kind() != Kind.OUT_OF_RANGE) {
+                throw failure;
+            }
+            // The disk has been made smaller meanwhile, and ends here.
+            end = position;
+            return null;
+        }
         position += length(extent);
         return extent;
     }

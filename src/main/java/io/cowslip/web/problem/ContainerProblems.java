@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import org.apache.catalina.connector.Request;
 import org.apache.catalina.connector.Response;
 import org.apache.catalina.valves.ErrorReportValve;
+import org.apache.coyote.AbstractProtocol;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpStatus;
 import org.springframework.http.MediaType;
@@ -17,13 +18,14 @@ public final class ContainerProblems extends ErrorReportValve {
 
     @Override
     protected void report(Request request, Response response, @Nullable Throwable failure) {
-        int status = response.getStatus();
+        int status = isStopping(request) ? HttpStatus.SERVICE_UNAVAILABLE.value() : response.getStatus();
         if (status < HttpStatus.BAD_REQUEST.value()
                 || response.getContentWritten() > 0
                 || !response.setErrorReported()) {
             return;
         }
         try {
+            response.setStatus(status);
             response.setContentType(MediaType.APPLICATION_PROBLEM_JSON_VALUE);
             SecurityHeaders.put(response);
             response.getOutputStream().write(problem(ProblemType.of(HttpStatus.valueOf(status)), status));
@@ -31,6 +33,15 @@ public final class ContainerProblems extends ErrorReportValve {
         } catch (IOException | IllegalStateException unsent) {
             container.getLogger().debug("Could not send a problem", unsent);
         }
+    }
+
+    /**
+     * Whether the connector takes no more requests. The container means to answer 503 then, does not read the rest of the
+     * head, and answers 400 because there is no Host in what it has read.
+     */
+    private static boolean isStopping(Request request) {
+        return request.getConnector().getProtocolHandler() instanceof AbstractProtocol<?> protocol
+                && protocol.isPaused();
     }
 
     private static byte[] problem(ProblemType type, int status) {
