@@ -33,6 +33,7 @@ import io.cowslip.engine.image.snapshot.Snapshots;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -42,6 +43,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Qcow2Writing {
     private static final int ZEROS_BYTES = 256 << 10;
+    private static final long SETTLE_POLL_NANOS = 50_000;
 
     private final HostFile file;
     private final ImageGeometry geometry;
@@ -394,7 +396,7 @@ final class Qcow2Writing {
 
     /** Writes everything, counts of freed clusters included. No request is in flight. */
     void settle() throws IOException {
-        changing(() -> barrier.settle(refcounts, allocator));
+        whenSettled(() -> null);
     }
 
     /** The dirty bitmaps, for those who only mark. */
@@ -462,8 +464,7 @@ final class Qcow2Writing {
      */
     @Nullable
     ClippedClusters clip(long newBytes, Runnable replaceSlices) throws IOException {
-        return underLock(() -> {
-            barrier.settle(refcounts, allocator);
+        return whenSettled(() -> {
             ClippedClusters clipped = beginLettingGo(() -> resizer.clip(newBytes));
             diskSize.set(newBytes);
             replaceSlices.run();
@@ -479,12 +480,11 @@ final class Qcow2Writing {
      * @return what is to be let go of
      */
     ClippedClusters empty(Runnable replaceSlices) throws IOException {
-        return step(() -> {
-            barrier.settle(refcounts, allocator);
+        return Objects.requireNonNull(whenSettled(() -> {
             ClippedClusters freed = Objects.requireNonNull(beginLettingGo(resizer::empty));
             replaceSlices.run();
             return freed;
-        });
+        }));
     }
 
     /** Lets go of what a smaller disk has lost, one step after the other, beside requests. */
@@ -502,10 +502,8 @@ final class Qcow2Writing {
 
     /** Moves the L1 table to where there is room before it. No request is in flight. */
     void moveL1Down() throws IOException {
-        changing(() -> {
-            resizer.moveTablesDown(diskSize.bytes());
-            barrier.settle(refcounts, allocator);
-        });
+        changing(() -> resizer.moveTablesDown(diskSize.bytes()));
+        settle();
     }
 
     /** Ends the file after its last cluster in use, and gives all free space to the host. No request is in flight. */
@@ -560,13 +558,13 @@ final class Qcow2Writing {
      * @param forgetSlices puts other slices in the place of the cached ones, which mean nothing afterwards
      */
     void changeSnapshots(SnapshotAction action, Runnable forgetSlices) throws IOException {
-        changing(() -> {
-            barrier.settle(refcounts, allocator);
+        whenSettled(() -> {
             try {
                 action.take(snapshots);
             } finally {
                 forgetSlices.run();
             }
+            return null;
         });
     }
 
@@ -621,6 +619,21 @@ final class Qcow2Writing {
             throw stoppingIfCorrupt(failure);
         } finally {
             metadataLock.unlock();
+        }
+    }
+
+    /** @param result of the action */
+    private record Settled<T>(@Nullable T result) {}
+
+    /** Takes an action in the same step that finds everything committed, once no request uses what was freed. */
+    private <T> @Nullable T whenSettled(Action<T> action) throws IOException {
+        while (true) {
+            Settled<T> settled =
+                    underLock(() -> barrier.trySettle(refcounts, allocator) ? new Settled<>(action.take()) : null);
+            if (settled != null) {
+                return settled.result;
+            }
+            LockSupport.parkNanos(SETTLE_POLL_NANOS);
         }
     }
 

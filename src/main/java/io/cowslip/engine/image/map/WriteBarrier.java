@@ -274,15 +274,19 @@ public final class WriteBarrier {
         quarantine.barrierSynced();
     }
 
-    /** Commits until nothing is left to do, counts of freed clusters included: for closing. */
-    public void settle(Refcounts refcounts, ClusterAllocator allocator) throws IOException {
+    /**
+     * Commits until nothing is left to do, counts of freed clusters included; false where requests that are in flight may
+     * still use some of those. It is tried again then, with the lock left between: such a request may be waiting for it.
+     */
+    public boolean trySettle(Refcounts refcounts, ClusterAllocator allocator) throws IOException {
         commitWithRefcounts(refcounts);
-        while (!quarantine.isEmpty()) {
-            allocator.reclaim();
-            commitWithRefcounts(refcounts);
+        allocator.reclaim();
+        commitWithRefcounts(refcounts);
+        if (!quarantine.isEmpty()) {
+            return false;
         }
-        commitWithRefcounts(refcounts);
         markClean();
+        return true;
     }
 
     /** Writes the dirty refcount blocks, which may happen at any time: see {@link Refcounts}. */
