@@ -15,6 +15,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -23,8 +24,9 @@ import org.junit.jupiter.api.Test;
  * memory outside the heap than before.
  */
 @NeedsQemu
+@Tag("long")
 class SoakTest extends RunningService {
-    private static final int SECONDS = Integer.getInteger("cowslip.soak", 3);
+    private static final int SECONDS = Integer.getInteger("cowslip.soak", Seeds.longRun() ? 120 : 3);
 
     @Test
     void nothingIsLostAndNothingLeaks() throws Exception {
