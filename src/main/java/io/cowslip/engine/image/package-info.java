@@ -9,7 +9,7 @@
  *
  * <ol>
  *   <li>a round of {@link io.cowslip.engine.image.layer.GroupCommit}: one flush at a time, for all that wait for it;
- *   <li>the metadata lock of {@link io.cowslip.engine.image.layer.Qcow2Writing}: what changes entries, tables and counts;
+ *   <li>the metadata lock, {@link io.cowslip.engine.image.map.MetadataLock}: what changes entries, tables and counts;
  *   <li>the file's sync ({@link io.cowslip.engine.image.file.UnsyncedData}), or a cache's load stripe, then its eviction lock.
  * </ol>
  *

@@ -3,7 +3,6 @@ package io.cowslip.engine.image.layer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Guest clusters whose entries somebody is about to replace, who writes their data meanwhile without the metadata lock.
@@ -20,8 +19,9 @@ final class ClusterReservations {
         }
     }
 
-    ClusterReservations(ReentrantLock metadataLock) {
-        this.released = metadataLock.newCondition();
+    /** @param released a condition of the metadata lock, for this alone */
+    ClusterReservations(Condition released) {
+        this.released = released;
     }
 
     boolean isReserved(long cluster) {

@@ -3,6 +3,7 @@ package io.cowslip.engine.image.layer;
 import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.host.IoBuffers;
+import io.cowslip.engine.image.map.MetadataLock;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
@@ -23,7 +24,7 @@ final class CompressingWrites {
 
     private final ImageGeometry geometry;
     private final Qcow2Layer layer;
-    private final Qcow2Writing writing;
+    private final MetadataLock lock;
     private final CompressedWriter writer;
     private final boolean zeroClusters;
 
@@ -31,12 +32,12 @@ final class CompressingWrites {
     CompressingWrites(
             ImageGeometry geometry,
             Qcow2Layer layer,
-            Qcow2Writing writing,
+            MetadataLock lock,
             CompressedWriter writer,
             boolean zeroClusters) {
         this.geometry = geometry;
         this.layer = layer;
-        this.writing = writing;
+        this.lock = lock;
         this.writer = writer;
         this.zeroClusters = zeroClusters;
     }
@@ -100,7 +101,7 @@ final class CompressingWrites {
         int index = from;
         while (index < end) {
             int next = index;
-            CompressedWriter.Begun write = writing.step(() -> writer.begin(firstCluster + next, packed, next, end));
+            CompressedWriter.Begun write = lock.step(() -> writer.begin(firstCluster + next, packed, next, end));
             store(write);
             index += write.clusters();
         }
@@ -113,15 +114,15 @@ final class CompressingWrites {
             filled = true;
         } finally {
             if (!filled) {
-                writing.ending(() -> writer.abandon(write));
+                lock.ending(() -> writer.abandon(write));
             }
         }
-        writing.ending(() -> writer.publish(write));
+        lock.ending(() -> writer.publish(write));
     }
 
     private void writePart(long guestOffset, MemorySegment part, InFlightRequests requests) throws IOException {
         long cluster = guestOffset >>> geometry.clusterBits();
-        boolean reserved = writing.step(() -> writer.reserveToMerge(cluster));
+        boolean reserved = lock.step(() -> writer.reserveToMerge(cluster));
         if (!reserved || !storeMerged(guestOffset, part)) {
             layer.writePlain(guestOffset, part, requests);
         }
@@ -139,14 +140,14 @@ final class CompressingWrites {
                 if (packed.isPlain(0)) {
                     return false;
                 }
-                CompressedWriter.Begun write = writing.step(() -> writer.beginReserved(cluster, packed));
+                CompressedWriter.Begun write = lock.step(() -> writer.beginReserved(cluster, packed));
                 begun = true;
                 store(write);
                 return true;
             }
         } finally {
             if (!begun) {
-                writing.ending(() -> writer.release(cluster));
+                lock.ending(() -> writer.release(cluster));
             }
         }
     }

@@ -133,6 +133,11 @@ public final class Qcow2Layer implements ImageLayer {
         return map.tableOffset(index, l1Entry);
     }
 
+    /** What the image can do when it is written. */
+    ImageCapabilities capabilities() {
+        return new ImageCapabilities(header.version(), data);
+    }
+
     /** Cluster size and all that follows from it. */
     public ImageGeometry geometry() {
         return geometry;
@@ -216,7 +221,7 @@ public final class Qcow2Layer implements ImageLayer {
 
     private ImageException noticingCorruption(ImageException failure) {
         if (writing != null) {
-            writing.stoppingIfCorrupt(failure);
+            writing.lock().stoppingIfCorrupt(failure);
         } else if (failure.kind() == ImageException.Kind.CORRUPT) {
             corrupt = true;
         }
@@ -469,7 +474,7 @@ public final class Qcow2Layer implements ImageLayer {
     @Override
     public void requirePossible(ImageOptions options) throws ImageException {
         if (!options.readOnly()) {
-            Qcow2Writing.requirePossible(header.version(), data, options);
+            capabilities().require(options);
         }
     }
 

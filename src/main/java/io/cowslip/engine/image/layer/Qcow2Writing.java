@@ -21,7 +21,6 @@ import io.cowslip.engine.image.bitmap.Bitmaps;
 import io.cowslip.engine.image.map.ClippedClusters;
 import io.cowslip.engine.image.map.ClusterMap;
 import io.cowslip.engine.image.map.DataClusters;
-import io.cowslip.engine.image.map.DataStore;
 import io.cowslip.engine.image.map.DiskSize;
 import io.cowslip.engine.image.map.MetadataLock;
 import io.cowslip.engine.image.map.PassedDiscards;
@@ -34,7 +33,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,7 +40,6 @@ import org.jspecify.annotations.Nullable;
  * Reading goes on beside it, and so do data I/O of writes and a flush's last sync.
  */
 final class Qcow2Writing {
-    private static final int ZEROS_BYTES = 256 << 10;
     private static final long SETTLE_POLL_NANOS = 50_000;
 
     private final HostFile file;
@@ -51,16 +48,16 @@ final class Qcow2Writing {
     private final Qcow2Layer layer;
     private final InFlightRequests requests;
     private final GroupCommit commits;
-    private final ReentrantLock metadataLock = new ReentrantLock();
     private final MetadataOverlap overlap;
     private final SnapshotPlaces snapshotPlaces;
     private final boolean lazyInHeader;
     private final Refcounts refcounts;
     private final ClusterAllocator allocator;
     private final WriteBarrier barrier;
+    private final MetadataLock lock;
     private final PassedDiscards passedDiscards = new PassedDiscards();
     private final ClusterWriter writer;
-    private final ClusterEraser eraser;
+    private final RangeEraser ranges;
     private final CompressingWrites compressing;
     private final Snapshots snapshots;
     private final Bitmaps bitmaps;
@@ -76,7 +73,7 @@ final class Qcow2Writing {
             ImageOptions options,
             RefcountCaches caches)
             throws IOException {
-        requirePossible(header.version(), layer.data(), options);
+        layer.capabilities().require(options);
         this.file = layer.file();
         this.geometry = header.geometry();
         this.diskSize = layer.diskSize();
@@ -96,6 +93,7 @@ final class Qcow2Writing {
         this.lazyInHeader = header.features().lazyRefcounts();
         this.barrier = new WriteBarrier(
                 file, layer.data().file(), header, l1, map, quarantine, overlap, lazyRefcounts(options));
+        this.lock = new MetadataLock(file.path(), barrier);
         this.refcounts = new Refcounts(file, geometry, overlap, refcountTable, quarantine, this::writeBackRefcounts);
         refcounts.requireSoundTable(file.sizeBytes());
         refcounts.useCache(caches.create(this::loadRefcountBlock));
@@ -104,10 +102,10 @@ final class Qcow2Writing {
                 ? new DataClusters.Placed(layer.data(), geometry)
                 : new DataClusters.Counted(allocator, geometry);
         WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
-        ClusterReservations reservations = new ClusterReservations(metadataLock);
+        ClusterReservations reservations = new ClusterReservations(lock.newCondition());
         this.writer = new ClusterWriter(
                 geometry, diskSize, layer, writableMap, clusters, barrier, reservations, passedDiscards);
-        this.eraser = new ClusterEraser(
+        ClusterEraser eraser = new ClusterEraser(
                 geometry,
                 diskSize,
                 header.version(),
@@ -117,10 +115,11 @@ final class Qcow2Writing {
                 barrier,
                 passedDiscards,
                 new KeptClusters(layer.data(), overlap, geometry, passedDiscards));
+        this.ranges = new RangeEraser(geometry, layer, eraser, barrier, lock, requests);
         this.compressing = new CompressingWrites(
                 geometry,
                 layer,
-                this,
+                lock,
                 new CompressedWriter(
                         file, geometry, writableMap, eraser, allocator, barrier, reservations, passedDiscards),
                 eraser.zeroesAnyCluster());
@@ -150,7 +149,7 @@ final class Qcow2Writing {
                 bitmaps,
                 diskSize);
         Preallocator preallocator = new Preallocator(
-                geometry, header.version(), layer.data(), writableMap, clusters, barrier, this::changing);
+                geometry, header.version(), layer.data(), writableMap, clusters, barrier, lock);
         this.resizer = new Resizer(
                 header,
                 layer,
@@ -163,9 +162,9 @@ final class Qcow2Writing {
                 bitmaps,
                 writableMap,
                 preallocator,
-                this::changing);
+                lock);
         this.mover =
-                new ClusterMover(layer, geometry, l1, map, refcounts, allocator, writableMap, barrier, this::changing);
+                new ClusterMover(layer, geometry, l1, map, refcounts, allocator, writableMap, barrier, lock);
     }
 
     private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {
@@ -186,44 +185,9 @@ final class Qcow2Writing {
         return asked == null ? lazyInHeader : asked;
     }
 
-    /** Refuses {@code lazy-refcounts}, {@code compress} and {@code discard-no-unref} where the image cannot have them. */
-    static void requirePossible(int version, DataStore data, ImageOptions options) throws ImageException {
-        requireVersionFor(version, options);
-        if (options.writes().compress()) {
-            requireCompressionPossible(data);
-        }
-    }
-
-    /** As QEMU: an external data file has no compressed clusters, and what is compressed is not encrypted. */
-    private static void requireCompressionPossible(DataStore data) throws ImageException {
-        if (data.isExternal() || data.encrypted() != null) {
-            throw ImageException.invalidOption(
-                    "compress",
-                    "compress is true, but the image "
-                            + (data.isExternal() ? "has its data in another file" : "is encrypted")
-                            + ", where there are no compressed clusters; leave compress out");
-        }
-    }
-
-    /** As QEMU: version 2 has no dirty bit, and no clusters that have a place and read as zeros. */
-    private static void requireVersionFor(int version, ImageOptions options) throws ImageException {
-        if (version == 2 && Boolean.TRUE.equals(options.lazyRefcounts())) {
-            throw ImageException.invalidOption(
-                    "lazy-refcounts",
-                    "lazy-refcounts is on, but the image is of version 2, which cannot say that its refcounts are late;"
-                            + " version 3 can");
-        }
-        if (version == 2 && options.writes().discardNoUnref()) {
-            throw ImageException.invalidOption(
-                    "discard-no-unref",
-                    "discard-no-unref is on, but the image is of version 2, in which a cluster that reads as zeros cannot"
-                            + " keep its place; in version 3 it can");
-        }
-    }
-
     /** Puts other rules of what may be late and what is looked out for in force. */
     void guard(ImageOptions options) throws IOException {
-        changing(() -> {
+        lock.during(() -> {
             barrier.useLazyRefcounts(lazyRefcounts(options), refcounts);
             snapshotPlaces.require(options.overlapCheck().kinds());
             overlap.lookOutFor(options.overlapCheck().kinds());
@@ -241,13 +205,12 @@ final class Qcow2Writing {
         RefcountBlockCache create(TableSource source) throws ImageException;
     }
 
-    /** A change of metadata with something to tell. */
-    @FunctionalInterface
-    interface Action<T> {
-        @Nullable
-        T take() throws IOException;
+    /** The lock behind which all that changes here changes. */
+    MetadataLock lock() {
+        return lock;
     }
 
+    /** The order in which the file is written. */
     WriteBarrier barrier() {
         return barrier;
     }
@@ -257,7 +220,7 @@ final class Qcow2Writing {
      * can be written in place. The data goes to the file without the metadata lock.
      */
     long writeSome(long guestOffset, MemorySegment from) throws IOException {
-        ClusterWriter.Begun write = underLock(() -> writer.begin(guestOffset, from));
+        ClusterWriter.Begun write = lock.stepOrNull(() -> writer.begin(guestOffset, from));
         if (write == null) {
             return 0;
         }
@@ -266,13 +229,13 @@ final class Qcow2Writing {
             writer.fill(write);
             filled = true;
         } catch (ImageException failure) {
-            throw stoppingIfCorrupt(failure);
+            throw lock.stoppingIfCorrupt(failure);
         } finally {
             if (!filled) {
-                ending(() -> writer.abandon(write));
+                lock.ending(() -> writer.abandon(write));
             }
         }
-        ending(() -> writer.publish(write));
+        lock.ending(() -> writer.publish(write));
         return write.part().byteSize();
     }
 
@@ -281,105 +244,28 @@ final class Qcow2Writing {
         compressing.write(guestOffset, from, requests);
     }
 
+    /** Which discards go on to the host. */
     PassedDiscards passedDiscards() {
         return passedDiscards;
     }
 
+    /** As {@link RangeEraser#zero}. */
     void zero(long guestOffset, long lengthBytes, boolean unmap) throws IOException {
-        barrier.requireSound();
-        if (layer.data().isRaw()) {
-            changeRaw(() -> {
-                if (unmap) {
-                    layer.data().discard(guestOffset, guestOffset, lengthBytes);
-                } else {
-                    layer.data().zero(guestOffset, guestOffset, lengthBytes);
-                }
-            });
-            return;
-        }
-        long end = guestOffset + lengthBytes;
-        long firstWhole = eraser.firstErasable(geometry.roundUpToCluster(guestOffset));
-        long endWhole = eraser.endOfWholeClusters(end);
-        if (firstWhole >= endWhole) {
-            zeroParts(guestOffset, end);
-            return;
-        }
-        zeroParts(guestOffset, firstWhole);
-        inSteps(firstWhole, endWhole, unmap ? eraser::zeroUnmapping : eraser::zero);
-        zeroParts(endWhole, end);
+        ranges.zero(guestOffset, lengthBytes, unmap);
     }
 
-    /** Zeroes less than whole clusters: as data, except for whole subclusters where there are any. */
-    private void zeroParts(long guestOffset, long end) throws IOException {
-        if (!geometry.extendedL2()) {
-            writeZeros(guestOffset, end);
-            return;
-        }
-        long position = guestOffset;
-        while (position < end) {
-            long clusterEnd = Math.min(end, geometry.clusterStart(position) + geometry.clusterBytes());
-            long firstWhole = geometry.roundUpToSubcluster(position);
-            long endWhole = clusterEnd == diskSize.bytes()
-                    ? geometry.roundUpToSubcluster(clusterEnd)
-                    : clusterEnd & -1L << geometry.subclusterBits();
-            boolean erased = firstWhole < endWhole
-                    && Boolean.TRUE.equals(underLock(() -> eraser.zeroSubclusters(firstWhole, endWhole - firstWhole)));
-            writeZeros(position, erased ? firstWhole : clusterEnd);
-            writeZeros(endWhole, erased ? clusterEnd : endWhole);
-            position = clusterEnd;
-        }
-    }
-
+    /** As {@link RangeEraser#discard}. */
     void discard(long guestOffset, long lengthBytes) throws IOException {
-        barrier.requireSound();
-        long firstWhole = geometry.roundUpToCluster(guestOffset);
-        long endWhole = eraser.endOfWholeClusters(guestOffset + lengthBytes);
-        if (!layer.data().isRaw()) {
-            inSteps(firstWhole, endWhole, eraser::discard);
-        } else if (firstWhole < endWhole) {
-            long end = Math.min(endWhole, diskSize.bytes());
-            changeRaw(() -> layer.data().discard(firstWhole, firstWhole, end - firstWhole));
-        }
-    }
-
-    /**
-     * Changes a data file that is to read as the disk at any moment, even after a crash: only there, and never also in
-     * the map, which could tell it differently. What the map has for zeros already is zeros in the file as well.
-     */
-    private void changeRaw(MetadataLock.Change change) throws IOException {
-        try {
-            change.make();
-        } finally {
-            barrier.dataWritten();
-        }
-    }
-
-    /** Writes zeros as a guest would, except where the disk reads as zeros anyhow. */
-    private void writeZeros(long guestOffset, long end) throws IOException {
-        if (guestOffset >= end || layer.readsAsZeros(guestOffset, end - guestOffset)) {
-            return;
-        }
-        try (IoBuffers.Loan loan = IoBuffers.borrow(ZEROS_BYTES)) {
-            MemorySegment zeros = loan.segment().fill((byte) 0);
-            long position = guestOffset;
-            while (position < end) {
-                long clusterEnd = geometry.clusterStart(position) + geometry.clusterBytes();
-                long length = Math.min(ZEROS_BYTES, Math.min(end, clusterEnd) - position);
-                if (!layer.readsAsZeros(position, length)) {
-                    layer.write(position, zeros.asSlice(0, length), requests);
-                }
-                position += length;
-            }
-        }
+        ranges.discard(guestOffset, lengthBytes);
     }
 
     /** Waits for nobody's changes of metadata while all that there is to sync was written in place. */
     void flush() throws IOException {
         commits.commit(() -> {
             barrier.syncMuchData();
-            changing(() -> barrier.writeInOrder(refcounts));
+            lock.during(() -> barrier.writeInOrder(refcounts));
             barrier.sync();
-            changing(() -> {
+            lock.during(() -> {
                 barrier.synced();
                 allocator.reclaimWherePossible();
             });
@@ -390,7 +276,7 @@ final class Qcow2Writing {
     void writeDurably(long hostOffset, byte[] bytes) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(bytes.length)) {
             MemorySegment from = loan.segment(bytes.length).copyFrom(MemorySegment.ofArray(bytes));
-            changing(() -> barrier.writeDurably(hostOffset, from));
+            lock.during(() -> barrier.writeDurably(hostOffset, from));
         }
     }
 
@@ -406,22 +292,22 @@ final class Qcow2Writing {
 
     /** Uses the dirty bitmaps while no metadata changes. */
     <T> T withBitmaps(Bitmaps.Use<T> use) throws IOException {
-        return step(() -> use.of(bitmaps));
+        return lock.step(() -> use.of(bitmaps));
     }
 
     void saveBitmaps() throws IOException {
-        changing(bitmaps::save);
+        lock.during(bitmaps::save);
     }
 
     void resumeBitmaps() throws IOException {
-        changing(bitmaps::begin);
+        lock.during(bitmaps::begin);
     }
 
     /** Puts another refcount cache in the place of the one in use, and ends that. */
     void replaceRefcountCache(RefcountCaches caches) throws IOException {
         RefcountBlockCache other = caches.create(this::loadRefcountBlock);
         try {
-            changing(() -> {
+            lock.during(() -> {
                 barrier.writeBackRefcounts(refcounts);
                 other.takeOver(refcounts.cache());
                 refcounts.cache().close();
@@ -435,7 +321,7 @@ final class Qcow2Writing {
 
     /** Runs while no metadata changes and nothing in the L2 cache is newer than the file. */
     void whileClean(Runnable action) throws IOException {
-        changing(() -> {
+        lock.during(() -> {
             barrier.commit(refcounts);
             action.run();
         });
@@ -447,12 +333,12 @@ final class Qcow2Writing {
 
     /** As {@link Resizer#growTable}. */
     void growTable(long newBytes) throws IOException {
-        changing(() -> resizer.growTable(newBytes));
+        lock.during(() -> resizer.growTable(newBytes));
     }
 
     /** As {@link Resizer#publishGrowth}. */
     void publishGrowth(long oldBytes, long newBytes) throws IOException {
-        changing(() -> resizer.publishGrowth(oldBytes, newBytes));
+        lock.during(() -> resizer.publishGrowth(oldBytes, newBytes));
     }
 
     /**
@@ -490,8 +376,8 @@ final class Qcow2Writing {
     /** Lets go of what a smaller disk has lost, one step after the other, beside requests. */
     void release(@Nullable ClippedClusters clipped) throws IOException {
         if (clipped != null) {
-            clipped.release(this::changing);
-            changing(() -> resizer.moveTablesDown(diskSize.bytes()));
+            clipped.release(lock);
+            lock.during(() -> resizer.moveTablesDown(diskSize.bytes()));
         }
     }
 
@@ -502,13 +388,13 @@ final class Qcow2Writing {
 
     /** Moves the L1 table to where there is room before it. No request is in flight. */
     void moveL1Down() throws IOException {
-        changing(() -> resizer.moveTablesDown(diskSize.bytes()));
+        lock.during(() -> resizer.moveTablesDown(diskSize.bytes()));
         settle();
     }
 
     /** Ends the file after its last cluster in use, and gives all free space to the host. No request is in flight. */
     void tidyFile() throws IOException {
-        changing(() -> {
+        lock.during(() -> {
             resizer.trimFile();
             mover.punchFree();
         });
@@ -516,7 +402,7 @@ final class Qcow2Writing {
 
     /** Ends the file after its last cluster in use, and what {@link #clip} or {@link #empty} began. */
     void trimFile() throws IOException {
-        changing(() -> {
+        lock.during(() -> {
             resizer.trimFile();
             barrier.endDirtyChange();
         });
@@ -572,90 +458,24 @@ final class Qcow2Writing {
         return refcounts.cache();
     }
 
+    /** Drops idle entries of the refcount cache. */
     void cleanRefcountCache() {
-        metadataLock.lock();
-        try {
-            refcounts.cache().clean();
-        } finally {
-            metadataLock.unlock();
-        }
-    }
-
-    /** The metadata lock is given up after each L2 table's worth of disk, so that others get their turn. */
-    private void inSteps(long guestOffset, long end, Step step) throws IOException {
-        long position = guestOffset;
-        while (position < end) {
-            long bytesPerTable = geometry.guestBytesPerTable();
-            long from = position;
-            long to = Math.min(end, (position & -bytesPerTable) + bytesPerTable);
-            changing(() -> step.apply(from, to - from));
-            position = to;
-        }
-    }
-
-    @FunctionalInterface
-    private interface Step {
-        void apply(long guestOffset, long lengthBytes) throws IOException;
-    }
-
-    private void changing(MetadataLock.Change change) throws IOException {
-        underLock(() -> {
-            change.make();
-            return null;
-        });
-    }
-
-    /** Takes a step of a change of metadata that has something to tell. */
-    <T> T step(Action<T> action) throws IOException {
-        return Objects.requireNonNull(underLock(action));
-    }
-
-    /** Ends what was begun, also when the image takes no more changes: others may be waiting for its end. */
-    void ending(MetadataLock.Change end) throws IOException {
-        metadataLock.lock();
-        try {
-            end.make();
-        } catch (ImageException failure) {
-            throw stoppingIfCorrupt(failure);
-        } finally {
-            metadataLock.unlock();
-        }
+        lock.whileNothingChanges(() -> refcounts.cache().clean());
     }
 
     /** @param result of the action */
     private record Settled<T>(@Nullable T result) {}
 
     /** Takes an action in the same step that finds everything committed, once no request uses what was freed. */
-    private <T> @Nullable T whenSettled(Action<T> action) throws IOException {
+    private <T> @Nullable T whenSettled(MetadataLock.Action<T> action) throws IOException {
         while (true) {
             Settled<T> settled =
-                    underLock(() -> barrier.trySettle(refcounts, allocator) ? new Settled<>(action.take()) : null);
+                    lock.stepOrNull(() -> barrier.trySettle(refcounts, allocator) ? new Settled<>(action.take()) : null);
             if (settled != null) {
                 return settled.result;
             }
             LockSupport.parkNanos(SETTLE_POLL_NANOS);
         }
-    }
-
-    private <T> @Nullable T underLock(Action<T> action) throws IOException {
-        metadataLock.lock();
-        try {
-            barrier.requireSound();
-            return action.take();
-        } catch (ImageException failure) {
-            throw stoppingIfCorrupt(failure);
-        } finally {
-            metadataLock.unlock();
-        }
-    }
-
-    /** Metadata that contradicts itself must not be built upon: the image takes no more writes. Any thread. */
-    ImageException stoppingIfCorrupt(ImageException failure) {
-        // What lies below may be corrupt as well, and compressed data, which is not metadata.
-        if (failure.kind() == ImageException.Kind.CORRUPT && file.path().equals(failure.path())) {
-            barrier.markCorrupt(failure);
-        }
-        return failure;
     }
 
     private void writeBackRefcounts() throws IOException {
