@@ -148,8 +148,8 @@ final class Qcow2Writing {
                 passedDiscards,
                 bitmaps,
                 diskSize);
-        Preallocator preallocator = new Preallocator(
-                geometry, header.version(), layer.data(), writableMap, clusters, barrier, lock);
+        Preallocator preallocator =
+                new Preallocator(geometry, header.version(), layer.data(), writableMap, clusters, barrier, lock);
         this.resizer = new Resizer(
                 header,
                 layer,
@@ -163,8 +163,7 @@ final class Qcow2Writing {
                 writableMap,
                 preallocator,
                 lock);
-        this.mover =
-                new ClusterMover(layer, geometry, l1, map, refcounts, allocator, writableMap, barrier, lock);
+        this.mover = new ClusterMover(layer, geometry, l1, map, refcounts, allocator, writableMap, barrier, lock);
     }
 
     private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {
@@ -469,8 +468,8 @@ final class Qcow2Writing {
     /** Takes an action in the same step that finds everything committed, once no request uses what was freed. */
     private <T> @Nullable T whenSettled(MetadataLock.Action<T> action) throws IOException {
         while (true) {
-            Settled<T> settled =
-                    lock.stepOrNull(() -> barrier.trySettle(refcounts, allocator) ? new Settled<>(action.take()) : null);
+            Settled<T> settled = lock.stepOrNull(
+                    () -> barrier.trySettle(refcounts, allocator) ? new Settled<>(action.take()) : null);
             if (settled != null) {
                 return settled.result;
             }

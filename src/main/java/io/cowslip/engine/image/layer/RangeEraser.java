@@ -131,8 +131,8 @@ final class RangeEraser {
         long firstWhole = geometry.roundUpToSubcluster(guestOffset);
         long endWhole =
                 end == diskSize.bytes() ? geometry.roundUpToSubcluster(end) : end & -1L << geometry.subclusterBits();
-        boolean erased = firstWhole < endWhole
-                && lock.step(() -> clusters.zeroSubclusters(firstWhole, endWhole - firstWhole));
+        boolean erased =
+                firstWhole < endWhole && lock.step(() -> clusters.zeroSubclusters(firstWhole, endWhole - firstWhole));
         writeZeros(guestOffset, erased ? firstWhole : end);
         writeZeros(endWhole, erased ? end : endWhole);
     }
