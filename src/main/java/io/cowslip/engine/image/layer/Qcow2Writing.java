@@ -18,7 +18,6 @@ import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.bitmap.BitmapStore;
 import io.cowslip.engine.image.bitmap.Bitmaps;
-import io.cowslip.engine.image.map.ClippedClusters;
 import io.cowslip.engine.image.map.ClusterMap;
 import io.cowslip.engine.image.map.DataClusters;
 import io.cowslip.engine.image.map.DiskSize;
@@ -31,7 +30,6 @@ import io.cowslip.engine.image.snapshot.SnapshotPlaces;
 import io.cowslip.engine.image.snapshot.Snapshots;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -295,12 +293,21 @@ final class Qcow2Writing {
         return lock.step(() -> use.of(bitmaps));
     }
 
+    /** As {@link ImageLayer#saveBitmaps}. */
     void saveBitmaps() throws IOException {
         lock.during(bitmaps::save);
     }
 
+    /** As {@link ImageLayer#resumeBitmaps}. */
     void resumeBitmaps() throws IOException {
         lock.during(bitmaps::begin);
+    }
+
+    /** The guest's bytes go first: whatever becomes of the bitmaps, those are safe. No request is in flight. */
+    void settleAndSaveBitmaps() throws IOException {
+        settle();
+        saveBitmaps();
+        settle();
     }
 
     /** Puts another refcount cache in the place of the one in use, and ends that. */
@@ -327,58 +334,9 @@ final class Qcow2Writing {
         });
     }
 
+    /** What gives the disk another size, in the file. */
     Resizer resizer() {
         return resizer;
-    }
-
-    /** As {@link Resizer#growTable}. */
-    void growTable(long newBytes) throws IOException {
-        lock.during(() -> resizer.growTable(newBytes));
-    }
-
-    /** As {@link Resizer#publishGrowth}. */
-    void publishGrowth(long oldBytes, long newBytes) throws IOException {
-        lock.during(() -> resizer.publishGrowth(oldBytes, newBytes));
-    }
-
-    /**
-     * Makes a smaller size of the disk true, with the image marked as dirty until {@link #trimFile} ends that. No request
-     * is in flight.
-     *
-     * @param replaceSlices puts other slices in the place of the cached ones
-     * @return what is to be let go of; null: nothing
-     */
-    @Nullable
-    ClippedClusters clip(long newBytes, Runnable replaceSlices) throws IOException {
-        return whenSettled(() -> {
-            ClippedClusters clipped = beginLettingGo(() -> resizer.clip(newBytes));
-            diskSize.set(newBytes);
-            replaceSlices.run();
-            return clipped;
-        });
-    }
-
-    /**
-     * Makes the image have nothing of the disk, durably, with the image marked as dirty until {@link #trimFile} ends that.
-     * No request is in flight.
-     *
-     * @param replaceSlices puts other slices in the place of the cached ones
-     * @return what is to be let go of
-     */
-    ClippedClusters empty(Runnable replaceSlices) throws IOException {
-        return Objects.requireNonNull(whenSettled(() -> {
-            ClippedClusters freed = Objects.requireNonNull(beginLettingGo(resizer::empty));
-            replaceSlices.run();
-            return freed;
-        }));
-    }
-
-    /** Lets go of what a smaller disk has lost, one step after the other, beside requests. */
-    void release(@Nullable ClippedClusters clipped) throws IOException {
-        if (clipped != null) {
-            clipped.release(lock);
-            lock.during(() -> resizer.moveTablesDown(diskSize.bytes()));
-        }
     }
 
     /** What moves clusters towards the file's start. */
@@ -386,74 +344,12 @@ final class Qcow2Writing {
         return mover;
     }
 
-    /** Moves the L1 table to where there is room before it. No request is in flight. */
-    void moveL1Down() throws IOException {
-        lock.during(() -> resizer.moveTablesDown(diskSize.bytes()));
-        settle();
+    /** The image's snapshots. Under the lock, with everything committed, while nothing else uses the image. */
+    Snapshots snapshots() {
+        return snapshots;
     }
 
-    /** Ends the file after its last cluster in use, and gives all free space to the host. No request is in flight. */
-    void tidyFile() throws IOException {
-        lock.during(() -> {
-            resizer.trimFile();
-            mover.punchFree();
-        });
-    }
-
-    /** Ends the file after its last cluster in use, and what {@link #clip} or {@link #empty} began. */
-    void trimFile() throws IOException {
-        lock.during(() -> {
-            resizer.trimFile();
-            barrier.endDirtyChange();
-        });
-    }
-
-    /**
-     * Makes true what leaves clusters behind that are to be let go of. Who fails to do that leaves them to whoever opens
-     * the image next.
-     */
-    private @Nullable ClippedClusters beginLettingGo(Clip clip) throws IOException {
-        barrier.beginDirtyChange();
-        boolean done = false;
-        try {
-            ClippedClusters clipped = clip.make();
-            done = true;
-            return clipped;
-        } finally {
-            if (!done && barrier.isSound()) {
-                barrier.endDirtyChange();
-            }
-        }
-    }
-
-    @FunctionalInterface
-    private interface Clip {
-        @Nullable
-        ClippedClusters make() throws IOException;
-    }
-
-    /** What is done with snapshots. */
-    @FunctionalInterface
-    public interface SnapshotAction {
-        void take(Snapshots snapshots) throws IOException;
-    }
-
-    /**
-     * Changes snapshots, with everything else committed. No request is in flight, and none begins meanwhile.
-     *
-     * @param forgetSlices puts other slices in the place of the cached ones, which mean nothing afterwards
-     */
-    void changeSnapshots(SnapshotAction action, Runnable forgetSlices) throws IOException {
-        whenSettled(() -> {
-            try {
-                action.take(snapshots);
-            } finally {
-                forgetSlices.run();
-            }
-            return null;
-        });
-    }
-
+    /** The refcount cache in use. */
     RefcountBlockCache refcountCache() {
         return refcounts.cache();
     }
@@ -467,7 +363,7 @@ final class Qcow2Writing {
     private record Settled<T>(@Nullable T result) {}
 
     /** Takes an action in the same step that finds everything committed, once no request uses what was freed. */
-    private <T> @Nullable T whenSettled(MetadataLock.Action<T> action) throws IOException {
+    <T> @Nullable T whenSettled(MetadataLock.Action<T> action) throws IOException {
         while (true) {
             Settled<T> settled =
                     lock.stepOrNull(() -> barrier.trySettle(refcounts, allocator) ? new Settled<>(action.take()) : null);
