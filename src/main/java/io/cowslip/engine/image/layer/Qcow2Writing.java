@@ -20,7 +20,7 @@ import io.cowslip.engine.image.bitmap.BitmapStore;
 import io.cowslip.engine.image.bitmap.Bitmaps;
 import io.cowslip.engine.image.map.ClusterMap;
 import io.cowslip.engine.image.map.DataClusters;
-import io.cowslip.engine.image.map.DiskSize;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.MetadataLock;
 import io.cowslip.engine.image.map.PassedDiscards;
 import io.cowslip.engine.image.map.WritableMap;
@@ -42,8 +42,6 @@ final class Qcow2Writing {
 
     private final HostFile file;
     private final ImageGeometry geometry;
-    private final DiskSize diskSize;
-    private final Qcow2Layer layer;
     private final InFlightRequests requests;
     private final GroupCommit commits;
     private final MetadataOverlap overlap;
@@ -74,8 +72,6 @@ final class Qcow2Writing {
         layer.capabilities().require(options);
         this.file = layer.file();
         this.geometry = header.geometry();
-        this.diskSize = layer.diskSize();
-        this.layer = layer;
         this.requests = requests;
         this.commits = new GroupCommit(file.path());
         Quarantine quarantine = new Quarantine(requests);
@@ -96,73 +92,49 @@ final class Qcow2Writing {
         refcounts.requireSoundTable(file.sizeBytes());
         refcounts.useCache(caches.create(this::loadRefcountBlock));
         this.allocator = new ClusterAllocator(file, geometry, refcounts, quarantine);
+        ImageMetadata metadata =
+                new ImageMetadata(file, geometry, l1, map, refcounts, allocator, barrier, overlap, lock);
         DataClusters clusters = layer.data().isExternal()
                 ? new DataClusters.Placed(layer.data(), geometry)
                 : new DataClusters.Counted(allocator, geometry);
-        WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
+        WritableMap writableMap = new WritableMap(metadata, clusters);
         ClusterReservations reservations = new ClusterReservations(lock.newCondition());
         this.writer = new ClusterWriter(
-                geometry, diskSize, layer, writableMap, clusters, barrier, reservations, passedDiscards);
+                metadata, layer, writableMap, clusters, reservations, passedDiscards);
+        KeptClusters kept = new KeptClusters(layer.data(), overlap, geometry, passedDiscards);
         ClusterEraser eraser = new ClusterEraser(
-                geometry,
-                diskSize,
-                header.version(),
-                layer.backing(),
-                writableMap,
-                reservations,
-                barrier,
-                passedDiscards,
-                new KeptClusters(layer.data(), overlap, geometry, passedDiscards));
-        this.ranges = new RangeEraser(geometry, layer, eraser, barrier, lock, requests);
+                metadata, layer, writableMap, reservations, passedDiscards, kept);
+        this.ranges = new RangeEraser(metadata, layer, eraser, requests);
         this.compressing = new CompressingWrites(
                 geometry,
                 layer,
                 lock,
-                new CompressedWriter(
-                        file, geometry, writableMap, eraser, allocator, barrier, reservations, passedDiscards),
+                new CompressedWriter(metadata, writableMap, eraser, reservations, passedDiscards),
                 eraser.zeroesAnyCluster());
+        this.bitmaps = beginWriting(header, metadata, layer.virtualSizeBytes());
+        this.snapshots =
+                new Snapshots(metadata, snapshotPlaces, passedDiscards, bitmaps, layer.diskSize());
+        Preallocator preallocator = new Preallocator(metadata, layer, writableMap, clusters);
+        this.resizer = new Resizer(layer, metadata, bitmaps, writableMap, preallocator);
+        this.mover = new ClusterMover(layer, metadata, writableMap);
+    }
+
+    /** The file is written here for the first time. When that fails the refcount cache is gone. */
+    private static Bitmaps beginWriting(ImageHeader header, ImageMetadata metadata, long diskBytes) throws IOException {
+        boolean begun = false;
         try {
-            BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
-            this.bitmaps = Bitmaps.writable(
-                    new BitmapStore(file, geometry, allocator, barrier, refcounts, overlap, directory),
-                    directory,
-                    diskSize.bytes());
-            barrier.beginWriting(header);
-            bitmaps.begin();
-        } catch (IOException | RuntimeException | Error refused) {
-            refcounts.cache().close();
-            throw refused;
+            BitmapDirectory directory = header.bitmapDirectory(metadata.file().sizeBytes());
+            Bitmaps writable = Bitmaps.writable(
+                    new BitmapStore(metadata, directory), directory, diskBytes);
+            metadata.barrier().beginWriting(header);
+            writable.begin();
+            begun = true;
+            return writable;
+        } finally {
+            if (!begun) {
+                metadata.refcounts().cache().close();
+            }
         }
-        this.snapshots = new Snapshots(
-                file,
-                geometry,
-                l1,
-                map,
-                refcounts,
-                allocator,
-                barrier,
-                overlap,
-                snapshotPlaces,
-                passedDiscards,
-                bitmaps,
-                diskSize);
-        Preallocator preallocator = new Preallocator(
-                geometry, header.version(), layer.data(), writableMap, clusters, barrier, lock);
-        this.resizer = new Resizer(
-                header,
-                layer,
-                l1,
-                map,
-                refcounts,
-                allocator,
-                barrier,
-                overlap,
-                bitmaps,
-                writableMap,
-                preallocator,
-                lock);
-        this.mover =
-                new ClusterMover(layer, geometry, l1, map, refcounts, allocator, writableMap, barrier, lock);
     }
 
     private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {
