@@ -14,7 +14,6 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.ImageLock;
-import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.bitmap.Bitmaps;
 import io.cowslip.engine.image.encryption.KeySlots;
 import io.cowslip.engine.image.map.ClusterMap;
@@ -35,8 +34,8 @@ import java.nio.channels.WritableByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An open qcow2 file: map, then act. Reading is here, and writing over what has its place already; what changes metadata is
- * in {@link Qcow2Writing}, and what can be said without reading in {@link Qcow2Extents}.
+ * An open qcow2 file: map, then act. {@link Qcow2Reading} reads it, {@link Qcow2Extents} tells what it has, and {@link
+ * Qcow2Writing} changes its metadata; to write over what has its place already is done here.
  */
 public final class Qcow2Layer implements ImageLayer {
     private final HostFile file;
@@ -47,6 +46,7 @@ public final class Qcow2Layer implements ImageLayer {
     private final ClusterCodec codec;
     private final ClusterMap map;
     private final Qcow2Extents extents;
+    private final Qcow2Reading reading;
     private final LayerCaches caches;
     private final @Nullable Qcow2Writing writing;
     private final ImageHeader header;
@@ -88,6 +88,7 @@ public final class Qcow2Layer implements ImageLayer {
                 source -> maker.slices(budget, header.virtualSizeBytes(), source));
         this.extents = new Qcow2Extents(this, map);
         this.codec = ClusterCodec.of(header.compressionType());
+        this.reading = new Qcow2Reading(this, map, codec);
         try {
             this.writing = writable
                     ? new Qcow2Writing(
@@ -205,12 +206,7 @@ public final class Qcow2Layer implements ImageLayer {
 
     @Override
     public void read(long guestOffset, MemorySegment into) throws IOException {
-        long done = 0;
-        while (done < into.byteSize()) {
-            Extent extent = mapped(guestOffset + done, into.byteSize() - done);
-            readExtent(extent, guestOffset + done, into.asSlice(done, extent.lengthBytes()));
-            done += extent.lengthBytes();
-        }
+        reading.read(guestOffset, into);
     }
 
     /** What the map says; where it contradicts itself the image is corrupt from now on, and marked so if it is written. */
@@ -231,53 +227,10 @@ public final class Qcow2Layer implements ImageLayer {
         return failure;
     }
 
-    private void readExtent(Extent extent, long guestOffset, MemorySegment into) throws IOException {
-        switch (extent) {
-            case Extent.Data run -> data.read(run.hostOffset(), guestOffset, into);
-            case Extent.Zero zero -> into.fill((byte) 0);
-            case Extent.Hole hole -> readBelow(guestOffset, into);
-            case Extent.Compressed compressed -> readCompressed(compressed, into);
-        }
-    }
-
-    private void readBelow(long guestOffset, MemorySegment into) throws IOException {
-        if (backing == null) {
-            into.fill((byte) 0);
-        } else {
-            backing.readPadded(guestOffset, into);
-        }
-    }
-
-    private void readCompressed(Extent.Compressed compressed, MemorySegment into) throws IOException {
-        try (IoBuffers.Loan packed = IoBuffers.borrow(compressed.payloadBytes());
-                IoBuffers.Loan plain = IoBuffers.borrow(geometry.clusterBytes())) {
-            MemorySegment payload = packed.segment(compressed.payloadBytes());
-            // The last sector that a payload may reach into need not be in the file.
-            payload.asSlice(file.read(compressed.hostOffset(), payload)).fill((byte) 0);
-            MemorySegment cluster = plain.segment(geometry.clusterBytes());
-            codec.decode(payload, cluster);
-            MemorySegment.copy(cluster, compressed.offsetInCluster(), into, 0, into.byteSize());
-        }
-    }
-
     @Override
     public long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException {
-        return switch (map.extentAt(guestOffset, maxLengthBytes)) {
-            case Extent.Data run -> data.transferTo(run.hostOffset(), minLengthBytes, run.lengthBytes(), target);
-            case Extent.Hole hole -> transferBelow(guestOffset, minLengthBytes, hole.lengthBytes(), target);
-            case Extent.Zero zero -> HostFile.NOT_TRANSFERABLE;
-            case Extent.Compressed compressed -> HostFile.NOT_TRANSFERABLE;
-        };
-    }
-
-    private long transferBelow(long guestOffset, long minLengthBytes, long lengthBytes, WritableByteChannel target)
-            throws IOException {
-        if (backing == null || guestOffset >= backing.virtualSizeBytes()) {
-            return HostFile.NOT_TRANSFERABLE;
-        }
-        long within = Math.min(lengthBytes, backing.virtualSizeBytes() - guestOffset);
-        return backing.transferTo(guestOffset, minLengthBytes, within, target);
+        return reading.transferTo(guestOffset, minLengthBytes, maxLengthBytes, target);
     }
 
     @Override
