@@ -272,6 +272,7 @@ public final class DiskImage implements AutoCloseable {
         return new DirtyBitmaps(this);
     }
 
+    /** Uses the bitmaps within a request, to change nothing. */
     <T> T readBitmaps(Bitmaps.Use<T> use) throws IOException {
         if (beside != null) {
             throw ImageException.of(
@@ -287,6 +288,7 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
+    /** Uses the bitmaps within a change, to change them. */
     <T> T changeBitmaps(Bitmaps.Use<T> use) throws IOException {
         int entered = changes.enter();
         try {
@@ -496,13 +498,13 @@ public final class DiskImage implements AutoCloseable {
         long step = ofDisk ? 1 : 0;
         changeCount.addAndGet(step);
         try {
-            gates.whileUnused(() -> makeUnused(layer, change));
+            gates.whileUnused(() -> changeWhileUnused(layer, change));
         } finally {
             changeCount.addAndGet(step);
         }
     }
 
-    private void makeUnused(Qcow2Layer layer, SnapshotChange change) throws IOException {
+    private void changeWhileUnused(Qcow2Layer layer, SnapshotChange change) throws IOException {
         snapshotChanges.incrementAndGet();
         try {
             change.make(layer, options);

@@ -65,6 +65,7 @@ final class ImageResize {
         }
     }
 
+    /** Gives the disk this size, durable on return; does nothing where it has it. */
     void to(long newBytes, Preallocation preallocation, WorkObserver observer) throws IOException {
         long oldBytes = published.bytes();
         if (newBytes == oldBytes) {

@@ -24,6 +24,7 @@ record Qcow2Files(HostFile file, DataStore data) {
         }
     }
 
+    /** Gives the locks on both files up. */
     void unlock() throws IOException {
         file.unlock();
         if (data.isExternal()) {
@@ -31,6 +32,7 @@ record Qcow2Files(HostFile file, DataStore data) {
         }
     }
 
+    /** Closes both, whatever becomes of one. */
     void close() throws IOException {
         try {
             if (data.isExternal()) {
