@@ -45,7 +45,7 @@ final class DrivesHealth extends AbstractHealthIndicator {
         }
         health.up().withDetail("open", drives.size()).withDetail("corrupt", corrupt);
         Map<String, String> unopened = new TreeMap<>();
-        registry.unopened().forEach(drive -> unopened.put(drive.id().value(), drive.reason()));
+        registry.unopened().list().forEach(drive -> unopened.put(drive.id().value(), drive.reason()));
         if (!unopened.isEmpty()) {
             health.withDetail("not-open", unopened);
         }

@@ -69,7 +69,7 @@ public final class DriveLifecycle implements SmartLifecycle {
                 properties.drives().entrySet()) {
             open(drive.getKey(), drive.getValue());
         }
-        registry.reopenKept();
+        registry.unopened().openAll();
     }
 
     private void open(DriveId id, DriveProperties.StartDrive drive) {

@@ -7,7 +7,6 @@ import io.cowslip.drive.DriveException.Reason;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.FileHolder;
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.image.options.Secret;
 import java.io.IOException;
@@ -18,7 +17,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
@@ -38,11 +36,10 @@ public final class DriveRegistry {
     private final CacheCleaner cleaner;
     private final DriveObserver observer;
     private final KeptDrives kept;
+    private final UnopenedDrives unopened;
+    private final DriveReconfiguration reconfiguration;
     private final RandomGenerator random;
     private final Map<DriveId, Drive> drives = new ConcurrentHashMap<>();
-
-    /** One at a time opens or forgets what could not be opened when the service started. */
-    private final ReentrantLock reopening = new ReentrantLock();
 
     private volatile boolean ended;
 
@@ -59,6 +56,8 @@ public final class DriveRegistry {
         this.cleaner = cleaner;
         this.observer = observer;
         this.kept = kept;
+        this.unopened = new UnopenedDrives(this, kept, observer);
+        this.reconfiguration = new DriveReconfiguration(opener, claims, cleaner, kept);
         this.random = random;
     }
 
@@ -122,86 +121,19 @@ public final class DriveRegistry {
         }
     }
 
-    /** Opens the drives of the catalogue that are not open. Those that cannot be are noted, and stop nothing. */
-    void reopenKept() {
-        for (DriveCatalog.Entry entry : kept.entries()) {
-            if (drives.containsKey(entry.id())) {
-                continue;
-            }
-            try {
-                reopen(entry);
-                log.info("Opened drive {} on {} again", entry.id(), entry.file());
-            } catch (IOException | RuntimeException failure) {
-                log.debug("Drive {} is left for later", entry.id(), failure);
-            }
-        }
-    }
-
-    /** Opens a drive that could not be opened again when the service started, as it was; one that is open is shown. */
-    public DriveView reopen(DriveId id) throws IOException {
-        requireReachable(id);
-        reopening.lock();
-        try {
-            DriveCatalog.Entry entry = kept.entry(id);
-            return drives.containsKey(id) || entry == null ? drive(id) : reopen(entry);
-        } finally {
-            reopening.unlock();
-        }
-    }
-
-    private DriveView reopen(DriveCatalog.Entry entry) throws IOException {
-        try {
-            kept.awaitedWriter(entry).ifPresent(writer -> {
-                throw new DriveException(
-                        Reason.IN_USE,
-                        "it reads a snapshot beside drive \"" + writer
-                                + "\", which is not open again either; that one is" + " to be opened first");
-            });
-            return open(entry.id(), entry.file(), kept.options(entry));
-        } catch (IOException | RuntimeException failure) {
-            noteUnopened(entry, failure);
-            throw failure;
-        }
-    }
-
-    /** Somebody else may have opened the drive meanwhile, or be about to. */
-    private void noteUnopened(DriveCatalog.Entry entry, Exception failure) {
-        if (failure instanceof DriveException refused && refused.reason() == Reason.ID_TAKEN) {
-            return;
-        }
-        kept.failed(entry, failure);
-        if (drives.containsKey(entry.id())) {
-            kept.found(entry.id());
-        }
-    }
-
-    /** The drives that could not be opened again, ordered by id. */
-    public List<UnopenedDrive> unopened() {
-        return kept.unopened();
+    /** The drives that could not be opened again. */
+    public UnopenedDrives unopened() {
+        return unopened;
     }
 
     /** Whether a drive of this id is open, or could not be opened again. */
     public boolean knows(DriveId id) {
-        return drives.containsKey(id) || kept.entry(id) != null;
+        return isOpen(id) || kept.entry(id) != null;
     }
 
-    /** Forgets a drive that could not be opened again; false where it is open, or there is none. */
-    public boolean forgetUnopened(DriveId id) {
-        if (!kept.isUnopened(id)) {
-            return false;
-        }
-        requireReachable(id);
-        reopening.lock();
-        try {
-            boolean unopened = kept.isUnopened(id) && !drives.containsKey(id);
-            if (unopened) {
-                kept.forget(id);
-                observer.dismissed(id);
-            }
-            return unopened;
-        } finally {
-            reopening.unlock();
-        }
+    /** Whether a drive of this id is open or closing. */
+    boolean isOpen(DriveId id) {
+        return drives.containsKey(id);
     }
 
     /** All open drives, ordered by id. */
@@ -213,11 +145,20 @@ public final class DriveRegistry {
                 .toList();
     }
 
+    /**
+     * The open drive of this id.
+     *
+     * @throws DriveException NO_SUCH_DRIVE, with the reason where it could not be opened again; CLOSING
+     */
     public DriveView drive(DriveId id) {
         return require(id).viewUnlessClosing().orElseThrow(() -> closing(id));
     }
 
-    /** The right to use an open drive's image for one request. */
+    /**
+     * The right to use an open drive's image for one request.
+     *
+     * @throws DriveException as {@link #drive}
+     */
     public DriveLease lease(DriveId id) {
         return lease(require(id));
     }
@@ -294,67 +235,8 @@ public final class DriveRegistry {
             throws IOException {
         Drive drive = require(id);
         try (DriveLease lease = lease(drive)) {
-            drive.turn().lock();
-            try {
-                ImageOptions before = drive.asked();
-                reconfigure(drive, lease.image(), change.apply(before));
-                note(drive, lease.image(), before);
-                if (resize != null) {
-                    resize(drive, lease.image(), resize, before);
-                }
-                return drive.view();
-            } finally {
-                drive.turn().unlock();
-            }
+            return reconfiguration.apply(drive, lease, change, resize);
         }
-    }
-
-    private void resize(Drive drive, DiskImage image, DriveResize resize, ImageOptions optionsBefore)
-            throws IOException {
-        try {
-            opener.root().limits().requireDisk(resize.sizeBytes());
-            image.resize(resize.sizeBytes(), resize.shrink(), resize.preallocation());
-        } catch (IOException | RuntimeException refused) {
-            takeBack(drive, image, optionsBefore, refused);
-            throw refused;
-        }
-    }
-
-    private void note(Drive drive, DiskImage image, ImageOptions optionsBefore) {
-        try {
-            kept.reconfigured(drive.id(), drive.asked());
-        } catch (RuntimeException refused) {
-            takeBack(drive, image, optionsBefore, refused);
-            throw refused;
-        }
-    }
-
-    private void takeBack(Drive drive, DiskImage image, ImageOptions before, Exception refused) {
-        if (!drive.asked().equals(before)) {
-            try {
-                reconfigure(drive, image, before);
-                kept.reconfigured(drive.id(), before);
-            } catch (IOException | RuntimeException second) {
-                refused.addSuppressed(second);
-            }
-        }
-    }
-
-    private void reconfigure(Drive drive, DiskImage image, ImageOptions asked) throws IOException {
-        boolean wasWriting = !image.readOnly();
-        boolean writes = wasWriting || !asked.readOnly();
-        if (writes && !wasWriting) {
-            opener.requireNoClones(drive.file());
-            opener.pinWritten(opener.chain(drive.file(), drive.asked()), 0);
-        }
-        claims.changeWriting(drive.id(), writes);
-        try {
-            image.reconfigure(opener.fill(asked, image.layers()));
-        } finally {
-            claims.changeWriting(drive.id(), !image.readOnly());
-        }
-        drive.reconfigured(asked);
-        cleaner.reschedule(drive.id(), asked.cacheCleanIntervalSeconds());
     }
 
     /**

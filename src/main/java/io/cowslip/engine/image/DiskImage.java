@@ -3,7 +3,6 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.alloc.InFlightRequests;
-import io.cowslip.engine.host.ConnectionQueue;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.image.bitmap.Bitmaps;
 import io.cowslip.engine.image.check.CheckReport;
@@ -45,9 +44,10 @@ import org.jspecify.annotations.Nullable;
 public final class DiskImage implements AutoCloseable {
     private final Path path;
     private final ImageEnvironment environment;
-    private final InFlightRequests requests;
-    private final ChangeGate changes = new ChangeGate();
+    private final DiskGates gates;
+    private final ChangeGate changes;
     private final ChangeGate reads;
+    private final InFlightRequests requests;
     private final AtomicLong changeCount = new AtomicLong();
     private final AtomicLong snapshotChanges = new AtomicLong();
     private final PageTransfers transfers;
@@ -70,8 +70,10 @@ public final class DiskImage implements AutoCloseable {
             @Nullable Beside beside) {
         this.path = path;
         this.environment = environment;
+        this.gates = new DiskGates(requests);
+        this.changes = gates.changes();
+        this.reads = gates.reads();
         this.requests = requests;
-        this.reads = new ChangeGate(requests);
         this.top = top;
         this.diskSize = new DiskSize(top.virtualSizeBytes());
         this.options = options;
@@ -170,18 +172,10 @@ public final class DiskImage implements AutoCloseable {
      * null where that cannot be, as with every image that was writable since it was opened.
      */
     public @Nullable PageTransfer pageTransfer(SocketChannel connection) throws IOException {
-        if (!transfers.areAllowed()) {
-            return null;
-        }
-        ConnectionQueue queue = ConnectionQueue.of(connection);
-        int begun = transfers.begin();
-        if (queue == null || !transfers.areAllowed()) {
-            transfers.end(begun);
-            return null;
-        }
-        return new PageTransfer(this, connection, queue, begun);
+        return transfers.begin(this, connection);
     }
 
+    /** As {@link PageTransfer#transfer}. */
     long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException {
         int request = reads.enter();
@@ -193,14 +187,6 @@ public final class DiskImage implements AutoCloseable {
         } finally {
             reads.leave(request);
         }
-    }
-
-    boolean isTransferable() {
-        return transfers.areAllowed();
-    }
-
-    void endTransfer(int begun) {
-        transfers.end(begun);
     }
 
     /** Writes all of {@code from} at {@code guestOffset}. When it fails, a prefix may be written. */
@@ -286,6 +272,7 @@ public final class DiskImage implements AutoCloseable {
         return new DirtyBitmaps(this);
     }
 
+    /** Uses the bitmaps within a request, to change nothing. */
     <T> T readBitmaps(Bitmaps.Use<T> use) throws IOException {
         if (beside != null) {
             throw ImageException.of(
@@ -301,6 +288,7 @@ public final class DiskImage implements AutoCloseable {
         }
     }
 
+    /** Uses the bitmaps within a change, to change them. */
     <T> T changeBitmaps(Bitmaps.Use<T> use) throws IOException {
         int entered = changes.enter();
         try {
@@ -367,7 +355,7 @@ public final class DiskImage implements AutoCloseable {
         ImageResize.check(sizeBytes, diskSize.bytes(), shrink, preallocation);
         changeCount.incrementAndGet();
         try {
-            new ImageResize(top.resizing(), options.caches(), diskSize, changes, reads, requests)
+            new ImageResize(top.resizing(), options.caches(), diskSize, gates)
                     .to(sizeBytes, preallocation, observer);
         } finally {
             changeCount.incrementAndGet();
@@ -395,10 +383,9 @@ public final class DiskImage implements AutoCloseable {
         work.report();
     }
 
-    /** Changes copy from the layers below outside of the requests that they consist of, so both are waited for. */
+    /** As {@link DiskGates#awaitAllBegun}. */
     void awaitAllBegun() {
-        changes.awaitThoseBegun();
-        requests.awaitThoseBegun();
+        gates.awaitAllBegun();
     }
 
     /** The top layer as it is now. */
@@ -441,16 +428,15 @@ public final class DiskImage implements AutoCloseable {
     }
 
     private synchronized CheckReport checkUnchanging(WorkObserver observer) throws IOException {
-        changes.hold();
-        try {
+        List<CheckReport> report = new ArrayList<>();
+        gates.whileUnchanging(() -> {
             if (top.isWritable()) {
-                awaitAllBegun();
+                gates.awaitAllBegun();
                 top.settle();
             }
-            return ImageCheck.ofUnchanging(top.file(), observer);
-        } finally {
-            changes.release();
-        }
+            report.add(ImageCheck.ofUnchanging(top.file(), observer));
+        });
+        return report.getFirst();
     }
 
     /** The internal snapshots of the image's own file. */
@@ -511,18 +497,19 @@ public final class DiskImage implements AutoCloseable {
         }
         long step = ofDisk ? 1 : 0;
         changeCount.addAndGet(step);
-        changes.hold();
         try {
-            changes.awaitThoseBegun();
-            reads.hold();
-            requests.awaitThoseBegun();
-            snapshotChanges.incrementAndGet();
+            gates.whileUnused(() -> changeWhileUnused(layer, change));
+        } finally {
+            changeCount.addAndGet(step);
+        }
+    }
+
+    private void changeWhileUnused(Qcow2Layer layer, SnapshotChange change) throws IOException {
+        snapshotChanges.incrementAndGet();
+        try {
             change.make(layer, options);
         } finally {
             diskSize.set(layer.virtualSizeBytes());
-            reads.release();
-            changes.release();
-            changeCount.addAndGet(step);
         }
     }
 

@@ -70,7 +70,7 @@ public final class DiskSnapshots {
         List<Snapshot> created = new ArrayList<>();
         image.changeSnapshots(
                 false,
-                (layer, options) -> layer.changeSnapshots(
+                (layer, options) -> layer.snapshots().change(
                         snapshots -> created.add(Snapshot.of(snapshots.create(name, dateSeconds, dateNanos)))));
         return created.getFirst();
     }
@@ -85,7 +85,7 @@ public final class DiskSnapshots {
             String id =
                     SnapshotReader.require(idOrName, table(layer), layer.file()).id();
             image.snapshotReaders().requireNone(id, layer.file());
-            layer.changeSnapshots(snapshots -> snapshots.delete(idOrName));
+            layer.snapshots().change(snapshots -> snapshots.delete(idOrName));
         });
     }
 
@@ -97,7 +97,7 @@ public final class DiskSnapshots {
      *     INCONSISTENT_BITMAP when a bitmap cannot follow it
      */
     public void revert(String idOrName) throws IOException {
-        image.changeSnapshots(true, (layer, options) -> layer.revert(idOrName, options.caches()));
+        image.changeSnapshots(true, (layer, options) -> layer.snapshots().revert(idOrName, options.caches()));
     }
 
     /**

@@ -1,7 +1,6 @@
 package io.cowslip.engine.image;
 
 import io.cowslip.engine.ImageException;
-import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.image.layer.CacheChange;
 import io.cowslip.engine.image.layer.DiskResizing;
@@ -10,6 +9,8 @@ import io.cowslip.engine.image.options.Preallocation;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.engine.work.WorkThreads;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * One change of the size of an open image's disk: which requests wait for what. While a disk grows, reads go on, and so do
@@ -25,9 +26,7 @@ final class ImageResize {
     private final DiskResizing disk;
     private final CacheOptions caches;
     private final DiskSize published;
-    private final ChangeGate changes;
-    private final ChangeGate reads;
-    private final InFlightRequests requests;
+    private final DiskGates gates;
 
     /**
      * @param caches what cache sizes are asked for: they are fitted to the new size by the rules of opening
@@ -37,15 +36,11 @@ final class ImageResize {
             DiskResizing disk,
             CacheOptions caches,
             DiskSize published,
-            ChangeGate changes,
-            ChangeGate reads,
-            InFlightRequests requests) {
+            DiskGates gates) {
         this.disk = disk;
         this.caches = caches;
         this.published = published;
-        this.changes = changes;
-        this.reads = reads;
-        this.requests = requests;
+        this.gates = gates;
     }
 
     /** Refuses what is no size of a disk, or less than it has where that is not asked for. */
@@ -70,6 +65,7 @@ final class ImageResize {
         }
     }
 
+    /** Gives the disk this size, durable on return; does nothing where it has it. */
     void to(long newBytes, Preallocation preallocation, WorkObserver observer) throws IOException {
         long oldBytes = published.bytes();
         if (newBytes == oldBytes) {
@@ -100,14 +96,10 @@ final class ImageResize {
     }
 
     private void publishGrowth(long newBytes) throws IOException {
-        changes.hold();
-        try {
-            changes.awaitThoseBegun();
+        gates.whileUnchanging(() -> {
             disk.endGrowth(published.bytes(), newBytes);
             published.set(newBytes);
-        } finally {
-            changes.release();
-        }
+        });
     }
 
     /** What cannot be taken back either is behind the disk's end, and known to be in use. */
@@ -129,8 +121,7 @@ final class ImageResize {
         try {
             DiskResizing.Clipping clipping = clip(newBytes, change);
             clipping.release();
-            changes.awaitThoseBegun();
-            requests.awaitThoseBegun();
+            gates.awaitAllBegun();
             clipping.trim();
         } finally {
             finish(change);
@@ -138,24 +129,16 @@ final class ImageResize {
     }
 
     private DiskResizing.Clipping clip(long newBytes, CacheChange change) throws IOException {
-        changes.hold();
-        try {
-            changes.awaitThoseBegun();
-            reads.hold();
-            requests.awaitThoseBegun();
-            DiskResizing.Clipping clipping = disk.shrink(newBytes, change);
+        List<DiskResizing.Clipping> clipped = new ArrayList<>();
+        gates.whileUnused(() -> {
+            clipped.add(disk.shrink(newBytes, change));
             published.set(newBytes);
-            return clipping;
-        } finally {
-            reads.release();
-            changes.release();
-        }
+        });
+        return clipped.getFirst();
     }
 
-    /** Changes copy from the layers below outside of the requests that they consist of, so both are waited for. */
     private void finish(CacheChange change) {
-        changes.awaitThoseBegun();
-        requests.awaitThoseBegun();
+        gates.awaitAllBegun();
         change.finish();
     }
 }

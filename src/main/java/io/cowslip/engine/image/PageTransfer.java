@@ -20,13 +20,15 @@ public final class PageTransfer implements AutoCloseable {
     public static final long NOT_TRANSFERABLE = HostFile.NOT_TRANSFERABLE;
 
     private final DiskImage image;
+    private final PageTransfers transfers;
     private final SocketChannel connection;
     private final ConnectionQueue queue;
     private final int begun;
     private boolean closed;
 
-    PageTransfer(DiskImage image, SocketChannel connection, ConnectionQueue queue, int begun) {
+    PageTransfer(DiskImage image, PageTransfers transfers, SocketChannel connection, ConnectionQueue queue, int begun) {
         this.image = image;
+        this.transfers = transfers;
         this.connection = connection;
         this.queue = queue;
         this.begun = begun;
@@ -54,14 +56,14 @@ public final class PageTransfer implements AutoCloseable {
 
     /** Whether somebody waits for the end of this transfer, which should come soon. */
     public boolean isEnding() {
-        return !image.isTransferable();
+        return !transfers.areAllowed();
     }
 
     @Override
     public void close() {
         if (!closed) {
             closed = true;
-            image.endTransfer(begun);
+            transfers.end(begun);
         }
     }
 

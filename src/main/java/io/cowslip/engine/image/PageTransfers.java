@@ -3,7 +3,11 @@ package io.cowslip.engine.image;
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.alloc.InFlightRequests;
+import io.cowslip.engine.host.ConnectionQueue;
+import java.io.IOException;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import java.util.concurrent.locks.LockSupport;
 
 /** The {@link PageTransfer}s of one image that are under way, and whether there may be more. Any thread. */
@@ -16,10 +20,12 @@ final class PageTransfers {
     private final InFlightRequests underWay = new InFlightRequests();
     private volatile boolean allowed;
 
+    /** @param allowed whether there may be any at first */
     PageTransfers(boolean allowed) {
         this.allowed = allowed;
     }
 
+    /** Whether transfers may begin and go on. */
     boolean areAllowed() {
         return allowed;
     }
@@ -29,11 +35,23 @@ final class PageTransfers {
         allowed = whether;
     }
 
-    /** Begins a transfer, to be given to {@link #end}. It goes on only if transfers are still allowed after this. */
-    int begin() {
-        return underWay.enter();
+    /** Begins a transfer of {@code image} to {@code connection}; null where that cannot be. It is to be given to {@link #end}. */
+    @Nullable
+    PageTransfer begin(DiskImage image, SocketChannel connection) throws IOException {
+        if (!allowed) {
+            return null;
+        }
+        ConnectionQueue queue = ConnectionQueue.of(connection);
+        int begun = underWay.enter();
+        // It goes on only if transfers are still allowed once it counts.
+        if (queue == null || !allowed) {
+            end(begun);
+            return null;
+        }
+        return new PageTransfer(image, this, connection, queue, begun);
     }
 
+    /** Ends a transfer. */
     void end(int begun) {
         underWay.leave(begun);
     }

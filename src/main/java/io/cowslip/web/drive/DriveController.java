@@ -254,7 +254,7 @@ class DriveController {
     @PostMapping(path = "/{id}/reopen", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> reopen(
             @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id) throws IOException {
-        return shown(AuditEntry.of("open-drive").with("drive", id).around(() -> registry.reopen(id)));
+        return shown(AuditEntry.of("open-drive").with("drive", id).around(() -> registry.unopened().open(id)));
     }
 
     @Operation(
@@ -273,7 +273,7 @@ class DriveController {
             HttpServletRequest request)
             throws IOException {
         return AuditEntry.of("close-drive").with("drive", id).around(() -> {
-            if (!registry.forgetUnopened(id)) {
+            if (!registry.unopened().forget(id)) {
                 Preconditions.checkChange(request, registry.drive(id).version());
                 registry.close(id);
             }

@@ -46,7 +46,7 @@ class KeptDrivesTest {
         bench.close();
         bench = new Bench(temporary, catalog);
         bench.kept.load();
-        bench.registry.reopenKept();
+        bench.registry.unopened().openAll();
     }
 
     @Test
@@ -72,7 +72,7 @@ class KeptDrivesTest {
         assertThat(catalog.changes).isZero();
         restart();
         assertThat(bench.registry.drives()).isEmpty();
-        assertThat(bench.registry.unopened()).isEmpty();
+        assertThat(bench.registry.unopened().list()).isEmpty();
     }
 
     @Test
@@ -95,18 +95,18 @@ class KeptDrivesTest {
         assertThat(bench.registry.drives())
                 .extracting(drive -> drive.id().value())
                 .containsExactly("b");
-        assertThat(bench.registry.unopened())
+        assertThat(bench.registry.unopened().list())
                 .containsExactly(new UnopenedDrive(A, "one.qcow2", "the volume \"one.qcow2\" is not there"));
         assertRefused(Reason.NO_SUCH_DRIVE, () -> bench.registry.lease(A), "could not be opened again");
-        assertThatExceptionOfType(ImageException.class).isThrownBy(() -> bench.registry.reopen(A));
+        assertThatExceptionOfType(ImageException.class).isThrownBy(() -> bench.registry.unopened().open(A));
 
         Files.move(temporary.resolve("away"), temporary.resolve("one.qcow2"));
-        assertThat(bench.registry.reopen(A).file()).isEqualTo("one.qcow2");
-        assertThat(bench.registry.unopened()).isEmpty();
-        assertThat(bench.registry.reopen(A).id())
+        assertThat(bench.registry.unopened().open(A).file()).isEqualTo("one.qcow2");
+        assertThat(bench.registry.unopened().list()).isEmpty();
+        assertThat(bench.registry.unopened().open(A).id())
                 .as("one that is open is shown")
                 .isEqualTo(A);
-        assertRefused(Reason.NO_SUCH_DRIVE, () -> bench.registry.reopen(new DriveId("never")), "there is no drive");
+        assertRefused(Reason.NO_SUCH_DRIVE, () -> bench.registry.unopened().open(new DriveId("never")), "there is no drive");
     }
 
     @Test
@@ -116,9 +116,9 @@ class KeptDrivesTest {
         Files.delete(temporary.resolve("one.qcow2"));
         restart();
         restart();
-        assertThat(bench.registry.unopened()).hasSize(1);
-        assertThat(bench.registry.forgetUnopened(A)).isTrue();
-        assertThat(bench.registry.forgetUnopened(A)).isFalse();
+        assertThat(bench.registry.unopened().list()).hasSize(1);
+        assertThat(bench.registry.unopened().forget(A)).isTrue();
+        assertThat(bench.registry.unopened().forget(A)).isFalse();
         assertThat(catalog.entries).isEmpty();
         assertRefused(Reason.NO_SUCH_DRIVE, () -> bench.registry.drive(A), "there is no drive \"a\"");
     }
@@ -135,7 +135,7 @@ class KeptDrivesTest {
         Files.move(temporary.resolve("away"), temporary.resolve("one.qcow2"));
         ImageOptions others = bench.registry.defaults().withReadOnly(true);
         bench.registry.open(A, "one.qcow2", others);
-        assertThat(bench.registry.unopened()).isEmpty();
+        assertThat(bench.registry.unopened().list()).isEmpty();
         restart();
         assertThat(bench.registry.drive(A).options().readOnly()).isTrue();
     }
@@ -148,11 +148,11 @@ class KeptDrivesTest {
         bench = new Bench(temporary, catalog);
         bench.kept.load();
         bench.registry.open(A, "two.qcow2", bench.registry.defaults(), DriveKeeping.CONFIGURED);
-        bench.registry.reopenKept();
+        bench.registry.unopened().openAll();
 
         assertThat(bench.registry.drive(A).file()).isEqualTo("two.qcow2");
         assertThat(catalog.entries).containsOnlyKeys(new DriveId("b"));
-        assertThat(bench.registry.unopened())
+        assertThat(bench.registry.unopened().list())
                 .singleElement()
                 .satisfies(drive -> assertThat(drive.reason()).contains("drive \"a\""));
     }
@@ -212,9 +212,9 @@ class KeptDrivesTest {
         Files.move(temporary.resolve("one.qcow2"), temporary.resolve("away"));
         restart();
         Files.move(temporary.resolve("away"), temporary.resolve("one.qcow2"));
-        assertRefused(Reason.IN_USE, () -> bench.registry.reopen(A), "beside drive \"writer\"");
-        bench.registry.reopen(writer);
-        assertThat(bench.registry.reopen(A).options().snapshot()).isEqualTo("then");
+        assertRefused(Reason.IN_USE, () -> bench.registry.unopened().open(A), "beside drive \"writer\"");
+        bench.registry.unopened().open(writer);
+        assertThat(bench.registry.unopened().open(A).options().snapshot()).isEqualTo("then");
         restart();
         assertThat(bench.registry.drives()).hasSize(2);
     }
@@ -243,7 +243,7 @@ class KeptDrivesTest {
         assertThat(entry.passphraseGiven()).isTrue();
         assertThat(new HandOptionsText().read(entry.options()).hasPassphrase()).isFalse();
         restart();
-        assertThat(bench.registry.unopened())
+        assertThat(bench.registry.unopened().list())
                 .singleElement()
                 .satisfies(
                         drive -> assertThat(drive.reason()).contains("passphrase in the request, which is not kept"));

@@ -11,6 +11,7 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -40,20 +41,13 @@ public final class BitmapStore {
     private @Nullable BitmapDirectory directory;
 
     /** @param directory where the bitmaps are; null: there are none yet */
-    public BitmapStore(
-            HostFile file,
-            ImageGeometry geometry,
-            ClusterAllocator allocator,
-            WriteBarrier barrier,
-            Refcounts refcounts,
-            MetadataOverlap overlap,
-            @Nullable BitmapDirectory directory) {
-        this.file = file;
-        this.geometry = geometry;
-        this.allocator = allocator;
-        this.barrier = barrier;
-        this.refcounts = refcounts;
-        this.overlap = overlap;
+    public BitmapStore(ImageMetadata metadata, @Nullable BitmapDirectory directory) {
+        this.file = metadata.file();
+        this.geometry = metadata.geometry();
+        this.allocator = metadata.allocator();
+        this.barrier = metadata.barrier();
+        this.refcounts = metadata.refcounts();
+        this.overlap = metadata.overlap();
         this.reader = new BitmapFile(file, geometry);
         this.header = new BitmapHeader(file, barrier, refcounts);
         this.directory = directory;

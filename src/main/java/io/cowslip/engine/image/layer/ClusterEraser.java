@@ -7,6 +7,7 @@ import io.cowslip.engine.format.SubclusterBitmap;
 import io.cowslip.engine.image.map.DiskSize;
 import io.cowslip.engine.image.map.PassedDiscards;
 import io.cowslip.engine.image.map.WritableMap;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
@@ -28,23 +29,14 @@ final class ClusterEraser {
     private final PassedDiscards passedDiscards;
     private final KeptClusters kept;
 
-    ClusterEraser(
-            ImageGeometry geometry,
-            DiskSize diskSize,
-            int version,
-            @Nullable ImageLayer backing,
-            WritableMap map,
-            ClusterReservations reservations,
-            WriteBarrier barrier,
-            PassedDiscards passedDiscards,
-            KeptClusters kept) {
-        this.geometry = geometry;
-        this.diskSize = diskSize;
-        this.version = version;
-        this.backing = backing;
+    ClusterEraser(ImageMetadata metadata, Qcow2Layer layer, WritableMap map, ClusterReservations reservations, PassedDiscards passedDiscards, KeptClusters kept) {
+        this.geometry = metadata.geometry();
+        this.diskSize = layer.diskSize();
+        this.version = layer.version();
+        this.backing = layer.backing();
         this.map = map;
         this.reservations = reservations;
-        this.barrier = barrier;
+        this.barrier = metadata.barrier();
         this.passedDiscards = passedDiscards;
         this.kept = kept;
     }

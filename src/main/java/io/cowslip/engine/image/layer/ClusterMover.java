@@ -12,6 +12,7 @@ import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.map.ClusterMap;
 import io.cowslip.engine.image.map.MetadataLock;
 import io.cowslip.engine.image.map.WritableMap;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import io.cowslip.engine.work.WorkThreads;
 import java.io.IOException;
@@ -37,26 +38,17 @@ final class ClusterMover {
     private final WriteBarrier barrier;
     private final MetadataLock lock;
 
-    ClusterMover(
-            Qcow2Layer layer,
-            ImageGeometry geometry,
-            ActiveL1 l1,
-            ClusterMap map,
-            Refcounts refcounts,
-            ClusterAllocator allocator,
-            WritableMap writableMap,
-            WriteBarrier barrier,
-            MetadataLock lock) {
+    ClusterMover(Qcow2Layer layer, ImageMetadata metadata, WritableMap writableMap) {
         this.layer = layer;
-        this.file = layer.file();
-        this.geometry = geometry;
-        this.l1 = l1;
-        this.map = map;
-        this.refcounts = refcounts;
-        this.allocator = allocator;
+        this.file = metadata.file();
+        this.geometry = metadata.geometry();
+        this.l1 = metadata.l1();
+        this.map = metadata.map();
+        this.refcounts = metadata.refcounts();
+        this.allocator = metadata.allocator();
         this.writableMap = writableMap;
-        this.barrier = barrier;
-        this.lock = lock;
+        this.barrier = metadata.barrier();
+        this.lock = metadata.lock();
     }
 
     /**

@@ -24,6 +24,7 @@ final class ClusterReservations {
         this.released = released;
     }
 
+    /** Whether somebody has {@code cluster} reserved. */
     boolean isReserved(long cluster) {
         for (int index = 0; index < ranges.size(); index++) {
             if (ranges.get(index).has(cluster)) {

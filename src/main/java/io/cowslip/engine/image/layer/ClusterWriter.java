@@ -11,6 +11,7 @@ import io.cowslip.engine.image.map.DiskSize;
 import io.cowslip.engine.image.map.PassedDiscards;
 import io.cowslip.engine.image.map.SubclusterPlan;
 import io.cowslip.engine.image.map.WritableMap;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -33,21 +34,13 @@ final class ClusterWriter {
     private final ClusterReservations reservations;
     private final PassedDiscards passedDiscards;
 
-    ClusterWriter(
-            ImageGeometry geometry,
-            DiskSize diskSize,
-            Qcow2Layer layer,
-            WritableMap map,
-            DataClusters clusters,
-            WriteBarrier barrier,
-            ClusterReservations reservations,
-            PassedDiscards passedDiscards) {
-        this.geometry = geometry;
-        this.diskSize = diskSize;
+    ClusterWriter(ImageMetadata metadata, Qcow2Layer layer, WritableMap map, DataClusters clusters, ClusterReservations reservations, PassedDiscards passedDiscards) {
+        this.geometry = metadata.geometry();
+        this.diskSize = layer.diskSize();
         this.layer = layer;
         this.map = map;
         this.clusters = clusters;
-        this.barrier = barrier;
+        this.barrier = metadata.barrier();
         this.reservations = reservations;
         this.passedDiscards = passedDiscards;
     }

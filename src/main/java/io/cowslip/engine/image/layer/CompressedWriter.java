@@ -8,6 +8,7 @@ import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.map.PassedDiscards;
 import io.cowslip.engine.image.map.WritableMap;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -29,21 +30,13 @@ final class CompressedWriter {
     private final ClusterReservations reservations;
     private final PassedDiscards passedDiscards;
 
-    CompressedWriter(
-            HostFile file,
-            ImageGeometry geometry,
-            WritableMap map,
-            ClusterEraser eraser,
-            ClusterAllocator allocator,
-            WriteBarrier barrier,
-            ClusterReservations reservations,
-            PassedDiscards passedDiscards) {
-        this.file = file;
-        this.geometry = geometry;
+    CompressedWriter(ImageMetadata metadata, WritableMap map, ClusterEraser eraser, ClusterReservations reservations, PassedDiscards passedDiscards) {
+        this.file = metadata.file();
+        this.geometry = metadata.geometry();
         this.map = map;
         this.eraser = eraser;
-        this.allocator = allocator;
-        this.barrier = barrier;
+        this.allocator = metadata.allocator();
+        this.barrier = metadata.barrier();
         this.reservations = reservations;
         this.passedDiscards = passedDiscards;
     }

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 public sealed interface ImageLayer permits ForeignLayer, Qcow2Layer, RawLayer {
 
+    /** The layer's own file. */
     HostFile file();
 
     /** Where the guest's bytes are, as far as the layer has any: its own file or an external data file. */
@@ -38,8 +39,10 @@ public sealed interface ImageLayer permits ForeignLayer, Qcow2Layer, RawLayer {
         file().unlock();
     }
 
+    /** The format that it was opened with. */
     ImageFormat format();
 
+    /** Size of the layer's own disk, which may be another than that of the disk on top. */
     long virtualSizeBytes();
 
     /** The layer below, or null. */
@@ -130,11 +133,17 @@ public sealed interface ImageLayer permits ForeignLayer, Qcow2Layer, RawLayer {
         }
     }
 
-    /** @param unmap whether the range may give its space back */
+    /**
+     * Makes the range read as zeros.
+     *
+     * @param unmap whether the range may give its space back
+     */
     void zero(long guestOffset, long lengthBytes, boolean unmap) throws IOException;
 
+    /** Gives whole clusters of the range back; they read as zeros then, where the format can say so. */
     void discard(long guestOffset, long lengthBytes) throws IOException;
 
+    /** Returns once every write that finished before the call is on stable storage. */
     void flush() throws IOException;
 
     /** Writes all that is not written yet, so that the file changes no more by itself. No request is in flight. */
@@ -184,6 +193,7 @@ public sealed interface ImageLayer permits ForeignLayer, Qcow2Layer, RawLayer {
     /** Puts {@code lazy-refcounts} and {@code overlap-check} in force, for a layer that is written. */
     void guard(ImageOptions options) throws IOException;
 
+    /** The layer as it is now, with what its caches count. */
     LayerStats stats() throws IOException;
 
     /** Drops idle entries of this layer's caches. */

@@ -9,6 +9,7 @@ import io.cowslip.engine.image.map.DataClusters;
 import io.cowslip.engine.image.map.DataStore;
 import io.cowslip.engine.image.map.MetadataLock;
 import io.cowslip.engine.image.map.WritableMap;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import io.cowslip.engine.image.options.Preallocation;
 import io.cowslip.engine.work.WorkThreads;
@@ -28,21 +29,14 @@ final class Preallocator {
     private final WriteBarrier barrier;
     private final MetadataLock lock;
 
-    Preallocator(
-            ImageGeometry geometry,
-            int version,
-            DataStore data,
-            WritableMap map,
-            DataClusters clusters,
-            WriteBarrier barrier,
-            MetadataLock lock) {
-        this.geometry = geometry;
-        this.version = version;
-        this.data = data;
+    Preallocator(ImageMetadata metadata, Qcow2Layer layer, WritableMap map, DataClusters clusters) {
+        this.geometry = metadata.geometry();
+        this.version = layer.version();
+        this.data = layer.data();
         this.map = map;
         this.clusters = clusters;
-        this.barrier = barrier;
-        this.lock = lock;
+        this.barrier = metadata.barrier();
+        this.lock = metadata.lock();
     }
 
     /**

@@ -14,10 +14,8 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.ImageLock;
-import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.bitmap.Bitmaps;
 import io.cowslip.engine.image.encryption.KeySlots;
-import io.cowslip.engine.image.map.ClippedClusters;
 import io.cowslip.engine.image.map.ClusterMap;
 import io.cowslip.engine.image.map.DataStore;
 import io.cowslip.engine.image.map.DiskSize;
@@ -29,14 +27,16 @@ import io.cowslip.engine.image.map.MappedExtent;
 import io.cowslip.engine.image.map.WriteBarrier;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
-import io.cowslip.engine.image.snapshot.SnapshotReader;
 import io.cowslip.engine.work.WorkThreads;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.WritableByteChannel;
 import org.jspecify.annotations.Nullable;
 
-/** An open qcow2 file: map, then act. Reading is here; what changes metadata is in {@link Qcow2Writing}. */
+/**
+ * An open qcow2 file: map, then act. {@link Qcow2Reading} reads it, {@link Qcow2Extents} tells what it has, and {@link
+ * Qcow2Writing} changes its metadata; to write over what has its place already is done here.
+ */
 public final class Qcow2Layer implements ImageLayer {
     private final HostFile file;
     private final DataStore data;
@@ -45,6 +45,8 @@ public final class Qcow2Layer implements ImageLayer {
     private final @Nullable ImageLayer backing;
     private final ClusterCodec codec;
     private final ClusterMap map;
+    private final Qcow2Extents extents;
+    private final Qcow2Reading reading;
     private final LayerCaches caches;
     private final @Nullable Qcow2Writing writing;
     private final ImageHeader header;
@@ -84,7 +86,9 @@ public final class Qcow2Layer implements ImageLayer {
                 data.isExternal(),
                 l1,
                 source -> maker.slices(budget, header.virtualSizeBytes(), source));
+        this.extents = new Qcow2Extents(this, map);
         this.codec = ClusterCodec.of(header.compressionType());
+        this.reading = new Qcow2Reading(this, map, codec);
         try {
             this.writing = writable
                     ? new Qcow2Writing(
@@ -202,16 +206,11 @@ public final class Qcow2Layer implements ImageLayer {
 
     @Override
     public void read(long guestOffset, MemorySegment into) throws IOException {
-        long done = 0;
-        while (done < into.byteSize()) {
-            Extent extent = mapped(guestOffset + done, into.byteSize() - done);
-            readExtent(extent, guestOffset + done, into.asSlice(done, extent.lengthBytes()));
-            done += extent.lengthBytes();
-        }
+        reading.read(guestOffset, into);
     }
 
     /** What the map says; where it contradicts itself the image is corrupt from now on, and marked so if it is written. */
-    private Extent mapped(long guestOffset, long maxLengthBytes) throws IOException {
+    Extent mapped(long guestOffset, long maxLengthBytes) throws IOException {
         try {
             return map.extentAt(guestOffset, maxLengthBytes);
         } catch (ImageException failure) {
@@ -228,141 +227,40 @@ public final class Qcow2Layer implements ImageLayer {
         return failure;
     }
 
-    private void readExtent(Extent extent, long guestOffset, MemorySegment into) throws IOException {
-        switch (extent) {
-            case Extent.Data run -> data.read(run.hostOffset(), guestOffset, into);
-            case Extent.Zero zero -> into.fill((byte) 0);
-            case Extent.Hole hole -> readBelow(guestOffset, into);
-            case Extent.Compressed compressed -> readCompressed(compressed, into);
-        }
-    }
-
-    private void readBelow(long guestOffset, MemorySegment into) throws IOException {
-        if (backing == null) {
-            into.fill((byte) 0);
-        } else {
-            backing.readPadded(guestOffset, into);
-        }
-    }
-
-    private void readCompressed(Extent.Compressed compressed, MemorySegment into) throws IOException {
-        try (IoBuffers.Loan packed = IoBuffers.borrow(compressed.payloadBytes());
-                IoBuffers.Loan plain = IoBuffers.borrow(geometry.clusterBytes())) {
-            MemorySegment payload = packed.segment(compressed.payloadBytes());
-            // The last sector that a payload may reach into need not be in the file.
-            payload.asSlice(file.read(compressed.hostOffset(), payload)).fill((byte) 0);
-            MemorySegment cluster = plain.segment(geometry.clusterBytes());
-            codec.decode(payload, cluster);
-            MemorySegment.copy(cluster, compressed.offsetInCluster(), into, 0, into.byteSize());
-        }
-    }
-
     @Override
     public long transferTo(long guestOffset, long minLengthBytes, long maxLengthBytes, WritableByteChannel target)
             throws IOException {
-        return switch (map.extentAt(guestOffset, maxLengthBytes)) {
-            case Extent.Data run -> data.transferTo(run.hostOffset(), minLengthBytes, run.lengthBytes(), target);
-            case Extent.Hole hole -> transferBelow(guestOffset, minLengthBytes, hole.lengthBytes(), target);
-            case Extent.Zero zero -> HostFile.NOT_TRANSFERABLE;
-            case Extent.Compressed compressed -> HostFile.NOT_TRANSFERABLE;
-        };
-    }
-
-    private long transferBelow(long guestOffset, long minLengthBytes, long lengthBytes, WritableByteChannel target)
-            throws IOException {
-        if (backing == null || guestOffset >= backing.virtualSizeBytes()) {
-            return HostFile.NOT_TRANSFERABLE;
-        }
-        long within = Math.min(lengthBytes, backing.virtualSizeBytes() - guestOffset);
-        return backing.transferTo(guestOffset, minLengthBytes, within, target);
+        return reading.transferTo(guestOffset, minLengthBytes, maxLengthBytes, target);
     }
 
     @Override
     public GuestExtent extentAt(long guestOffset, long maxLengthBytes) throws IOException {
-        return switch (mapped(guestOffset, maxLengthBytes)) {
-            case Extent.Data run -> data.extentAt(run.hostOffset(), guestOffset, run.lengthBytes());
-            case Extent.Compressed compressed -> new GuestExtent(guestOffset, compressed.lengthBytes(), false, false);
-            case Extent.Zero zero -> new GuestExtent(guestOffset, zero.lengthBytes(), true, false);
-            case Extent.Hole hole -> extentBelow(guestOffset, hole.lengthBytes());
-        };
+        return extents.extentAt(guestOffset, maxLengthBytes);
     }
 
     /** How the layer below reads, and zeros where there is none. */
     public GuestExtent extentBelow(long guestOffset, long lengthBytes) throws IOException {
-        if (backing == null || guestOffset >= backing.virtualSizeBytes()) {
-            return new GuestExtent(guestOffset, lengthBytes, true, true);
-        }
-        return backing.extentAt(guestOffset, Math.min(lengthBytes, backing.virtualSizeBytes() - guestOffset));
+        return extents.extentBelow(guestOffset, lengthBytes);
     }
 
     @Override
     public MappedExtent mapAt(long guestOffset, long maxLengthBytes) throws IOException {
-        return switch (mapped(guestOffset, maxLengthBytes)) {
-            case Extent.Data run -> data.mapAt(run.hostOffset(), guestOffset, run.lengthBytes());
-            case Extent.Compressed compressed -> MappedExtent.packed(guestOffset, compressed.lengthBytes());
-            case Extent.Zero zero -> {
-                MappedExtent zeros = MappedExtent.zeros(guestOffset, zero.lengthBytes());
-                yield zero.hasPlace() && data.encrypted() == null
-                        ? zeros.at(zero.hostOffset(), data.file().path())
-                        : zeros;
-            }
-            case Extent.Hole hole -> mapBelow(guestOffset, hole.lengthBytes());
-        };
+        return extents.mapAt(guestOffset, maxLengthBytes);
     }
 
     @Override
     public OwnRun ownRunAt(long guestOffset, long maxLengthBytes) throws IOException {
-        Extent extent = mapped(guestOffset, maxLengthBytes);
-        return new OwnRun(extent.lengthBytes(), !(extent instanceof Extent.Hole));
+        return extents.ownRunAt(guestOffset, maxLengthBytes);
+    }
+
+    @Override
+    public Holding holdingIn(long guestOffset, long lengthBytes) throws IOException {
+        return extents.holdingIn(guestOffset, lengthBytes);
     }
 
     @Override
     public int unitBytes() {
         return geometry.extendedL2() ? 1 << geometry.subclusterBits() : geometry.clusterBytes();
-    }
-
-    /** Of a cluster that shows something of the layers below nothing can be let go, nor of one that a snapshot has too. */
-    @Override
-    public Holding holdingIn(long guestOffset, long lengthBytes) throws IOException {
-        boolean backed = backing != null && guestOffset < backing.virtualSizeBytes();
-        if (backing != null && header.version() == 2 || !map.hasOwnTable(guestOffset >>> geometry.clusterBits())) {
-            return Holding.NOTHING;
-        }
-        boolean bytes = false;
-        boolean places = false;
-        long position = guestOffset;
-        while (position < guestOffset + lengthBytes) {
-            Extent extent = mapped(position, guestOffset + lengthBytes - position);
-            switch (extent) {
-                case Extent.Data run -> {
-                    if (!run.copied()) {
-                        return Holding.NOTHING;
-                    }
-                    bytes = true;
-                }
-                case Extent.Compressed compressed -> bytes = true;
-                case Extent.Zero zero -> places |= zero.hasPlace();
-                case Extent.Hole hole -> {
-                    if (backed) {
-                        return Holding.NOTHING;
-                    }
-                }
-            }
-            position += extent.lengthBytes();
-        }
-        if (bytes && data.isRaw() && readsAsZeros(guestOffset, lengthBytes)) {
-            // Holes of the data file, where a place in the map costs nothing.
-            return Holding.NOTHING;
-        }
-        return bytes ? Holding.BYTES : places ? Holding.PLACES : Holding.NOTHING;
-    }
-
-    private MappedExtent mapBelow(long guestOffset, long lengthBytes) throws IOException {
-        if (backing == null || guestOffset >= backing.virtualSizeBytes()) {
-            return MappedExtent.absent(guestOffset, lengthBytes);
-        }
-        return backing.mapAt(guestOffset, Math.min(lengthBytes, backing.virtualSizeBytes() - guestOffset))
-                .deeper();
     }
 
     @Override
@@ -517,146 +415,39 @@ public final class Qcow2Layer implements ImageLayer {
      * stay. Nothing else uses the image.
      */
     public void empty() throws IOException {
-        if (diskSize.bytes() == 0) {
-            return;
-        }
-        LayerCaches.Change change = caches.prepareEmpty();
-        try {
-            ClippedClusters freed = writable().empty(change::replaceSlices);
-            if (data.isExternal()) {
-                data.punchWherePossible(0, diskSize.bytes());
-            }
-            writable().release(freed);
-            writable().trimFile();
-        } finally {
-            change.finish();
-        }
+        new DiskClipping(data, diskSize, writable(), caches).empty();
     }
 
     /**
      * Makes the file smaller by moving what lies at its end, once nothing else is to be let go of. Nothing else uses the
      * image.
+     *
+     * @param work told of the bytes that are moved
      */
     public void moveDown(WorkThreads work) throws IOException {
-        if (diskSize.bytes() == 0) {
-            return;
-        }
-        ClusterMover mover = writable().mover();
-        // Bitmaps are written anew when they are saved: the second time into what the first time has left.
-        settleAndSave(writable());
-        writable().resumeBitmaps();
-        settleAndSave(writable());
-        if (backing == null && mover.dropEmptyTables()) {
-            writable().settle();
-            LayerCaches.Change change = caches.prepareEmpty();
-            try {
-                change.putInForce();
-            } finally {
-                change.finish();
-            }
-        }
-        writable().moveL1Down();
-        long floor = mover.moveDown(work, writable()::flush);
-        writable().settle();
-        mover.moveRefcountBlocks(floor);
-        writable().settle();
-        writable().tidyFile();
+        new Qcow2Compaction(this, writable(), caches).moveDown(work);
     }
 
-    /** As {@link Qcow2Writing#changeSnapshots}, with other, empty slices afterwards. */
-    public void changeSnapshots(Qcow2Writing.SnapshotAction action) throws IOException {
-        if (data.isExternal()) {
-            throw ImageException.of(
-                    ImageException.Kind.UNSUPPORTED_FEATURE,
-                    file.path(),
-                    "an image with an external data file cannot have snapshots");
-        }
-        LayerCaches.Change change = caches.prepareEmpty();
-        try {
-            writable().changeSnapshots(action, change::replaceSlices);
-        } finally {
-            change.finish();
-        }
-    }
-
-    /**
-     * Goes back to a snapshot, whose disk may have another size.
-     *
-     * @param options what cache sizes are asked for
-     */
-    public void revert(String idOrName, CacheOptions options) throws IOException {
-        Long diskBytes = SnapshotReader.diskBytesOf(idOrName, file);
-        if (diskBytes == null || diskBytes == diskSize.bytes()) {
-            changeSnapshots(snapshots -> snapshots.revert(idOrName));
-            return;
-        }
-        LayerCaches.Change resized = caches.prepareEmpty(options, diskBytes);
-        try {
-            revert(idOrName, diskBytes, resized);
-        } finally {
-            resized.finish();
-        }
-    }
-
-    private void revert(String idOrName, long diskBytes, LayerCaches.Change resized) throws IOException {
-        LayerCaches.Change unlessDone = caches.prepareEmpty();
-        try {
-            writable()
-                    .changeSnapshots(
-                            snapshots -> snapshots.revert(idOrName),
-                            () -> (diskSize.bytes() == diskBytes ? resized : unlessDone).replaceSlices());
-            resized.replaceRefcountCache();
-        } finally {
-            unlessDone.finish();
-        }
+    /** The snapshots of a layer that is written. */
+    public Qcow2Snapshots snapshots() {
+        return new Qcow2Snapshots(this, writable(), caches);
     }
 
     @Override
     public void lock(ImageLock lock) throws IOException {
-        file.lock(lock);
-        if (data.isExternal()) {
-            boolean locked = false;
-            try {
-                data.file().lock(lock);
-                locked = true;
-            } finally {
-                if (!locked) {
-                    file.lock(lock == ImageLock.WRITER ? ImageLock.READER : ImageLock.WRITER);
-                }
-            }
-        }
+        new Qcow2Files(file, data).lock(lock);
     }
 
     @Override
     public void unlock() throws IOException {
-        file.unlock();
-        if (data.isExternal()) {
-            data.file().unlock();
-        }
-    }
-
-    private void closeFiles() throws IOException {
-        try {
-            if (data.isExternal()) {
-                data.file().close();
-            }
-        } finally {
-            file.close();
-        }
-    }
-
-    /** The guest's bytes go first: whatever becomes of the bitmaps, those are safe. */
-    private static void settleAndSave(Qcow2Writing writing) throws IOException {
-        writing.settle();
-        writing.saveBitmaps();
-        writing.settle();
+        new Qcow2Files(file, data).unlock();
     }
 
     @Override
     public void close() throws IOException {
         try {
             if (writing != null) {
-                settleAndSave(writing);
+                writing.settleAndSaveBitmaps();
             }
         } finally {
             caches.close();
@@ -665,7 +456,7 @@ public final class Qcow2Layer implements ImageLayer {
             if (writing != null) {
                 writing.barrier().beforeClose();
             }
-            closeFiles();
+            new Qcow2Files(file, data).close();
         }
     }
 }

@@ -1,7 +1,6 @@
 package io.cowslip.engine.image.layer;
 
 import io.cowslip.engine.cache.CacheOptions;
-import io.cowslip.engine.image.map.ClippedClusters;
 import io.cowslip.engine.image.map.DataStore;
 import io.cowslip.engine.image.map.DiskSize;
 import io.cowslip.engine.image.options.Preallocation;
@@ -39,7 +38,7 @@ final class Qcow2Resizing implements DiskResizing {
         long endOfRemains = writing.resizer().endOfRemains(newBytes);
         data.grow(oldBytes, newBytes);
         writing.barrier().dataWritten();
-        writing.growTable(newBytes);
+        writing.lock().during(() -> writing.resizer().growTable(newBytes));
         change.putInForce();
         diskSize.set(newBytes);
         if (!data.isRaw() && endOfRemains > oldBytes) {
@@ -50,7 +49,7 @@ final class Qcow2Resizing implements DiskResizing {
 
     @Override
     public void endGrowth(long oldBytes, long newBytes) throws IOException {
-        writing.publishGrowth(oldBytes, newBytes);
+        writing.lock().during(() -> writing.resizer().publishGrowth(oldBytes, newBytes));
     }
 
     /** An L1 table that has become longer stays so: nothing is wrong with that. */
@@ -71,20 +70,6 @@ final class Qcow2Resizing implements DiskResizing {
 
     @Override
     public Clipping shrink(long newBytes, CacheChange change) throws IOException {
-        LayerCaches.Change resized = (LayerCaches.Change) change;
-        ClippedClusters clipped = writing.clip(newBytes, resized::replaceSlices);
-        return new Clipping() {
-            @Override
-            public void release() throws IOException {
-                data.cut(newBytes);
-                resized.replaceRefcountCache();
-                writing.release(clipped);
-            }
-
-            @Override
-            public void trim() throws IOException {
-                writing.trimFile();
-            }
-        };
+        return new DiskClipping(data, diskSize, writing, caches).shrink(newBytes, (LayerCaches.Change) change);
     }
 }

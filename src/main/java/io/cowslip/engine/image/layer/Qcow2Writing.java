@@ -18,10 +18,9 @@ import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.bitmap.BitmapStore;
 import io.cowslip.engine.image.bitmap.Bitmaps;
-import io.cowslip.engine.image.map.ClippedClusters;
 import io.cowslip.engine.image.map.ClusterMap;
 import io.cowslip.engine.image.map.DataClusters;
-import io.cowslip.engine.image.map.DiskSize;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.MetadataLock;
 import io.cowslip.engine.image.map.PassedDiscards;
 import io.cowslip.engine.image.map.WritableMap;
@@ -31,7 +30,6 @@ import io.cowslip.engine.image.snapshot.SnapshotPlaces;
 import io.cowslip.engine.image.snapshot.Snapshots;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -44,8 +42,6 @@ final class Qcow2Writing {
 
     private final HostFile file;
     private final ImageGeometry geometry;
-    private final DiskSize diskSize;
-    private final Qcow2Layer layer;
     private final InFlightRequests requests;
     private final GroupCommit commits;
     private final MetadataOverlap overlap;
@@ -76,8 +72,6 @@ final class Qcow2Writing {
         layer.capabilities().require(options);
         this.file = layer.file();
         this.geometry = header.geometry();
-        this.diskSize = layer.diskSize();
-        this.layer = layer;
         this.requests = requests;
         this.commits = new GroupCommit(file.path());
         Quarantine quarantine = new Quarantine(requests);
@@ -98,72 +92,49 @@ final class Qcow2Writing {
         refcounts.requireSoundTable(file.sizeBytes());
         refcounts.useCache(caches.create(this::loadRefcountBlock));
         this.allocator = new ClusterAllocator(file, geometry, refcounts, quarantine);
+        ImageMetadata metadata =
+                new ImageMetadata(file, geometry, l1, map, refcounts, allocator, barrier, overlap, lock);
         DataClusters clusters = layer.data().isExternal()
                 ? new DataClusters.Placed(layer.data(), geometry)
                 : new DataClusters.Counted(allocator, geometry);
-        WritableMap writableMap = new WritableMap(file, geometry, l1, map, refcounts, allocator, clusters, barrier);
+        WritableMap writableMap = new WritableMap(metadata, clusters);
         ClusterReservations reservations = new ClusterReservations(lock.newCondition());
         this.writer = new ClusterWriter(
-                geometry, diskSize, layer, writableMap, clusters, barrier, reservations, passedDiscards);
+                metadata, layer, writableMap, clusters, reservations, passedDiscards);
+        KeptClusters kept = new KeptClusters(layer.data(), overlap, geometry, passedDiscards);
         ClusterEraser eraser = new ClusterEraser(
-                geometry,
-                diskSize,
-                header.version(),
-                layer.backing(),
-                writableMap,
-                reservations,
-                barrier,
-                passedDiscards,
-                new KeptClusters(layer.data(), overlap, geometry, passedDiscards));
-        this.ranges = new RangeEraser(geometry, layer, eraser, barrier, lock, requests);
+                metadata, layer, writableMap, reservations, passedDiscards, kept);
+        this.ranges = new RangeEraser(metadata, layer, eraser, requests);
         this.compressing = new CompressingWrites(
                 geometry,
                 layer,
                 lock,
-                new CompressedWriter(
-                        file, geometry, writableMap, eraser, allocator, barrier, reservations, passedDiscards),
+                new CompressedWriter(metadata, writableMap, eraser, reservations, passedDiscards),
                 eraser.zeroesAnyCluster());
+        this.bitmaps = beginWriting(header, metadata, layer.virtualSizeBytes());
+        this.snapshots =
+                new Snapshots(metadata, snapshotPlaces, passedDiscards, bitmaps, layer.diskSize());
+        Preallocator preallocator = new Preallocator(metadata, layer, writableMap, clusters);
+        this.resizer = new Resizer(layer, metadata, bitmaps, writableMap, preallocator);
+        this.mover = new ClusterMover(layer, metadata, writableMap);
+    }
+
+    /** The file is written here for the first time. When that fails the refcount cache is gone. */
+    private static Bitmaps beginWriting(ImageHeader header, ImageMetadata metadata, long diskBytes) throws IOException {
+        boolean begun = false;
         try {
-            BitmapDirectory directory = header.bitmapDirectory(file.sizeBytes());
-            this.bitmaps = Bitmaps.writable(
-                    new BitmapStore(file, geometry, allocator, barrier, refcounts, overlap, directory),
-                    directory,
-                    diskSize.bytes());
-            barrier.beginWriting(header);
-            bitmaps.begin();
-        } catch (IOException | RuntimeException | Error refused) {
-            refcounts.cache().close();
-            throw refused;
+            BitmapDirectory directory = header.bitmapDirectory(metadata.file().sizeBytes());
+            Bitmaps writable = Bitmaps.writable(
+                    new BitmapStore(metadata, directory), directory, diskBytes);
+            metadata.barrier().beginWriting(header);
+            writable.begin();
+            begun = true;
+            return writable;
+        } finally {
+            if (!begun) {
+                metadata.refcounts().cache().close();
+            }
         }
-        this.snapshots = new Snapshots(
-                file,
-                geometry,
-                l1,
-                map,
-                refcounts,
-                allocator,
-                barrier,
-                overlap,
-                snapshotPlaces,
-                passedDiscards,
-                bitmaps,
-                diskSize);
-        Preallocator preallocator =
-                new Preallocator(geometry, header.version(), layer.data(), writableMap, clusters, barrier, lock);
-        this.resizer = new Resizer(
-                header,
-                layer,
-                l1,
-                map,
-                refcounts,
-                allocator,
-                barrier,
-                overlap,
-                bitmaps,
-                writableMap,
-                preallocator,
-                lock);
-        this.mover = new ClusterMover(layer, geometry, l1, map, refcounts, allocator, writableMap, barrier, lock);
     }
 
     private MetadataOverlap overlap(ImageHeader header, ResidentTable l1, ImageOptions options) throws IOException {
@@ -294,12 +265,21 @@ final class Qcow2Writing {
         return lock.step(() -> use.of(bitmaps));
     }
 
+    /** As {@link ImageLayer#saveBitmaps}. */
     void saveBitmaps() throws IOException {
         lock.during(bitmaps::save);
     }
 
+    /** As {@link ImageLayer#resumeBitmaps}. */
     void resumeBitmaps() throws IOException {
         lock.during(bitmaps::begin);
+    }
+
+    /** The guest's bytes go first: whatever becomes of the bitmaps, those are safe. No request is in flight. */
+    void settleAndSaveBitmaps() throws IOException {
+        settle();
+        saveBitmaps();
+        settle();
     }
 
     /** Puts another refcount cache in the place of the one in use, and ends that. */
@@ -326,58 +306,9 @@ final class Qcow2Writing {
         });
     }
 
+    /** What gives the disk another size, in the file. */
     Resizer resizer() {
         return resizer;
-    }
-
-    /** As {@link Resizer#growTable}. */
-    void growTable(long newBytes) throws IOException {
-        lock.during(() -> resizer.growTable(newBytes));
-    }
-
-    /** As {@link Resizer#publishGrowth}. */
-    void publishGrowth(long oldBytes, long newBytes) throws IOException {
-        lock.during(() -> resizer.publishGrowth(oldBytes, newBytes));
-    }
-
-    /**
-     * Makes a smaller size of the disk true, with the image marked as dirty until {@link #trimFile} ends that. No request
-     * is in flight.
-     *
-     * @param replaceSlices puts other slices in the place of the cached ones
-     * @return what is to be let go of; null: nothing
-     */
-    @Nullable
-    ClippedClusters clip(long newBytes, Runnable replaceSlices) throws IOException {
-        return whenSettled(() -> {
-            ClippedClusters clipped = beginLettingGo(() -> resizer.clip(newBytes));
-            diskSize.set(newBytes);
-            replaceSlices.run();
-            return clipped;
-        });
-    }
-
-    /**
-     * Makes the image have nothing of the disk, durably, with the image marked as dirty until {@link #trimFile} ends that.
-     * No request is in flight.
-     *
-     * @param replaceSlices puts other slices in the place of the cached ones
-     * @return what is to be let go of
-     */
-    ClippedClusters empty(Runnable replaceSlices) throws IOException {
-        return Objects.requireNonNull(whenSettled(() -> {
-            ClippedClusters freed = Objects.requireNonNull(beginLettingGo(resizer::empty));
-            replaceSlices.run();
-            return freed;
-        }));
-    }
-
-    /** Lets go of what a smaller disk has lost, one step after the other, beside requests. */
-    void release(@Nullable ClippedClusters clipped) throws IOException {
-        if (clipped != null) {
-            clipped.release(lock);
-            lock.during(() -> resizer.moveTablesDown(diskSize.bytes()));
-        }
     }
 
     /** What moves clusters towards the file's start. */
@@ -385,74 +316,12 @@ final class Qcow2Writing {
         return mover;
     }
 
-    /** Moves the L1 table to where there is room before it. No request is in flight. */
-    void moveL1Down() throws IOException {
-        lock.during(() -> resizer.moveTablesDown(diskSize.bytes()));
-        settle();
+    /** The image's snapshots. Under the lock, with everything committed, while nothing else uses the image. */
+    Snapshots snapshots() {
+        return snapshots;
     }
 
-    /** Ends the file after its last cluster in use, and gives all free space to the host. No request is in flight. */
-    void tidyFile() throws IOException {
-        lock.during(() -> {
-            resizer.trimFile();
-            mover.punchFree();
-        });
-    }
-
-    /** Ends the file after its last cluster in use, and what {@link #clip} or {@link #empty} began. */
-    void trimFile() throws IOException {
-        lock.during(() -> {
-            resizer.trimFile();
-            barrier.endDirtyChange();
-        });
-    }
-
-    /**
-     * Makes true what leaves clusters behind that are to be let go of. Who fails to do that leaves them to whoever opens
-     * the image next.
-     */
-    private @Nullable ClippedClusters beginLettingGo(Clip clip) throws IOException {
-        barrier.beginDirtyChange();
-        boolean done = false;
-        try {
-            ClippedClusters clipped = clip.make();
-            done = true;
-            return clipped;
-        } finally {
-            if (!done && barrier.isSound()) {
-                barrier.endDirtyChange();
-            }
-        }
-    }
-
-    @FunctionalInterface
-    private interface Clip {
-        @Nullable
-        ClippedClusters make() throws IOException;
-    }
-
-    /** What is done with snapshots. */
-    @FunctionalInterface
-    public interface SnapshotAction {
-        void take(Snapshots snapshots) throws IOException;
-    }
-
-    /**
-     * Changes snapshots, with everything else committed. No request is in flight, and none begins meanwhile.
-     *
-     * @param forgetSlices puts other slices in the place of the cached ones, which mean nothing afterwards
-     */
-    void changeSnapshots(SnapshotAction action, Runnable forgetSlices) throws IOException {
-        whenSettled(() -> {
-            try {
-                action.take(snapshots);
-            } finally {
-                forgetSlices.run();
-            }
-            return null;
-        });
-    }
-
+    /** The refcount cache in use. */
     RefcountBlockCache refcountCache() {
         return refcounts.cache();
     }
@@ -466,10 +335,10 @@ final class Qcow2Writing {
     private record Settled<T>(@Nullable T result) {}
 
     /** Takes an action in the same step that finds everything committed, once no request uses what was freed. */
-    private <T> @Nullable T whenSettled(MetadataLock.Action<T> action) throws IOException {
+    <T> @Nullable T whenSettled(MetadataLock.Action<T> action) throws IOException {
         while (true) {
-            Settled<T> settled = lock.stepOrNull(
-                    () -> barrier.trySettle(refcounts, allocator) ? new Settled<>(action.take()) : null);
+            Settled<T> settled =
+                    lock.stepOrNull(() -> barrier.trySettle(refcounts, allocator) ? new Settled<>(action.take()) : null);
             if (settled != null) {
                 return settled.result;
             }

@@ -5,6 +5,7 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.map.DiskSize;
 import io.cowslip.engine.image.map.MetadataLock;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -27,19 +28,13 @@ final class RangeEraser {
     private final InFlightRequests requests;
 
     /** @param requests those that use the layer, of which zeros that are written are one */
-    RangeEraser(
-            ImageGeometry geometry,
-            Qcow2Layer layer,
-            ClusterEraser clusters,
-            WriteBarrier barrier,
-            MetadataLock lock,
-            InFlightRequests requests) {
-        this.geometry = geometry;
+    RangeEraser(ImageMetadata metadata, Qcow2Layer layer, ClusterEraser clusters, InFlightRequests requests) {
+        this.geometry = metadata.geometry();
         this.diskSize = layer.diskSize();
         this.layer = layer;
         this.clusters = clusters;
-        this.barrier = barrier;
-        this.lock = lock;
+        this.barrier = metadata.barrier();
+        this.lock = metadata.lock();
         this.requests = requests;
     }
 

@@ -9,7 +9,6 @@ import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.ImageGeometry;
-import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.format.L1Entry;
 import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.format.SnapshotRecord;
@@ -22,6 +21,7 @@ import io.cowslip.engine.image.map.ClusterMap;
 import io.cowslip.engine.image.map.DataStore;
 import io.cowslip.engine.image.map.MetadataLock;
 import io.cowslip.engine.image.map.WritableMap;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import io.cowslip.engine.image.options.Preallocation;
 import io.cowslip.engine.image.snapshot.SnapshotReader;
@@ -62,34 +62,22 @@ final class Resizer {
     private final Preallocator preallocator;
     private final MetadataLock lock;
 
-    Resizer(
-            ImageHeader header,
-            Qcow2Layer layer,
-            ActiveL1 l1,
-            ClusterMap map,
-            Refcounts refcounts,
-            ClusterAllocator allocator,
-            WriteBarrier barrier,
-            MetadataOverlap overlap,
-            Bitmaps bitmaps,
-            WritableMap writableMap,
-            Preallocator preallocator,
-            MetadataLock lock) {
-        this.file = layer.file();
-        this.geometry = header.geometry();
-        this.version = header.version();
+    Resizer(Qcow2Layer layer, ImageMetadata metadata, Bitmaps bitmaps, WritableMap writableMap, Preallocator preallocator) {
+        this.file = metadata.file();
+        this.geometry = metadata.geometry();
+        this.version = layer.version();
         this.data = layer.data();
         this.backing = layer.backing();
-        this.l1 = l1;
-        this.map = map;
-        this.refcounts = refcounts;
-        this.allocator = allocator;
-        this.barrier = barrier;
-        this.overlap = overlap;
+        this.l1 = metadata.l1();
+        this.map = metadata.map();
+        this.refcounts = metadata.refcounts();
+        this.allocator = metadata.allocator();
+        this.barrier = metadata.barrier();
+        this.overlap = metadata.overlap();
         this.bitmaps = bitmaps;
         this.writableMap = writableMap;
         this.preallocator = preallocator;
-        this.lock = lock;
+        this.lock = metadata.lock();
     }
 
     /**

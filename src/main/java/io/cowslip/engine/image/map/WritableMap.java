@@ -26,24 +26,16 @@ public final class WritableMap {
     private final DataClusters clusters;
     private final WriteBarrier barrier;
 
-    /** The parts are those of one writable image, which has one of these. */
-    public WritableMap(
-            HostFile file,
-            ImageGeometry geometry,
-            ActiveL1 l1,
-            ClusterMap map,
-            Refcounts refcounts,
-            ClusterAllocator allocator,
-            DataClusters clusters,
-            WriteBarrier barrier) {
-        this.file = file;
-        this.geometry = geometry;
-        this.l1 = l1;
-        this.map = map;
-        this.refcounts = refcounts;
-        this.allocator = allocator;
+    /** @param clusters what gives the guest's clusters their places */
+    public WritableMap(ImageMetadata metadata, DataClusters clusters) {
+        this.file = metadata.file();
+        this.geometry = metadata.geometry();
+        this.l1 = metadata.l1();
+        this.map = metadata.map();
+        this.refcounts = metadata.refcounts();
+        this.allocator = metadata.allocator();
         this.clusters = clusters;
-        this.barrier = barrier;
+        this.barrier = metadata.barrier();
     }
 
     /** The entry of {@code guestCluster} as it stands; 0 where there is no table. */

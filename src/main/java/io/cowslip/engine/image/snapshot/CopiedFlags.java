@@ -10,6 +10,7 @@ import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.map.ClusterMap;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -27,19 +28,13 @@ final class CopiedFlags {
     private final Refcounts refcounts;
     private final WriteBarrier barrier;
 
-    CopiedFlags(
-            HostFile file,
-            ImageGeometry geometry,
-            ActiveL1 l1,
-            ClusterMap map,
-            Refcounts refcounts,
-            WriteBarrier barrier) {
-        this.file = file;
-        this.geometry = geometry;
-        this.l1 = l1;
-        this.map = map;
-        this.refcounts = refcounts;
-        this.barrier = barrier;
+    CopiedFlags(ImageMetadata metadata) {
+        this.file = metadata.file();
+        this.geometry = metadata.geometry();
+        this.l1 = metadata.l1();
+        this.map = metadata.map();
+        this.refcounts = metadata.refcounts();
+        this.barrier = metadata.barrier();
     }
 
     /** What an L2 entry is to be. */

@@ -8,6 +8,7 @@ import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.map.ClusterMap;
+import io.cowslip.engine.image.map.ImageMetadata;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 
@@ -23,11 +24,11 @@ final class SharedClusters {
     private final ClusterAllocator allocator;
     private long raised;
 
-    SharedClusters(HostFile file, ImageGeometry geometry, ClusterMap map, ClusterAllocator allocator) {
-        this.file = file;
-        this.geometry = geometry;
-        this.map = map;
-        this.allocator = allocator;
+    SharedClusters(ImageMetadata metadata) {
+        this.file = metadata.file();
+        this.geometry = metadata.geometry();
+        this.map = metadata.map();
+        this.allocator = metadata.allocator();
     }
 
     /** One reference of a table. */

@@ -16,9 +16,9 @@ import io.cowslip.engine.format.SnapshotTable;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.image.bitmap.Bitmaps;
 import io.cowslip.engine.image.file.HeaderReader;
-import io.cowslip.engine.image.map.ClusterMap;
 import io.cowslip.engine.image.map.DiskSize;
 import io.cowslip.engine.image.map.PassedDiscards;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -63,33 +63,21 @@ public final class Snapshots {
     private final SharedClusters shared;
     private final CopiedFlags copied;
 
-    /** The parts are those of one writable image, which has one of these. */
-    public Snapshots(
-            HostFile file,
-            ImageGeometry geometry,
-            ActiveL1 l1,
-            ClusterMap map,
-            Refcounts refcounts,
-            ClusterAllocator allocator,
-            WriteBarrier barrier,
-            MetadataOverlap overlap,
-            SnapshotPlaces places,
-            PassedDiscards passedDiscards,
-            Bitmaps bitmaps,
-            DiskSize diskSize) {
-        this.file = file;
-        this.geometry = geometry;
-        this.l1 = l1;
-        this.refcounts = refcounts;
-        this.allocator = allocator;
-        this.barrier = barrier;
-        this.overlap = overlap;
+    /** The parts are those of the image, which has one of these. */
+    public Snapshots(ImageMetadata metadata, SnapshotPlaces places, PassedDiscards passedDiscards, Bitmaps bitmaps, DiskSize diskSize) {
+        this.file = metadata.file();
+        this.geometry = metadata.geometry();
+        this.l1 = metadata.l1();
+        this.refcounts = metadata.refcounts();
+        this.allocator = metadata.allocator();
+        this.barrier = metadata.barrier();
+        this.overlap = metadata.overlap();
         this.places = places;
         this.passedDiscards = passedDiscards;
         this.bitmaps = bitmaps;
         this.diskSize = diskSize;
-        this.shared = new SharedClusters(file, geometry, map, allocator);
-        this.copied = new CopiedFlags(file, geometry, l1, map, refcounts, barrier);
+        this.shared = new SharedClusters(metadata);
+        this.copied = new CopiedFlags(metadata);
     }
 
     /** Takes a snapshot of the active disk. When it fails before the header is written, nothing has changed. */
