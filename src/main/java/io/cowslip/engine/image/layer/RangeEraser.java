@@ -4,8 +4,8 @@ import io.cowslip.engine.alloc.InFlightRequests;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.map.DiskSize;
-import io.cowslip.engine.image.map.MetadataLock;
 import io.cowslip.engine.image.map.ImageMetadata;
+import io.cowslip.engine.image.map.MetadataLock;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -126,8 +126,8 @@ final class RangeEraser {
         long firstWhole = geometry.roundUpToSubcluster(guestOffset);
         long endWhole =
                 end == diskSize.bytes() ? geometry.roundUpToSubcluster(end) : end & -1L << geometry.subclusterBits();
-        boolean erased = firstWhole < endWhole
-                && lock.step(() -> clusters.zeroSubclusters(firstWhole, endWhole - firstWhole));
+        boolean erased =
+                firstWhole < endWhole && lock.step(() -> clusters.zeroSubclusters(firstWhole, endWhole - firstWhole));
         writeZeros(guestOffset, erased ? firstWhole : end);
         writeZeros(endWhole, erased ? end : endWhole);
     }
