@@ -355,8 +355,7 @@ public final class DiskImage implements AutoCloseable {
         ImageResize.check(sizeBytes, diskSize.bytes(), shrink, preallocation);
         changeCount.incrementAndGet();
         try {
-            new ImageResize(top.resizing(), options.caches(), diskSize, gates)
-                    .to(sizeBytes, preallocation, observer);
+            new ImageResize(top.resizing(), options.caches(), diskSize, gates).to(sizeBytes, preallocation, observer);
         } finally {
             changeCount.incrementAndGet();
         }

@@ -70,8 +70,8 @@ public final class DiskSnapshots {
         List<Snapshot> created = new ArrayList<>();
         image.changeSnapshots(
                 false,
-                (layer, options) -> layer.snapshots().change(
-                        snapshots -> created.add(Snapshot.of(snapshots.create(name, dateSeconds, dateNanos)))));
+                (layer, options) -> layer.snapshots()
+                        .change(snapshots -> created.add(Snapshot.of(snapshots.create(name, dateSeconds, dateNanos)))));
         return created.getFirst();
     }
 

@@ -32,11 +32,7 @@ final class ImageResize {
      * @param caches what cache sizes are asked for: they are fitted to the new size by the rules of opening
      * @param published the size that requests are held against
      */
-    ImageResize(
-            DiskResizing disk,
-            CacheOptions caches,
-            DiskSize published,
-            DiskGates gates) {
+    ImageResize(DiskResizing disk, CacheOptions caches, DiskSize published, DiskGates gates) {
         this.disk = disk;
         this.caches = caches;
         this.published = published;

@@ -7,8 +7,8 @@ import io.cowslip.engine.host.ConnectionQueue;
 import java.io.IOException;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /** The {@link PageTransfer}s of one image that are under way, and whether there may be more. Any thread. */
 final class PageTransfers {

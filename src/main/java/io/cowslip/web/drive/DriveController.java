@@ -254,7 +254,9 @@ class DriveController {
     @PostMapping(path = "/{id}/reopen", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> reopen(
             @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id) throws IOException {
-        return shown(AuditEntry.of("open-drive").with("drive", id).around(() -> registry.unopened().open(id)));
+        return shown(AuditEntry.of("open-drive")
+                .with("drive", id)
+                .around(() -> registry.unopened().open(id)));
     }
 
     @Operation(

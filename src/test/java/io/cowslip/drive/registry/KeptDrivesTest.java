@@ -98,7 +98,8 @@ class KeptDrivesTest {
         assertThat(bench.registry.unopened().list())
                 .containsExactly(new UnopenedDrive(A, "one.qcow2", "the volume \"one.qcow2\" is not there"));
         assertRefused(Reason.NO_SUCH_DRIVE, () -> bench.registry.lease(A), "could not be opened again");
-        assertThatExceptionOfType(ImageException.class).isThrownBy(() -> bench.registry.unopened().open(A));
+        assertThatExceptionOfType(ImageException.class)
+                .isThrownBy(() -> bench.registry.unopened().open(A));
 
         Files.move(temporary.resolve("away"), temporary.resolve("one.qcow2"));
         assertThat(bench.registry.unopened().open(A).file()).isEqualTo("one.qcow2");
@@ -106,7 +107,8 @@ class KeptDrivesTest {
         assertThat(bench.registry.unopened().open(A).id())
                 .as("one that is open is shown")
                 .isEqualTo(A);
-        assertRefused(Reason.NO_SUCH_DRIVE, () -> bench.registry.unopened().open(new DriveId("never")), "there is no drive");
+        assertRefused(
+                Reason.NO_SUCH_DRIVE, () -> bench.registry.unopened().open(new DriveId("never")), "there is no drive");
     }
 
     @Test

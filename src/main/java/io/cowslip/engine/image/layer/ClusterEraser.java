@@ -5,9 +5,9 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.format.SubclusterBitmap;
 import io.cowslip.engine.image.map.DiskSize;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.PassedDiscards;
 import io.cowslip.engine.image.map.WritableMap;
-import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +29,13 @@ final class ClusterEraser {
     private final PassedDiscards passedDiscards;
     private final KeptClusters kept;
 
-    ClusterEraser(ImageMetadata metadata, Qcow2Layer layer, WritableMap map, ClusterReservations reservations, PassedDiscards passedDiscards, KeptClusters kept) {
+    ClusterEraser(
+            ImageMetadata metadata,
+            Qcow2Layer layer,
+            WritableMap map,
+            ClusterReservations reservations,
+            PassedDiscards passedDiscards,
+            KeptClusters kept) {
         this.geometry = metadata.geometry();
         this.diskSize = layer.diskSize();
         this.version = layer.version();

@@ -8,10 +8,10 @@ import io.cowslip.engine.format.SubclusterBitmap;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.map.DataClusters;
 import io.cowslip.engine.image.map.DiskSize;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.PassedDiscards;
 import io.cowslip.engine.image.map.SubclusterPlan;
 import io.cowslip.engine.image.map.WritableMap;
-import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -34,7 +34,13 @@ final class ClusterWriter {
     private final ClusterReservations reservations;
     private final PassedDiscards passedDiscards;
 
-    ClusterWriter(ImageMetadata metadata, Qcow2Layer layer, WritableMap map, DataClusters clusters, ClusterReservations reservations, PassedDiscards passedDiscards) {
+    ClusterWriter(
+            ImageMetadata metadata,
+            Qcow2Layer layer,
+            WritableMap map,
+            DataClusters clusters,
+            ClusterReservations reservations,
+            PassedDiscards passedDiscards) {
         this.geometry = metadata.geometry();
         this.diskSize = layer.diskSize();
         this.layer = layer;

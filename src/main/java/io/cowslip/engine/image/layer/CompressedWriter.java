@@ -6,9 +6,9 @@ import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.format.SubclusterBitmap;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.PassedDiscards;
 import io.cowslip.engine.image.map.WritableMap;
-import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -30,7 +30,12 @@ final class CompressedWriter {
     private final ClusterReservations reservations;
     private final PassedDiscards passedDiscards;
 
-    CompressedWriter(ImageMetadata metadata, WritableMap map, ClusterEraser eraser, ClusterReservations reservations, PassedDiscards passedDiscards) {
+    CompressedWriter(
+            ImageMetadata metadata,
+            WritableMap map,
+            ClusterEraser eraser,
+            ClusterReservations reservations,
+            PassedDiscards passedDiscards) {
         this.file = metadata.file();
         this.geometry = metadata.geometry();
         this.map = map;

@@ -98,9 +98,7 @@ final class Qcow2Extents {
             // Holes of the data file, where a place in the map costs nothing.
             return ImageLayer.Holding.NOTHING;
         }
-        return bytes
-                ? ImageLayer.Holding.BYTES
-                : places ? ImageLayer.Holding.PLACES : ImageLayer.Holding.NOTHING;
+        return bytes ? ImageLayer.Holding.BYTES : places ? ImageLayer.Holding.PLACES : ImageLayer.Holding.NOTHING;
     }
 
     /** Whether a snapshot has it too, or it shows what is below. */

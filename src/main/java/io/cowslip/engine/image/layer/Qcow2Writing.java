@@ -99,11 +99,9 @@ final class Qcow2Writing {
                 : new DataClusters.Counted(allocator, geometry);
         WritableMap writableMap = new WritableMap(metadata, clusters);
         ClusterReservations reservations = new ClusterReservations(lock.newCondition());
-        this.writer = new ClusterWriter(
-                metadata, layer, writableMap, clusters, reservations, passedDiscards);
+        this.writer = new ClusterWriter(metadata, layer, writableMap, clusters, reservations, passedDiscards);
         KeptClusters kept = new KeptClusters(layer.data(), overlap, geometry, passedDiscards);
-        ClusterEraser eraser = new ClusterEraser(
-                metadata, layer, writableMap, reservations, passedDiscards, kept);
+        ClusterEraser eraser = new ClusterEraser(metadata, layer, writableMap, reservations, passedDiscards, kept);
         this.ranges = new RangeEraser(metadata, layer, eraser, requests);
         this.compressing = new CompressingWrites(
                 geometry,
@@ -112,8 +110,7 @@ final class Qcow2Writing {
                 new CompressedWriter(metadata, writableMap, eraser, reservations, passedDiscards),
                 eraser.zeroesAnyCluster());
         this.bitmaps = beginWriting(header, metadata, layer.virtualSizeBytes());
-        this.snapshots =
-                new Snapshots(metadata, snapshotPlaces, passedDiscards, bitmaps, layer.diskSize());
+        this.snapshots = new Snapshots(metadata, snapshotPlaces, passedDiscards, bitmaps, layer.diskSize());
         Preallocator preallocator = new Preallocator(metadata, layer, writableMap, clusters);
         this.resizer = new Resizer(layer, metadata, bitmaps, writableMap, preallocator);
         this.mover = new ClusterMover(layer, metadata, writableMap);
@@ -124,8 +121,7 @@ final class Qcow2Writing {
         boolean begun = false;
         try {
             BitmapDirectory directory = header.bitmapDirectory(metadata.file().sizeBytes());
-            Bitmaps writable = Bitmaps.writable(
-                    new BitmapStore(metadata, directory), directory, diskBytes);
+            Bitmaps writable = Bitmaps.writable(new BitmapStore(metadata, directory), directory, diskBytes);
             metadata.barrier().beginWriting(header);
             writable.begin();
             begun = true;
@@ -337,8 +333,8 @@ final class Qcow2Writing {
     /** Takes an action in the same step that finds everything committed, once no request uses what was freed. */
     <T> @Nullable T whenSettled(MetadataLock.Action<T> action) throws IOException {
         while (true) {
-            Settled<T> settled =
-                    lock.stepOrNull(() -> barrier.trySettle(refcounts, allocator) ? new Settled<>(action.take()) : null);
+            Settled<T> settled = lock.stepOrNull(
+                    () -> barrier.trySettle(refcounts, allocator) ? new Settled<>(action.take()) : null);
             if (settled != null) {
                 return settled.result;
             }

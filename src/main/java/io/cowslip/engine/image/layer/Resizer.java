@@ -19,9 +19,9 @@ import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.map.ClippedClusters;
 import io.cowslip.engine.image.map.ClusterMap;
 import io.cowslip.engine.image.map.DataStore;
+import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.MetadataLock;
 import io.cowslip.engine.image.map.WritableMap;
-import io.cowslip.engine.image.map.ImageMetadata;
 import io.cowslip.engine.image.map.WriteBarrier;
 import io.cowslip.engine.image.options.Preallocation;
 import io.cowslip.engine.image.snapshot.SnapshotReader;
@@ -62,7 +62,12 @@ final class Resizer {
     private final Preallocator preallocator;
     private final MetadataLock lock;
 
-    Resizer(Qcow2Layer layer, ImageMetadata metadata, Bitmaps bitmaps, WritableMap writableMap, Preallocator preallocator) {
+    Resizer(
+            Qcow2Layer layer,
+            ImageMetadata metadata,
+            Bitmaps bitmaps,
+            WritableMap writableMap,
+            Preallocator preallocator) {
         this.file = metadata.file();
         this.geometry = metadata.geometry();
         this.version = layer.version();

@@ -17,8 +17,8 @@ import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.image.bitmap.Bitmaps;
 import io.cowslip.engine.image.file.HeaderReader;
 import io.cowslip.engine.image.map.DiskSize;
-import io.cowslip.engine.image.map.PassedDiscards;
 import io.cowslip.engine.image.map.ImageMetadata;
+import io.cowslip.engine.image.map.PassedDiscards;
 import io.cowslip.engine.image.map.WriteBarrier;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -64,7 +64,12 @@ public final class Snapshots {
     private final CopiedFlags copied;
 
     /** The parts are those of the image, which has one of these. */
-    public Snapshots(ImageMetadata metadata, SnapshotPlaces places, PassedDiscards passedDiscards, Bitmaps bitmaps, DiskSize diskSize) {
+    public Snapshots(
+            ImageMetadata metadata,
+            SnapshotPlaces places,
+            PassedDiscards passedDiscards,
+            Bitmaps bitmaps,
+            DiskSize diskSize) {
         this.file = metadata.file();
         this.geometry = metadata.geometry();
         this.l1 = metadata.l1();
