@@ -16,10 +16,7 @@ import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.problem.ProblemType.PRECONDITION_FAILED;
 import static io.cowslip.web.problem.ProblemType.READ_ONLY;
-import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
-import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_OPTION;
 
 import io.cowslip.access.AuditEntry;
@@ -33,8 +30,10 @@ import io.cowslip.web.json.LayerOptions;
 import io.cowslip.web.json.MergePatch;
 import io.cowslip.web.json.OverlapCheckOptions;
 import io.cowslip.web.json.ResizeRequest;
+import io.cowslip.web.openapi.DriveInPath;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.openapi.SharedParameters;
+import io.cowslip.web.openapi.TakesJson;
 import io.cowslip.web.problem.Refusal;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
@@ -96,22 +95,8 @@ class DriveController {
                                         {"file": "vm1/root.qcow2", "ephemeral": true}""")
                             }))
     @ApiResponse(responseCode = "201", description = "The drive, and its place in Location")
-    @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        UNSUPPORTED_OPTION,
-        FORBIDDEN_PATH,
-        NOT_FOUND,
-        ID_TAKEN,
-        IN_USE,
-        BUSY,
-        KEY_REFUSED,
-        UNSUPPORTED_MEDIA_TYPE,
-        INVALID_IMAGE,
-        UNSUPPORTED_FEATURE,
-        LIMIT_REACHED
-    })
+    @TakesJson
+    @Fails({UNSUPPORTED_OPTION, FORBIDDEN_PATH, NOT_FOUND, ID_TAKEN, IN_USE, BUSY, KEY_REFUSED, INVALID_IMAGE, UNSUPPORTED_FEATURE, LIMIT_REACHED})
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> open(@RequestBody OpenRequest request) throws IOException {
         String file = request.file();
@@ -154,7 +139,7 @@ class DriveController {
     @Fails(NO_SUCH_DRIVE)
     @GetMapping(path = "/{id}", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> get(
-            @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id) {
+            @PathVariable @DriveInPath DriveId id) {
         return shown(registry.drive(id));
     }
 
@@ -186,29 +171,14 @@ class DriveController {
                         })
             })
     @ApiResponse(responseCode = "200", description = "The drive as it is now")
-    @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        UNSUPPORTED_OPTION,
-        READ_ONLY,
-        NO_SUCH_DRIVE,
-        IN_USE,
-        BUSY,
-        INCONSISTENT_BITMAP,
-        PRECONDITION_FAILED,
-        UNSUPPORTED_MEDIA_TYPE,
-        UNSUPPORTED_FEATURE,
-        CORRUPT_IMAGE,
-        HOST_IO,
-        INSUFFICIENT_STORAGE
-    })
+    @TakesJson
+    @Fails({UNSUPPORTED_OPTION, READ_ONLY, NO_SUCH_DRIVE, IN_USE, BUSY, INCONSISTENT_BITMAP, PRECONDITION_FAILED, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO, INSUFFICIENT_STORAGE})
     @PatchMapping(
             path = "/{id}",
             consumes = {SharedParameters.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE},
             produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> reconfigure(
-            @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @RequestBody ObjectNode patch,
             HttpServletRequest request)
             throws IOException {
@@ -253,7 +223,7 @@ class DriveController {
     })
     @PostMapping(path = "/{id}/reopen", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> reopen(
-            @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id) throws IOException {
+            @PathVariable @DriveInPath DriveId id) throws IOException {
         return shown(AuditEntry.of("open-drive").with("drive", id).around(() -> registry.reopen(id)));
     }
 
@@ -269,7 +239,7 @@ class DriveController {
     @Fails({NO_SUCH_DRIVE, BUSY, IN_USE, PRECONDITION_FAILED})
     @DeleteMapping("/{id}")
     ResponseEntity<Void> close(
-            @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             HttpServletRequest request)
             throws IOException {
         return AuditEntry.of("close-drive").with("drive", id).around(() -> {
