@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.cowslip.web.RawConnection;
 import io.cowslip.web.RunningService;
 import java.io.IOException;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -30,8 +31,8 @@ class PausedConnectorTest extends RunningService {
 
     @Test
     void requestsAreUnavailable() throws Exception {
-        Connector connector =
-                ((TomcatWebServer) context.getWebServer()).getTomcat().getConnector();
+        TomcatWebServer server = (TomcatWebServer) Objects.requireNonNull(context.getWebServer());
+        Connector connector = server.getTomcat().getConnector();
         AtomicBoolean ends = new AtomicBoolean();
         CompletableFuture<Void> client = CompletableFuture.runAsync(() -> {
             while (!ends.get()) {
