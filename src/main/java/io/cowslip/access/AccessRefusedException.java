@@ -34,10 +34,12 @@ public final class AccessRefusedException extends RuntimeException {
         return "Bearer realm=\"cowslip\", error=\"insufficient_scope\", scope=\"" + scopes + "\"";
     }
 
+    /** Why the caller is refused; what they are answered depends on it. */
     public Reason reason() {
         return reason;
     }
 
+    /** What the header WWW-Authenticate is to say (RFC 6750); null: nothing. */
     public @Nullable String challenge() {
         return challenge;
     }

@@ -213,6 +213,7 @@ public final class DriveRegistry {
                 .toList();
     }
 
+    /** An open drive as it is now. One that is not open, or not within the caller's reach, is refused as unknown. */
     public DriveView drive(DriveId id) {
         return require(id).viewUnlessClosing().orElseThrow(() -> closing(id));
     }

@@ -208,10 +208,12 @@ public enum ProblemType {
         return status;
     }
 
+    /** What happened, the same for all problems of the type. */
     public String title() {
         return title;
     }
 
+    /** What it means and what to do about it, for the type's page and the description of the API. */
     public String explanation() {
         return explanation;
     }
@@ -241,6 +243,7 @@ public enum ProblemType {
         };
     }
 
+    /** The type that has this {@link #wireName}. */
     public static Optional<ProblemType> named(String wireName) {
         return Arrays.stream(values())
                 .filter(type -> type.wireName().equals(wireName))

@@ -26,6 +26,7 @@ public final class DataProtocol extends Http11NioProtocol {
 
     private @Nullable ScheduledFuture<?> watch;
 
+    /** For the container, which configures it by its setters. */
     public DataProtocol() {
         super(new Endpoint());
     }
