@@ -32,7 +32,9 @@ class UploadDigestContractTest extends UploadingService {
                 .header("Repr-Digest", right);
         file("upload-digests/digest.raw");
         problem(
-                octets(bytes).header("Repr-Digest", sha256(new byte[1])).put("/files/upload-digests/digest.raw?format=raw"),
+                octets(bytes)
+                        .header("Repr-Digest", sha256(new byte[1]))
+                        .put("/files/upload-digests/digest.raw?format=raw"),
                 400,
                 "digest-mismatch");
         given().head("/files/upload-digests/digest.raw").then().statusCode(404);
@@ -70,7 +72,9 @@ class UploadDigestContractTest extends UploadingService {
     void aDigestThatNobodyBeganIsCheckedByAJob() throws IOException {
         byte[] bytes = filled(300_000, 4);
         Path volume = file("upload-digests/late.raw");
-        octets(Arrays.copyOf(bytes, 1000)).header("Upload-Complete", "?0").put("/files/upload-digests/late.raw?format=raw");
+        octets(Arrays.copyOf(bytes, 1000))
+                .header("Upload-Complete", "?0")
+                .put("/files/upload-digests/late.raw?format=raw");
         Response last = part(1000, "?1", Arrays.copyOfRange(bytes, 1000, 300_000))
                 .header("Repr-Digest", sha256(bytes))
                 .patch("/files/upload-digests/late.raw?format=raw");
@@ -80,7 +84,9 @@ class UploadDigestContractTest extends UploadingService {
         assertThat(job.getString("type")).isEqualTo("import");
         assertThat(volume).hasBinaryContent(bytes);
         file("upload-digests/late.raw");
-        octets(Arrays.copyOf(bytes, 1000)).header("Upload-Complete", "?0").put("/files/upload-digests/late.raw?format=raw");
+        octets(Arrays.copyOf(bytes, 1000))
+                .header("Upload-Complete", "?0")
+                .put("/files/upload-digests/late.raw?format=raw");
         String location = part(1000, "?1", new byte[5])
                 .header("Repr-Digest", sha256(bytes))
                 .patch("/files/upload-digests/late.raw?format=raw")

@@ -54,8 +54,9 @@ class UploadedImageContractTest extends UploadingService {
             connection.head("PUT /files/uploaded/resumed.qcow2 HTTP/1.1", "Content-Length: " + bytes.length);
             connection.send(Arrays.copyOf(bytes, 3 * MIB + 777));
         }
-        await().untilAsserted(() ->
-                given().get("/uploads").then().body("find { it.name == 'uploaded/resumed.qcow2' }.arriving", equalTo(false)));
+        await().untilAsserted(() -> given().get("/uploads")
+                .then()
+                .body("find { it.name == 'uploaded/resumed.qcow2' }.arriving", equalTo(false)));
         Response head = given().head("/files/uploaded/resumed.qcow2");
         assertThat(head.statusCode()).isEqualTo(204);
         assertThat(head.header("Upload-Complete")).isEqualTo("?0");
@@ -179,7 +180,8 @@ class UploadedImageContractTest extends UploadingService {
         String descriptor = "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
                 + "createType=\"monolithicFlat\"\nRW 128 FLAT \"kept.vmdk\" 0\n";
         problem(
-                        octets(descriptor.getBytes(StandardCharsets.US_ASCII)).put("/files/uploaded/flat.vmdk?format=vmdk"),
+                        octets(descriptor.getBytes(StandardCharsets.US_ASCII))
+                                .put("/files/uploaded/flat.vmdk?format=vmdk"),
                         422,
                         "invalid-image")
                 .body("detail", containsString("data-file="));

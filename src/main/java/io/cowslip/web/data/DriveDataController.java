@@ -95,10 +95,7 @@ class DriveDataController {
     })
     @Fails({NO_SUCH_DRIVE, CORRUPT_IMAGE, HOST_IO})
     @GetMapping
-    void read(
-            @PathVariable @DriveInPath DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void read(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         DataShortcut.rethrow(request);
         Query.of(request);
@@ -107,17 +104,12 @@ class DriveDataController {
         }
     }
 
-    @Operation(
-            operationId = "headData",
-            summary = "Tell the disk's size and ETag")
+    @Operation(operationId = "headData", summary = "Tell the disk's size and ETag")
     @ApiResponse(responseCode = "200", description = "The headers of the whole disk", content = @Content)
     @ConditionalOnData
     @Fails(NO_SUCH_DRIVE)
     @RequestMapping(method = RequestMethod.HEAD)
-    void head(
-            @PathVariable @DriveInPath DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void head(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         read(id, request, response);
     }
@@ -131,20 +123,17 @@ class DriveDataController {
     @Fails(NO_SUCH_DRIVE)
     @WritesData
     @Parameter(
-                in = ParameterIn.QUERY,
-                name = "flush",
-                description = "Whether the answer waits for stable storage",
-                schema =
-                        @Schema(
-                                type = "string",
-                                allowableValues = {"y", "n"},
-                                defaultValue = "y"),
-                example = "y")
+            in = ParameterIn.QUERY,
+            name = "flush",
+            description = "Whether the answer waits for stable storage",
+            schema =
+                    @Schema(
+                            type = "string",
+                            allowableValues = {"y", "n"},
+                            defaultValue = "y"),
+            example = "y")
     @PutMapping
-    void write(
-            @PathVariable @DriveInPath DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void write(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         DataShortcut.rethrow(request);
         boolean flush = Query.of(request, "flush").yes("flush", true);
@@ -181,10 +170,7 @@ class DriveDataController {
     @Fails(NO_SUCH_DRIVE)
     @PatchesData
     @PatchMapping
-    void patch(
-            @PathVariable @DriveInPath DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void patch(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             patches.apply(lease, request);

@@ -103,10 +103,7 @@ class DriveImageController {
         LIMIT_REACHED
     })
     @RequestMapping(method = RequestMethod.GET)
-    void read(
-            @PathVariable @DriveInPath DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void read(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         Query query = Query.of(request, "format", "compress");
         ImageDownloads.Form form =

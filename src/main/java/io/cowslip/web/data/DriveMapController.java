@@ -97,10 +97,7 @@ class DriveMapController {
     @GetMapping(
             path = "/extents",
             produces = {MediaType.APPLICATION_JSON_VALUE, MediaType.APPLICATION_NDJSON_VALUE})
-    void extents(
-            @PathVariable @DriveInPath DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void extents(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             extents.answer(lease, DriveMapController::refuseUnnamed, request, response);
@@ -145,8 +142,7 @@ class DriveMapController {
     @ComputesChecksum
     @Fails(NO_SUCH_DRIVE)
     @GetMapping(path = "/checksum", produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<DataChecksum> checksum(
-            @PathVariable @DriveInPath DriveId id, HttpServletRequest request)
+    ResponseEntity<DataChecksum> checksum(@PathVariable @DriveInPath DriveId id, HttpServletRequest request)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             return checksums.answer(lease, request);

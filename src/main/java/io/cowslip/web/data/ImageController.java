@@ -150,9 +150,7 @@ class ImageController {
         }
     }
 
-    @Operation(
-            operationId = "headImage",
-            summary = "Tell the size of what a ticket opens")
+    @Operation(operationId = "headImage", summary = "Tell the size of what a ticket opens")
     @ApiResponse(responseCode = "200", description = "The headers of the whole disk", content = @Content)
     @ConditionalOnData
     @Fails(TICKET_REFUSED)
@@ -165,22 +163,20 @@ class ImageController {
         read(ticket, request, response);
     }
 
-    @Operation(
-            operationId = "writeImage",
-            summary = "Write at the start of Content-Range, or of the disk, by a ticket")
+    @Operation(operationId = "writeImage", summary = "Write at the start of Content-Range, or of the disk, by a ticket")
     @OctetStreamBody
     @Fails(TICKET_REFUSED)
     @WritesData
     @Parameter(
-                in = ParameterIn.QUERY,
-                name = "flush",
-                description = "Whether the answer waits for stable storage",
-                schema =
-                        @Schema(
-                                type = "string",
-                                allowableValues = {"y", "n"},
-                                defaultValue = "y"),
-                example = "n")
+            in = ParameterIn.QUERY,
+            name = "flush",
+            description = "Whether the answer waits for stable storage",
+            schema =
+                    @Schema(
+                            type = "string",
+                            allowableValues = {"y", "n"},
+                            defaultValue = "y"),
+            example = "n")
     @PutMapping
     void write(
             @PathVariable @Parameter(description = TICKET, example = SharedParameters.EXAMPLE_TICKET) String ticket,
@@ -194,9 +190,7 @@ class ImageController {
         DataWrites.acknowledge(response);
     }
 
-    @Operation(
-            operationId = "patchImage",
-            summary = "Zero, discard, flush or write a range by a ticket")
+    @Operation(operationId = "patchImage", summary = "Zero, discard, flush or write a range by a ticket")
     @RequestBody(
             required = true,
             content = {

@@ -57,8 +57,7 @@ class BitmapController {
     @ApiResponse(responseCode = "200", description = "All bitmaps, those that can only be deleted as well")
     @Fails({NO_SUCH_DRIVE, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO})
     @GetMapping(produces = MediaType.APPLICATION_JSON_VALUE)
-    List<BitmapBody> list(@PathVariable @DriveInPath DriveId id)
-            throws IOException {
+    List<BitmapBody> list(@PathVariable @DriveInPath DriveId id) throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             return lease.image().bitmaps().list().stream()
                     .map(bitmap -> BitmapBody.of(bitmap, null))
@@ -86,9 +85,7 @@ class BitmapController {
     @ChangesImage
     @Fails({ALREADY_EXISTS, BUSY, INSUFFICIENT_STORAGE})
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<BitmapBody> create(
-            @PathVariable @DriveInPath DriveId id,
-            @RequestBody BitmapBody.New request)
+    ResponseEntity<BitmapBody> create(@PathVariable @DriveInPath DriveId id, @RequestBody BitmapBody.New request)
             throws IOException {
         String name = request.name();
         if (name == null) {

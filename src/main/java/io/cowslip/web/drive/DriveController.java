@@ -96,7 +96,18 @@ class DriveController {
                             }))
     @ApiResponse(responseCode = "201", description = "The drive, and its place in Location")
     @TakesJson
-    @Fails({UNSUPPORTED_OPTION, FORBIDDEN_PATH, NOT_FOUND, ID_TAKEN, IN_USE, BUSY, KEY_REFUSED, INVALID_IMAGE, UNSUPPORTED_FEATURE, LIMIT_REACHED})
+    @Fails({
+        UNSUPPORTED_OPTION,
+        FORBIDDEN_PATH,
+        NOT_FOUND,
+        ID_TAKEN,
+        IN_USE,
+        BUSY,
+        KEY_REFUSED,
+        INVALID_IMAGE,
+        UNSUPPORTED_FEATURE,
+        LIMIT_REACHED
+    })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> open(@RequestBody OpenRequest request) throws IOException {
         String file = request.file();
@@ -138,8 +149,7 @@ class DriveController {
             description = "The drive; its ETag changes with each reconfiguration, and when its image is found corrupt")
     @Fails(NO_SUCH_DRIVE)
     @GetMapping(path = "/{id}", produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<DriveBody> get(
-            @PathVariable @DriveInPath DriveId id) {
+    ResponseEntity<DriveBody> get(@PathVariable @DriveInPath DriveId id) {
         return shown(registry.drive(id));
     }
 
@@ -172,15 +182,25 @@ class DriveController {
             })
     @ApiResponse(responseCode = "200", description = "The drive as it is now")
     @TakesJson
-    @Fails({UNSUPPORTED_OPTION, READ_ONLY, NO_SUCH_DRIVE, IN_USE, BUSY, INCONSISTENT_BITMAP, PRECONDITION_FAILED, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO, INSUFFICIENT_STORAGE})
+    @Fails({
+        UNSUPPORTED_OPTION,
+        READ_ONLY,
+        NO_SUCH_DRIVE,
+        IN_USE,
+        BUSY,
+        INCONSISTENT_BITMAP,
+        PRECONDITION_FAILED,
+        UNSUPPORTED_FEATURE,
+        CORRUPT_IMAGE,
+        HOST_IO,
+        INSUFFICIENT_STORAGE
+    })
     @PatchMapping(
             path = "/{id}",
             consumes = {SharedParameters.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE},
             produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> reconfigure(
-            @PathVariable @DriveInPath DriveId id,
-            @RequestBody ObjectNode patch,
-            HttpServletRequest request)
+            @PathVariable @DriveInPath DriveId id, @RequestBody ObjectNode patch, HttpServletRequest request)
             throws IOException {
         AuditEntry entry = AuditEntry.of("change-drive").with("drive", id).with("options", patch.propertyNames());
         DriveResize resize = ResizeRequest.takeFrom(patch, json);
@@ -222,8 +242,7 @@ class DriveController {
         LIMIT_REACHED
     })
     @PostMapping(path = "/{id}/reopen", produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<DriveBody> reopen(
-            @PathVariable @DriveInPath DriveId id) throws IOException {
+    ResponseEntity<DriveBody> reopen(@PathVariable @DriveInPath DriveId id) throws IOException {
         return shown(AuditEntry.of("open-drive").with("drive", id).around(() -> registry.reopen(id)));
     }
 
@@ -238,10 +257,7 @@ class DriveController {
     @ApiResponse(responseCode = "204", description = "The drive is closed and its image durable")
     @Fails({NO_SUCH_DRIVE, BUSY, IN_USE, PRECONDITION_FAILED})
     @DeleteMapping("/{id}")
-    ResponseEntity<Void> close(
-            @PathVariable @DriveInPath DriveId id,
-            HttpServletRequest request)
-            throws IOException {
+    ResponseEntity<Void> close(@PathVariable @DriveInPath DriveId id, HttpServletRequest request) throws IOException {
         return AuditEntry.of("close-drive").with("drive", id).around(() -> {
             if (!registry.forgetUnopened(id)) {
                 Preconditions.checkChange(request, registry.drive(id).version());

@@ -55,8 +55,7 @@ class SnapshotController {
     @ApiResponse(responseCode = "200", description = "All snapshots, in the image's order")
     @Fails({NO_SUCH_DRIVE, CORRUPT_IMAGE, HOST_IO})
     @GetMapping(produces = MediaType.APPLICATION_JSON_VALUE)
-    List<SnapshotBody> list(@PathVariable @DriveInPath DriveId id)
-            throws IOException {
+    List<SnapshotBody> list(@PathVariable @DriveInPath DriveId id) throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             return lease.image().snapshots().list().stream()
                     .map(SnapshotBody::of)
@@ -90,9 +89,7 @@ class SnapshotController {
     @ChangesImage
     @Fails({ALREADY_EXISTS, INSUFFICIENT_STORAGE})
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<SnapshotBody> create(
-            @PathVariable @DriveInPath DriveId id,
-            @RequestBody SnapshotBody.New request)
+    ResponseEntity<SnapshotBody> create(@PathVariable @DriveInPath DriveId id, @RequestBody SnapshotBody.New request)
             throws IOException {
         String name = request.name();
         if (name == null) {

@@ -80,8 +80,7 @@ class TicketController {
     @TakesJson
     @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, INCONSISTENT_BITMAP, UNSUPPORTED_FEATURE, LIMIT_REACHED, UNAVAILABLE})
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<TicketBody> issue(
-            @PathVariable @DriveInPath DriveId id, @RequestBody NewTicket body)
+    ResponseEntity<TicketBody> issue(@PathVariable @DriveInPath DriveId id, @RequestBody NewTicket body)
             throws IOException {
         IssuedTicket issued = AuditEntry.of("make-ticket")
                 .with("drive", id)

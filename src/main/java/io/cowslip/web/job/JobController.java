@@ -149,7 +149,19 @@ class JobController {
                             }))
     @ApiResponse(responseCode = "202", description = "The job, and its place in Location")
     @TakesJson
-    @Fails({FORBIDDEN_PATH, NOT_FOUND, NO_SUCH_DRIVE, ALREADY_EXISTS, INVALID_REQUEST, INVALID_IMAGE, KEY_REUSED, ID_TAKEN, IN_USE, TOO_MANY_REQUESTS, LIMIT_REACHED})
+    @Fails({
+        FORBIDDEN_PATH,
+        NOT_FOUND,
+        NO_SUCH_DRIVE,
+        ALREADY_EXISTS,
+        INVALID_REQUEST,
+        INVALID_IMAGE,
+        KEY_REUSED,
+        ID_TAKEN,
+        IN_USE,
+        TOO_MANY_REQUESTS,
+        LIMIT_REACHED
+    })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<JobBody> start(
             @RequestBody ObjectNode request,

@@ -21,7 +21,8 @@ record OperationAnnotations(Method method) {
     /** The problems that the operation answers with, by all of its {@link Fails}. */
     List<ProblemType> problems() {
         return all(method)
-                .flatMap(annotation -> annotation instanceof Fails fails ? Arrays.stream(fails.value()) : Stream.empty())
+                .flatMap(
+                        annotation -> annotation instanceof Fails fails ? Arrays.stream(fails.value()) : Stream.empty())
                 .distinct()
                 .toList();
     }

@@ -34,7 +34,8 @@ import java.lang.annotation.Target;
     @Parameter(
             in = ParameterIn.QUERY,
             name = "data-file",
-            description = "A volume that the image names as holding its data, relative to the image root; once for each",
+            description =
+                    "A volume that the image names as holding its data, relative to the image root; once for each",
             array = @ArraySchema(schema = @Schema(type = "string")))
 })
 @Fails({INVALID_REQUEST, INVALID_OPTION})

@@ -58,8 +58,7 @@ class ChainLoopsTest extends HostileService {
                 Files.write(file("hostile/deep/" + String.format("%03d.qcow2", i)), image);
             }
         }
-        assertRefused(
-                "a drive", json("{\"file\": \"hostile/deep/000.qcow2\"}").post("/drives"));
+        assertRefused("a drive", json("{\"file\": \"hostile/deep/000.qcow2\"}").post("/drives"));
         assertRefused("the facts", given().get("/volumes/hostile/deep/000.qcow2"));
         Processes.run(
                 Duration.ofMinutes(1),

@@ -32,11 +32,7 @@ class FormatConfusionTest extends HostileService {
         assertThat(read("confused", 0, header.length)).isEqualTo(header);
         given().delete("/drives/confused").then().statusCode(204);
         given().get("/volumes/" + volume).then().statusCode(200).body("[0].format", equalTo("raw"));
-        problem(
-                        json("{\"file\": \"" + volume + "\", \"format\": \"qcow2\"}")
-                                .post("/drives"),
-                        400,
-                        "invalid-option")
+        problem(json("{\"file\": \"" + volume + "\", \"format\": \"qcow2\"}").post("/drives"), 400, "invalid-option")
                 .body("option", equalTo("format"));
         file("hostile/copy.raw");
         JsonPath copied = ended(start("{\"type\": \"convert\", \"file\": \"" + volume
@@ -57,8 +53,7 @@ class FormatConfusionTest extends HostileService {
         assertJobRefused("a repair", "{\"type\": \"check\", " + file + ", \"repair\": \"all\"}");
         assertJobRefused("a rebase", "{\"type\": \"rebase\", " + file + ", \"backing-file\": null}");
         assertJobRefused(
-                "the same, unsafe",
-                "{\"type\": \"rebase\", " + file + ", \"backing-file\": null, \"unsafe\": true}");
+                "the same, unsafe", "{\"type\": \"rebase\", " + file + ", \"backing-file\": null, \"unsafe\": true}");
         assertJobRefused("a commit", "{\"type\": \"commit\", " + file + "}");
         assertJobRefused("an amendment", "{\"type\": \"amend\", " + file + ", \"lazy-refcounts\": true}");
         assertRefused("an amendment", json("{\"lazy-refcounts\": true}").patch("/volumes/" + volume));

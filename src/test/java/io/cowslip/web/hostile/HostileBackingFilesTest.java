@@ -18,7 +18,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The backing files that images name are in the image root, and those of uploads are what the request names. */
 @NeedsQemu
-@DisplayName("Backing file names a host file: CVE-2011-3147, CVE-2015-5163, CVE-2014-0134, CVE-2026-27211; protocols: CVE-2024-4467")
+@DisplayName(
+        "Backing file names a host file: CVE-2011-3147, CVE-2015-5163, CVE-2014-0134, CVE-2026-27211; protocols: CVE-2024-4467")
 class HostileBackingFilesTest extends HostileService {
     @ParameterizedTest
     @MethodSource("namesInImages")
@@ -70,10 +71,7 @@ class HostileBackingFilesTest extends HostileService {
         Files.write(file("hostile/other.raw"), content());
         Path local = QemuTools.create(file("hostile/local.qcow2"), MIB, "");
         Path volume = file("hostile/up.qcow2");
-        octets(Files.readAllBytes(local))
-                .put("/files/hostile/up.qcow2")
-                .then()
-                .statusCode(201);
+        octets(Files.readAllBytes(local)).put("/files/hostile/up.qcow2").then().statusCode(201);
         QemuTools.img("rebase", "-u", "-F", "raw", "-b", "other.raw", volume.toString())
                 .succeeded();
         problem(json("{\"file\": \"hostile/up.qcow2\"}").post("/drives"), 422, "invalid-image")
@@ -91,8 +89,7 @@ class HostileBackingFilesTest extends HostileService {
 
     @Test
     void aFormatThatNobodySaysIsNotGuessed() throws IOException {
-        Files.write(
-                file("hostile/base"), Files.readAllBytes(QemuTools.create(file("hostile/real.qcow2"), MIB, "")));
+        Files.write(file("hostile/base"), Files.readAllBytes(QemuTools.create(file("hostile/real.qcow2"), MIB, "")));
         overlay("hostile/over.qcow2", "base", "qcow2");
         byte[] image = Files.readAllBytes(root().resolve("hostile/over.qcow2"));
         int format = new String(image, StandardCharsets.ISO_8859_1).indexOf("\u00e2\u0079\u002a\u00ca");

@@ -85,10 +85,6 @@ class HostileDataFilesTest extends HostileService {
         QemuTools.img("rebase", "-u", "-F", "raw", "-b", "base.raw", image.toString())
                 .succeeded();
         nameDataFile(image, "base.raw");
-        problem(
-                json("{\"file\": \"hostile/both.qcow2\", \"read-only\": true}")
-                        .post("/drives"),
-                422,
-                "invalid-image");
+        problem(json("{\"file\": \"hostile/both.qcow2\", \"read-only\": true}").post("/drives"), 422, "invalid-image");
     }
 }

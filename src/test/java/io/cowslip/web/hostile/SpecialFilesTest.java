@@ -39,8 +39,7 @@ class SpecialFilesTest extends HostileService {
             String volume = "hostile/" + name;
             assertRefused(
                     name,
-                    json("{\"file\": \"" + volume + "\", \"format\": \"raw\"}")
-                            .post("/drives"));
+                    json("{\"file\": \"" + volume + "\", \"format\": \"raw\"}").post("/drives"));
             assertRefused(name, given().get("/volumes/" + volume));
             assertRefused(name, given().get("/files/" + volume));
             assertRefused(name, given().delete("/volumes/" + volume));
@@ -132,9 +131,8 @@ class SpecialFilesTest extends HostileService {
                 String body = given().get("/files/hostile/race/secret.raw?source-format=raw")
                         .asString();
                 assertThat(body).doesNotContain(CANARY);
-                Response opened =
-                        json("{\"id\": \"race\", \"file\": \"hostile/race/secret.raw\", \"format\": \"raw\"}")
-                                .post("/drives");
+                Response opened = json("{\"id\": \"race\", \"file\": \"hostile/race/secret.raw\", \"format\": \"raw\"}")
+                        .post("/drives");
                 if (opened.statusCode() == 201) {
                     assertThat(given().get("/drives/race/data").asString()).doesNotContain(CANARY);
                     octets(filled(16, 2)).put("/drives/race/data?flush=n");

@@ -42,8 +42,7 @@ class VmdkDescriptorsTest extends HostileService {
         for (String options : List.of("\"read-only\": true", "\"read-only\": true, \"format\": \"vmdk\"")) {
             assertRefused(
                     "a drive",
-                    json("{\"file\": \"hostile/disk.vmdk\", " + options + "}")
-                            .post("/drives"),
+                    json("{\"file\": \"hostile/disk.vmdk\", " + options + "}").post("/drives"),
                     secretText);
         }
         assertRefused("the facts", given().get("/volumes/hostile/disk.vmdk"), secretText);
