@@ -60,9 +60,10 @@ final class ShortTransfersTest {
             assertThat(Interruptions.read(file, workload.options(), Interruptions.filesOf(folder)))
                     .as("what the disk holds")
                     .isEqualTo(made.model().read(0, made.model().sizeBytes()));
-            assertThat(files.cutReads()).isPositive();
-            // Past the page cache most writes are of one block.
-            assertThat(files.cutWrites() + files.interruptions()).isPositive();
+            // Past the page cache most of what small clusters need is one block.
+            assertThat(files.cutReads()).isGreaterThanOrEqualTo(direct ? 0 : 1);
+            assertThat(files.cutWrites()).isGreaterThanOrEqualTo(direct ? 0 : 1);
+            assertThat(files.interruptions()).isPositive();
             reporter.publishEntry(Map.of(
                     "reads", "" + files.cutReads(),
                     "writes", "" + files.cutWrites(),
