@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class BitmapReadsBesideTest {
     private static final int CLUSTER = 1 << 16;
     private static final long DISK = 64L * CLUSTER;
-    private static final int ROUNDS = 200;
+    private static final int ROUNDS = 40;
     private static final int READERS = 2;
 
     @TempDir
