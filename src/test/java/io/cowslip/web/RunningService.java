@@ -1,6 +1,7 @@
 package io.cowslip.web;
 
 import static io.restassured.RestAssured.given;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.cowslip.testing.TestImages;
@@ -138,7 +139,9 @@ public abstract class RunningService {
 
     /** Starts a job; returns its path. */
     protected static String start(String body) {
-        return json(body).post("/jobs").then().statusCode(202).extract().header("Location");
+        Response answer = json(body).post("/jobs");
+        assertThat(answer.statusCode()).as(answer.asString()).isEqualTo(202);
+        return answer.header("Location");
     }
 
     /** A job once it has ended. */

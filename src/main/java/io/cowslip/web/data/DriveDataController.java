@@ -1,33 +1,23 @@
 package io.cowslip.web.data;
 
-import static io.cowslip.web.problem.ProblemType.BODY_TOO_LARGE;
 import static io.cowslip.web.problem.ProblemType.CORRUPT_IMAGE;
-import static io.cowslip.web.problem.ProblemType.DIGEST_MISMATCH;
 import static io.cowslip.web.problem.ProblemType.HOST_IO;
-import static io.cowslip.web.problem.ProblemType.INCOMPLETE_BODY;
-import static io.cowslip.web.problem.ProblemType.INSUFFICIENT_STORAGE;
-import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
-import static io.cowslip.web.problem.ProblemType.INVALID_RANGE;
-import static io.cowslip.web.problem.ProblemType.INVALID_REQUEST;
-import static io.cowslip.web.problem.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
-import static io.cowslip.web.problem.ProblemType.PRECONDITION_FAILED;
-import static io.cowslip.web.problem.ProblemType.RANGE_NOT_SATISFIABLE;
-import static io.cowslip.web.problem.ProblemType.READ_ONLY;
-import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
-import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.web.json.Query;
+import io.cowslip.web.openapi.ConditionalOnData;
+import io.cowslip.web.openapi.DriveInPath;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.openapi.OctetStreamBody;
+import io.cowslip.web.openapi.SendsRanges;
 import io.cowslip.web.openapi.SharedParameters;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.Parameters;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;
 import io.swagger.v3.oas.annotations.media.Content;
 import io.swagger.v3.oas.annotations.media.ExampleObject;
@@ -53,7 +43,6 @@ import org.springframework.web.bind.annotation.RestController;
 @RequestMapping("/drives/{id}/data")
 @Tag(name = "data", description = "The guest's bytes")
 class DriveDataController {
-    private static final String DRIVE = "The drive's id";
 
     private final DriveRegistry registry;
     private final DataOptions options;
@@ -74,7 +63,7 @@ class DriveDataController {
     @ApiResponse(responseCode = "200", description = "The methods in Allow, and imageio's features")
     @Fails(NO_SUCH_DRIVE)
     @RequestMapping(method = RequestMethod.OPTIONS, produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<DataFeatures> options(@PathVariable @Parameter(description = DRIVE, example = "root") DriveId id) {
+    ResponseEntity<DataFeatures> options(@PathVariable @DriveInPath DriveId id) {
         try (DriveLease lease = registry.lease(id)) {
             DiskImage image = lease.image();
             return options.answer(true, !image.readOnly() && !image.isCorrupt(), null);
@@ -85,24 +74,7 @@ class DriveDataController {
             operationId = "readData",
             summary = "Read the disk, or ranges of it",
             description = "One range answers 206 with Content-Range, several (at most 16, joined where they touch) with"
-                    + " multipart/byteranges. Want-Content-Digest is answered for one range within the verify limit.",
-            parameters = {
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = "Range",
-                        description = "bytes=first-last, bytes=first-, bytes=-length",
-                        schema = @Schema(type = "string"),
-                        example = "bytes=0-511"),
-                @Parameter(ref = SharedParameters.IF_MATCH),
-                @Parameter(ref = SharedParameters.IF_NONE_MATCH),
-                @Parameter(ref = SharedParameters.IF_RANGE),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = "Want-Content-Digest",
-                        description = "RFC 9530; sha-256 and sha-512",
-                        schema = @Schema(type = "string"),
-                        example = "sha-256=10")
-            })
+                    + " multipart/byteranges. Want-Content-Digest is answered for one range within the verify limit.")
     @ApiResponse(
             responseCode = "200",
             description = "The whole disk",
@@ -110,20 +82,20 @@ class DriveDataController {
                     @Content(
                             mediaType = DataHeaders.OCTET_STREAM,
                             schema = @Schema(type = "string", format = "binary")))
-    @ApiResponse(
-            responseCode = "206",
-            description = "The ranges asked for",
-            content = {
-                @Content(mediaType = DataHeaders.OCTET_STREAM, schema = @Schema(type = "string", format = "binary")),
-                @Content(mediaType = "multipart/byteranges", schema = @Schema(type = "string", format = "binary"))
-            })
-    @ApiResponse(responseCode = "304", description = "The data still has the ETag in If-None-Match", content = @Content)
-    @Fails({NO_SUCH_DRIVE, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE, CORRUPT_IMAGE, HOST_IO})
+    @SendsRanges
+    @ConditionalOnData
+    @Parameters({
+        @Parameter(ref = SharedParameters.IF_RANGE),
+        @Parameter(
+                in = ParameterIn.HEADER,
+                name = "Want-Content-Digest",
+                description = "RFC 9530; sha-256 and sha-512",
+                schema = @Schema(type = "string"),
+                example = "sha-256=10")
+    })
+    @Fails({NO_SUCH_DRIVE, CORRUPT_IMAGE, HOST_IO})
     @GetMapping
-    void read(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void read(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         DataShortcut.rethrow(request);
         Query.of(request);
@@ -132,19 +104,12 @@ class DriveDataController {
         }
     }
 
-    @Operation(
-            operationId = "headData",
-            summary = "Tell the disk's size and ETag",
-            parameters = {@Parameter(ref = SharedParameters.IF_MATCH), @Parameter(ref = SharedParameters.IF_NONE_MATCH)
-            })
+    @Operation(operationId = "headData", summary = "Tell the disk's size and ETag")
     @ApiResponse(responseCode = "200", description = "The headers of the whole disk", content = @Content)
-    @ApiResponse(responseCode = "304", description = "The data still has the ETag in If-None-Match", content = @Content)
-    @Fails({NO_SUCH_DRIVE, PRECONDITION_FAILED})
+    @ConditionalOnData
+    @Fails(NO_SUCH_DRIVE)
     @RequestMapping(method = RequestMethod.HEAD)
-    void head(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void head(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         read(id, request, response);
     }
@@ -153,49 +118,22 @@ class DriveDataController {
             operationId = "writeData",
             summary = "Write at the start of Content-Range, or of the disk",
             description = "Refused before a byte is written where the body would pass the end of the disk. With"
-                    + " Content-Digest the body is verified before anything is written. The length is not limited.",
-            parameters = {
-                @Parameter(ref = SharedParameters.CONTENT_RANGE),
-                @Parameter(ref = SharedParameters.CONTENT_DIGEST),
-                @Parameter(ref = SharedParameters.IF_MATCH),
-                @Parameter(
-                        in = ParameterIn.QUERY,
-                        name = "flush",
-                        description = "Whether the answer waits for stable storage",
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "y"),
-                        example = "y")
-            })
+                    + " Content-Digest the body is verified before anything is written. The length is not limited.")
     @OctetStreamBody
-    @ApiResponse(
-            responseCode = "200",
-            description = "The bytes are written, and durable unless flush=n",
-            content = @Content)
-    @Fails({
-        INVALID_REQUEST,
-        INVALID_OPTION,
-        INVALID_RANGE,
-        INCOMPLETE_BODY,
-        DIGEST_MISMATCH,
-        READ_ONLY,
-        NO_SUCH_DRIVE,
-        PRECONDITION_FAILED,
-        BODY_TOO_LARGE,
-        UNSUPPORTED_MEDIA_TYPE,
-        RANGE_NOT_SATISFIABLE,
-        CORRUPT_IMAGE,
-        HOST_IO,
-        LIMIT_REACHED,
-        INSUFFICIENT_STORAGE
-    })
+    @Fails(NO_SUCH_DRIVE)
+    @WritesData
+    @Parameter(
+            in = ParameterIn.QUERY,
+            name = "flush",
+            description = "Whether the answer waits for stable storage",
+            schema =
+                    @Schema(
+                            type = "string",
+                            allowableValues = {"y", "n"},
+                            defaultValue = "y"),
+            example = "y")
     @PutMapping
-    void write(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void write(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         DataShortcut.rethrow(request);
         boolean flush = Query.of(request, "flush").yes("flush", true);
@@ -209,21 +147,7 @@ class DriveDataController {
             operationId = "patchData",
             summary = "Write a range, or zero, discard or flush",
             description = "application/octet-stream with Content-Range writes as PUT does, by default without a flush."
-                    + " JSON, also with no Content-Type, is an operation without data.",
-            parameters = {
-                @Parameter(ref = SharedParameters.CONTENT_RANGE),
-                @Parameter(ref = SharedParameters.CONTENT_DIGEST),
-                @Parameter(ref = SharedParameters.IF_MATCH),
-                @Parameter(
-                        in = ParameterIn.QUERY,
-                        name = "flush",
-                        description = "Whether a write's answer waits for stable storage",
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "n"))
-            })
+                    + " JSON, also with no Content-Type, is an operation without data.")
     @RequestBody(
             required = true,
             content = {
@@ -243,31 +167,10 @@ class DriveDataController {
                         schema = @Schema(type = "string", format = "binary"),
                         examples = @ExampleObject(name = "sixteen-bytes", value = "sixteen bytes..."))
             })
-    @ApiResponse(responseCode = "200", description = "Done", content = @Content)
-    @Fails({
-        INVALID_REQUEST,
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        INVALID_RANGE,
-        INCOMPLETE_BODY,
-        DIGEST_MISMATCH,
-        READ_ONLY,
-        NO_SUCH_DRIVE,
-        PRECONDITION_FAILED,
-        BODY_TOO_LARGE,
-        UNSUPPORTED_MEDIA_TYPE,
-        RANGE_NOT_SATISFIABLE,
-        CORRUPT_IMAGE,
-        HOST_IO,
-        LIMIT_REACHED,
-        INSUFFICIENT_STORAGE
-    })
+    @Fails(NO_SUCH_DRIVE)
+    @PatchesData
     @PatchMapping
-    void patch(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void patch(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             patches.apply(lease, request);

@@ -7,8 +7,6 @@ import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.problem.ProblemType.IN_USE;
 import static io.cowslip.web.problem.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
-import static io.cowslip.web.problem.ProblemType.PRECONDITION_FAILED;
-import static io.cowslip.web.problem.ProblemType.RANGE_NOT_SATISFIABLE;
 import static io.cowslip.web.problem.ProblemType.UNAVAILABLE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 
@@ -16,7 +14,10 @@ import io.cowslip.drive.DriveId;
 import io.cowslip.drive.work.Download;
 import io.cowslip.drive.work.Downloads;
 import io.cowslip.web.json.Query;
+import io.cowslip.web.openapi.ConditionalOnFile;
+import io.cowslip.web.openapi.DriveInPath;
 import io.cowslip.web.openapi.Fails;
+import io.cowslip.web.openapi.SendsOneRange;
 import io.cowslip.web.openapi.SharedParameters;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
@@ -78,10 +79,7 @@ class DriveImageController {
                         in = ParameterIn.HEADER,
                         name = "Range",
                         description = "bytes=first-last, bytes=first-, bytes=-length",
-                        schema = @Schema(type = "string")),
-                @Parameter(ref = SharedParameters.IF_MATCH),
-                @Parameter(ref = SharedParameters.IF_NONE_MATCH),
-                @Parameter(ref = SharedParameters.IF_RANGE)
+                        schema = @Schema(type = "string"))
             })
     @ApiResponse(
             responseCode = "200",
@@ -90,21 +88,14 @@ class DriveImageController {
                     @Content(
                             mediaType = DataHeaders.OCTET_STREAM,
                             schema = @Schema(type = "string", format = "binary")))
-    @ApiResponse(
-            responseCode = "206",
-            description = "The range asked for",
-            content =
-                    @Content(
-                            mediaType = DataHeaders.OCTET_STREAM,
-                            schema = @Schema(type = "string", format = "binary")))
-    @ApiResponse(responseCode = "304", description = "The file still has the ETag in If-None-Match", content = @Content)
+    @SendsOneRange
+    @ConditionalOnFile
+    @Parameter(ref = SharedParameters.IF_RANGE)
     @Fails({
         INVALID_OPTION,
         NO_SUCH_DRIVE,
         IN_USE,
         BUSY,
-        PRECONDITION_FAILED,
-        RANGE_NOT_SATISFIABLE,
         UNSUPPORTED_FEATURE,
         CORRUPT_IMAGE,
         HOST_IO,
@@ -112,10 +103,7 @@ class DriveImageController {
         LIMIT_REACHED
     })
     @RequestMapping(method = RequestMethod.GET)
-    void read(
-            @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void read(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         Query query = Query.of(request, "format", "compress");
         ImageDownloads.Form form =

@@ -1,26 +1,18 @@
 package io.cowslip.web.data;
 
-import static io.cowslip.web.problem.ProblemType.CORRUPT_IMAGE;
-import static io.cowslip.web.problem.ProblemType.HOST_IO;
-import static io.cowslip.web.problem.ProblemType.INCONSISTENT_BITMAP;
-import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
-import static io.cowslip.web.problem.ProblemType.NOT_ACCEPTABLE;
-import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
-import static io.cowslip.web.problem.ProblemType.RANGE_NOT_SATISFIABLE;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.ticket.TicketChanges;
+import io.cowslip.web.openapi.DriveInPath;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.problem.Refusal;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;
 import io.swagger.v3.oas.annotations.media.Schema;
-import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -37,7 +29,6 @@ import org.springframework.web.bind.annotation.RestController;
 @RequestMapping("/drives/{id}/data")
 @Tag(name = "data")
 class DriveMapController {
-    private static final String DRIVE = "The drive's id";
 
     private final DriveRegistry registry;
     private final DataExtents extents;
@@ -101,25 +92,12 @@ class DriveMapController {
                                 + " default the disk as it is",
                         schema = @Schema(type = "string"))
             })
+    @Fails(NO_SUCH_DRIVE)
     @ListsExtents
-    @Fails({
-        INVALID_OPTION,
-        NO_SUCH_DRIVE,
-        NOT_FOUND,
-        NOT_ACCEPTABLE,
-        INCONSISTENT_BITMAP,
-        RANGE_NOT_SATISFIABLE,
-        UNSUPPORTED_FEATURE,
-        CORRUPT_IMAGE,
-        HOST_IO
-    })
     @GetMapping(
             path = "/extents",
             produces = {MediaType.APPLICATION_JSON_VALUE, MediaType.APPLICATION_NDJSON_VALUE})
-    void extents(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
-            HttpServletRequest request,
-            HttpServletResponse response)
+    void extents(@PathVariable @DriveInPath DriveId id, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             extents.answer(lease, DriveMapController::refuseUnnamed, request, response);
@@ -161,11 +139,10 @@ class DriveMapController {
                         schema = @Schema(type = "integer", defaultValue = "4194304"),
                         example = "4194304")
             })
-    @ApiResponse(responseCode = "200", description = "The checksum and what it was made with")
-    @Fails({INVALID_OPTION, NO_SUCH_DRIVE, CORRUPT_IMAGE, HOST_IO})
+    @ComputesChecksum
+    @Fails(NO_SUCH_DRIVE)
     @GetMapping(path = "/checksum", produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<DataChecksum> checksum(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id, HttpServletRequest request)
+    ResponseEntity<DataChecksum> checksum(@PathVariable @DriveInPath DriveId id, HttpServletRequest request)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             return checksums.answer(lease, request);

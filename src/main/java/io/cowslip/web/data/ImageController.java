@@ -1,26 +1,9 @@
 package io.cowslip.web.data;
 
-import static io.cowslip.web.problem.ProblemType.BODY_TOO_LARGE;
 import static io.cowslip.web.problem.ProblemType.CORRUPT_IMAGE;
-import static io.cowslip.web.problem.ProblemType.DIGEST_MISMATCH;
 import static io.cowslip.web.problem.ProblemType.HOST_IO;
-import static io.cowslip.web.problem.ProblemType.INCOMPLETE_BODY;
-import static io.cowslip.web.problem.ProblemType.INCONSISTENT_BITMAP;
-import static io.cowslip.web.problem.ProblemType.INSUFFICIENT_STORAGE;
-import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
-import static io.cowslip.web.problem.ProblemType.INVALID_RANGE;
-import static io.cowslip.web.problem.ProblemType.INVALID_REQUEST;
-import static io.cowslip.web.problem.ProblemType.LIMIT_REACHED;
-import static io.cowslip.web.problem.ProblemType.NOT_ACCEPTABLE;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
-import static io.cowslip.web.problem.ProblemType.PRECONDITION_FAILED;
-import static io.cowslip.web.problem.ProblemType.RANGE_NOT_SATISFIABLE;
-import static io.cowslip.web.problem.ProblemType.READ_ONLY;
 import static io.cowslip.web.problem.ProblemType.TICKET_REFUSED;
-import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
-import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.ticket.TicketChanges;
@@ -29,8 +12,10 @@ import io.cowslip.ticket.TicketOperation;
 import io.cowslip.ticket.TicketToken;
 import io.cowslip.ticket.Tickets;
 import io.cowslip.web.json.Query;
+import io.cowslip.web.openapi.ConditionalOnData;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.openapi.OctetStreamBody;
+import io.cowslip.web.openapi.SendsOneRange;
 import io.cowslip.web.openapi.SharedParameters;
 import io.cowslip.web.problem.Refusal;
 import io.cowslip.web.server.WebProperties;
@@ -139,10 +124,7 @@ class ImageController {
                         name = "Range",
                         description = "bytes=first-last, bytes=first-, bytes=-length; several ranges answer 416",
                         schema = @Schema(type = "string"),
-                        example = "bytes=0-511"),
-                @Parameter(ref = SharedParameters.IF_MATCH),
-                @Parameter(ref = SharedParameters.IF_NONE_MATCH),
-                @Parameter(ref = SharedParameters.IF_RANGE)
+                        example = "bytes=0-511")
             })
     @ApiResponse(
             responseCode = "200",
@@ -151,15 +133,10 @@ class ImageController {
                     @Content(
                             mediaType = DataHeaders.OCTET_STREAM,
                             schema = @Schema(type = "string", format = "binary")))
-    @ApiResponse(
-            responseCode = "206",
-            description = "The range asked for",
-            content =
-                    @Content(
-                            mediaType = DataHeaders.OCTET_STREAM,
-                            schema = @Schema(type = "string", format = "binary")))
-    @ApiResponse(responseCode = "304", description = "The data still has the ETag in If-None-Match", content = @Content)
-    @Fails({TICKET_REFUSED, PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE, CORRUPT_IMAGE, HOST_IO})
+    @SendsOneRange
+    @ConditionalOnData
+    @Parameter(ref = SharedParameters.IF_RANGE)
+    @Fails({TICKET_REFUSED, CORRUPT_IMAGE, HOST_IO})
     @GetMapping
     void read(
             @PathVariable @Parameter(description = TICKET, example = SharedParameters.EXAMPLE_TICKET) String ticket,
@@ -173,14 +150,10 @@ class ImageController {
         }
     }
 
-    @Operation(
-            operationId = "headImage",
-            summary = "Tell the size of what a ticket opens",
-            parameters = {@Parameter(ref = SharedParameters.IF_MATCH), @Parameter(ref = SharedParameters.IF_NONE_MATCH)
-            })
+    @Operation(operationId = "headImage", summary = "Tell the size of what a ticket opens")
     @ApiResponse(responseCode = "200", description = "The headers of the whole disk", content = @Content)
-    @ApiResponse(responseCode = "304", description = "The data still has the ETag in If-None-Match", content = @Content)
-    @Fails({TICKET_REFUSED, PRECONDITION_FAILED})
+    @ConditionalOnData
+    @Fails(TICKET_REFUSED)
     @RequestMapping(method = RequestMethod.HEAD)
     void head(
             @PathVariable @Parameter(description = TICKET, example = SharedParameters.EXAMPLE_TICKET) String ticket,
@@ -190,46 +163,20 @@ class ImageController {
         read(ticket, request, response);
     }
 
-    @Operation(
-            operationId = "writeImage",
-            summary = "Write at the start of Content-Range, or of the disk, by a ticket",
-            parameters = {
-                @Parameter(ref = SharedParameters.CONTENT_RANGE),
-                @Parameter(ref = SharedParameters.CONTENT_DIGEST),
-                @Parameter(ref = SharedParameters.IF_MATCH),
-                @Parameter(
-                        in = ParameterIn.QUERY,
-                        name = "flush",
-                        description = "Whether the answer waits for stable storage",
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "y"),
-                        example = "n")
-            })
+    @Operation(operationId = "writeImage", summary = "Write at the start of Content-Range, or of the disk, by a ticket")
     @OctetStreamBody
-    @ApiResponse(
-            responseCode = "200",
-            description = "The bytes are written, and durable unless flush=n",
-            content = @Content)
-    @Fails({
-        INVALID_REQUEST,
-        INVALID_OPTION,
-        INVALID_RANGE,
-        INCOMPLETE_BODY,
-        DIGEST_MISMATCH,
-        TICKET_REFUSED,
-        READ_ONLY,
-        PRECONDITION_FAILED,
-        BODY_TOO_LARGE,
-        UNSUPPORTED_MEDIA_TYPE,
-        RANGE_NOT_SATISFIABLE,
-        CORRUPT_IMAGE,
-        HOST_IO,
-        LIMIT_REACHED,
-        INSUFFICIENT_STORAGE
-    })
+    @Fails(TICKET_REFUSED)
+    @WritesData
+    @Parameter(
+            in = ParameterIn.QUERY,
+            name = "flush",
+            description = "Whether the answer waits for stable storage",
+            schema =
+                    @Schema(
+                            type = "string",
+                            allowableValues = {"y", "n"},
+                            defaultValue = "y"),
+            example = "n")
     @PutMapping
     void write(
             @PathVariable @Parameter(description = TICKET, example = SharedParameters.EXAMPLE_TICKET) String ticket,
@@ -243,23 +190,7 @@ class ImageController {
         DataWrites.acknowledge(response);
     }
 
-    @Operation(
-            operationId = "patchImage",
-            summary = "Zero, discard, flush or write a range by a ticket",
-            parameters = {
-                @Parameter(ref = SharedParameters.CONTENT_RANGE),
-                @Parameter(ref = SharedParameters.CONTENT_DIGEST),
-                @Parameter(ref = SharedParameters.IF_MATCH),
-                @Parameter(
-                        in = ParameterIn.QUERY,
-                        name = "flush",
-                        description = "Whether a write's answer waits for stable storage",
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"y", "n"},
-                                        defaultValue = "n"))
-            })
+    @Operation(operationId = "patchImage", summary = "Zero, discard, flush or write a range by a ticket")
     @RequestBody(
             required = true,
             content = {
@@ -277,26 +208,8 @@ class ImageController {
                         schema = @Schema(type = "string", format = "binary"),
                         examples = @ExampleObject(name = "sixteen-bytes", value = "sixteen bytes..."))
             })
-    @ApiResponse(responseCode = "200", description = "Done", content = @Content)
-    @Fails({
-        INVALID_REQUEST,
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        INVALID_RANGE,
-        INCOMPLETE_BODY,
-        DIGEST_MISMATCH,
-        TICKET_REFUSED,
-        READ_ONLY,
-        PRECONDITION_FAILED,
-        BODY_TOO_LARGE,
-        UNSUPPORTED_MEDIA_TYPE,
-        RANGE_NOT_SATISFIABLE,
-        CORRUPT_IMAGE,
-        HOST_IO,
-        LIMIT_REACHED,
-        INSUFFICIENT_STORAGE
-    })
+    @Fails(TICKET_REFUSED)
+    @PatchesData
     @PatchMapping
     void patch(
             @PathVariable @Parameter(description = TICKET, example = SharedParameters.EXAMPLE_TICKET) String ticket,
@@ -321,18 +234,8 @@ class ImageController {
                             description = "zero, or dirty for what changed",
                             schema = @Schema(type = "string", defaultValue = "zero"),
                             example = "zero"))
+    @Fails(TICKET_REFUSED)
     @ListsExtents
-    @Fails({
-        INVALID_OPTION,
-        TICKET_REFUSED,
-        NOT_FOUND,
-        NOT_ACCEPTABLE,
-        INCONSISTENT_BITMAP,
-        RANGE_NOT_SATISFIABLE,
-        UNSUPPORTED_FEATURE,
-        CORRUPT_IMAGE,
-        HOST_IO
-    })
     @GetMapping(
             path = "/extents",
             produces = {MediaType.APPLICATION_JSON_VALUE, MediaType.APPLICATION_NDJSON_VALUE})
@@ -359,8 +262,8 @@ class ImageController {
             operationId = "checksumImage",
             summary = "Compute a checksum of what a ticket opens",
             description = "As checksumData.")
-    @ApiResponse(responseCode = "200", description = "The checksum and what it was made with")
-    @Fails({INVALID_OPTION, TICKET_REFUSED, CORRUPT_IMAGE, HOST_IO})
+    @ComputesChecksum
+    @Fails(TICKET_REFUSED)
     @GetMapping(path = "/checksum", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DataChecksum> checksum(
             @PathVariable @Parameter(description = TICKET, example = SharedParameters.EXAMPLE_TICKET) String ticket,

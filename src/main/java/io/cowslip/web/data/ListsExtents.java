@@ -1,6 +1,16 @@
 package io.cowslip.web.data;
 
+import static io.cowslip.web.problem.ProblemType.CORRUPT_IMAGE;
+import static io.cowslip.web.problem.ProblemType.HOST_IO;
+import static io.cowslip.web.problem.ProblemType.INCONSISTENT_BITMAP;
+import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
+import static io.cowslip.web.problem.ProblemType.NOT_ACCEPTABLE;
+import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
+import static io.cowslip.web.problem.ProblemType.RANGE_NOT_SATISFIABLE;
+import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
+
 import io.cowslip.engine.image.map.GuestExtent;
+import io.cowslip.web.openapi.Fails;
 import io.swagger.v3.oas.annotations.media.ArraySchema;
 import io.swagger.v3.oas.annotations.media.Content;
 import io.swagger.v3.oas.annotations.media.Schema;
@@ -23,6 +33,16 @@ import org.springframework.http.MediaType;
                     mediaType = MediaType.APPLICATION_NDJSON_VALUE,
                     schema = @Schema(anyOf = {GuestExtent.class, DirtyExtent.class}))
         })
+@Fails({
+    INVALID_OPTION,
+    NOT_FOUND,
+    NOT_ACCEPTABLE,
+    INCONSISTENT_BITMAP,
+    RANGE_NOT_SATISFIABLE,
+    UNSUPPORTED_FEATURE,
+    CORRUPT_IMAGE,
+    HOST_IO
+})
 @Target(ElementType.METHOD)
 @Retention(RetentionPolicy.RUNTIME)
 @interface ListsExtents {}

@@ -6,22 +6,19 @@ import static io.cowslip.web.problem.ProblemType.CORRUPT_IMAGE;
 import static io.cowslip.web.problem.ProblemType.HOST_IO;
 import static io.cowslip.web.problem.ProblemType.INCONSISTENT_BITMAP;
 import static io.cowslip.web.problem.ProblemType.INSUFFICIENT_STORAGE;
-import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
-import static io.cowslip.web.problem.ProblemType.READ_ONLY;
-import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
-import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.engine.image.DirtyBitmaps;
 import io.cowslip.engine.image.bitmap.BitmapInfo;
+import io.cowslip.web.openapi.DriveInPath;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.openapi.SharedParameters;
+import io.cowslip.web.openapi.TakesJson;
 import io.cowslip.web.problem.Refusal;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
@@ -48,7 +45,6 @@ import org.springframework.web.util.UriComponentsBuilder;
 @RequestMapping("/drives/{id}/bitmaps")
 @Tag(name = "bitmaps", description = "What of a disk was changed since a backup")
 class BitmapController {
-    private static final String DRIVE = "The drive's id";
     private static final String BITMAP = "The bitmap's name; a slash in it is %2F";
 
     private final DriveRegistry registry;
@@ -61,8 +57,7 @@ class BitmapController {
     @ApiResponse(responseCode = "200", description = "All bitmaps, those that can only be deleted as well")
     @Fails({NO_SUCH_DRIVE, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO})
     @GetMapping(produces = MediaType.APPLICATION_JSON_VALUE)
-    List<BitmapBody> list(@PathVariable @Parameter(description = DRIVE, example = "root") DriveId id)
-            throws IOException {
+    List<BitmapBody> list(@PathVariable @DriveInPath DriveId id) throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             return lease.image().bitmaps().list().stream()
                     .map(bitmap -> BitmapBody.of(bitmap, null))
@@ -86,24 +81,11 @@ class BitmapController {
                                         {"name": "tuesday", "granularity": "4K", "disabled": true}""")
                             }))
     @ApiResponse(responseCode = "201", description = "The bitmap, and its place in Location")
-    @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        READ_ONLY,
-        NO_SUCH_DRIVE,
-        ALREADY_EXISTS,
-        BUSY,
-        UNSUPPORTED_MEDIA_TYPE,
-        UNSUPPORTED_FEATURE,
-        CORRUPT_IMAGE,
-        HOST_IO,
-        INSUFFICIENT_STORAGE
-    })
+    @TakesJson
+    @ChangesImage
+    @Fails({ALREADY_EXISTS, BUSY, INSUFFICIENT_STORAGE})
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<BitmapBody> create(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
-            @RequestBody BitmapBody.New request)
+    ResponseEntity<BitmapBody> create(@PathVariable @DriveInPath DriveId id, @RequestBody BitmapBody.New request)
             throws IOException {
         String name = request.name();
         if (name == null) {
@@ -136,7 +118,7 @@ class BitmapController {
     @Fails({NO_SUCH_DRIVE, NOT_FOUND, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO})
     @GetMapping(path = "/{name}", produces = MediaType.APPLICATION_JSON_VALUE)
     BitmapBody get(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @PathVariable @Parameter(description = BITMAP, example = "nightly") String name)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
@@ -149,25 +131,15 @@ class BitmapController {
             content = @Content(examples = @ExampleObject(name = "freeze", value = """
                                         {"disabled": true}""")))
     @ApiResponse(responseCode = "200", description = "The bitmap as it is now")
-    @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        READ_ONLY,
-        NO_SUCH_DRIVE,
-        NOT_FOUND,
-        INCONSISTENT_BITMAP,
-        UNSUPPORTED_MEDIA_TYPE,
-        UNSUPPORTED_FEATURE,
-        CORRUPT_IMAGE,
-        HOST_IO
-    })
+    @TakesJson
+    @ChangesImage
+    @Fails({NOT_FOUND, INCONSISTENT_BITMAP})
     @PatchMapping(
             path = "/{name}",
             consumes = {MediaType.APPLICATION_JSON_VALUE, SharedParameters.MERGE_PATCH},
             produces = MediaType.APPLICATION_JSON_VALUE)
     BitmapBody change(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @PathVariable @Parameter(description = BITMAP, example = "nightly") String name,
             @RequestBody BitmapBody.Patch request)
             throws IOException {
@@ -187,10 +159,11 @@ class BitmapController {
 
     @Operation(operationId = "clearBitmap", summary = "Take all of a bitmap's marks away")
     @ApiResponse(responseCode = "200", description = "The bitmap as it is now")
-    @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, INCONSISTENT_BITMAP, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO})
+    @ChangesImage
+    @Fails({NOT_FOUND, INCONSISTENT_BITMAP})
     @PostMapping(path = "/{name}/clear", produces = MediaType.APPLICATION_JSON_VALUE)
     BitmapBody clear(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @PathVariable @Parameter(description = BITMAP, example = "nightly") String name)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
@@ -207,25 +180,15 @@ class BitmapController {
             content = @Content(examples = @ExampleObject(name = "one", value = """
                                         {"sources": ["weekly"]}""")))
     @ApiResponse(responseCode = "200", description = "The bitmap as it is now")
-    @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        READ_ONLY,
-        NO_SUCH_DRIVE,
-        NOT_FOUND,
-        INCONSISTENT_BITMAP,
-        UNSUPPORTED_MEDIA_TYPE,
-        UNSUPPORTED_FEATURE,
-        CORRUPT_IMAGE,
-        HOST_IO
-    })
+    @TakesJson
+    @ChangesImage
+    @Fails({NOT_FOUND, INCONSISTENT_BITMAP})
     @PostMapping(
             path = "/{name}/merge",
             consumes = MediaType.APPLICATION_JSON_VALUE,
             produces = MediaType.APPLICATION_JSON_VALUE)
     BitmapBody merge(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @PathVariable @Parameter(description = BITMAP, example = "nightly") String name,
             @RequestBody BitmapBody.Merge request)
             throws IOException {
@@ -241,10 +204,11 @@ class BitmapController {
 
     @Operation(operationId = "deleteBitmap", summary = "Delete a bitmap, whatever its state")
     @ApiResponse(responseCode = "204", description = "The bitmap is gone")
-    @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO, INSUFFICIENT_STORAGE})
+    @ChangesImage
+    @Fails({NOT_FOUND, INSUFFICIENT_STORAGE})
     @DeleteMapping("/{name}")
     ResponseEntity<Void> delete(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @PathVariable @Parameter(description = BITMAP, example = "nightly") String name)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {

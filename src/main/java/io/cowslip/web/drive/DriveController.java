@@ -16,10 +16,7 @@ import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.problem.ProblemType.PRECONDITION_FAILED;
 import static io.cowslip.web.problem.ProblemType.READ_ONLY;
-import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
-import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_OPTION;
 
 import io.cowslip.access.AuditEntry;
@@ -33,8 +30,10 @@ import io.cowslip.web.json.LayerOptions;
 import io.cowslip.web.json.MergePatch;
 import io.cowslip.web.json.OverlapCheckOptions;
 import io.cowslip.web.json.ResizeRequest;
+import io.cowslip.web.openapi.DriveInPath;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.openapi.SharedParameters;
+import io.cowslip.web.openapi.TakesJson;
 import io.cowslip.web.problem.Refusal;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
@@ -96,10 +95,8 @@ class DriveController {
                                         {"file": "vm1/root.qcow2", "ephemeral": true}""")
                             }))
     @ApiResponse(responseCode = "201", description = "The drive, and its place in Location")
+    @TakesJson
     @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
         UNSUPPORTED_OPTION,
         FORBIDDEN_PATH,
         NOT_FOUND,
@@ -107,7 +104,6 @@ class DriveController {
         IN_USE,
         BUSY,
         KEY_REFUSED,
-        UNSUPPORTED_MEDIA_TYPE,
         INVALID_IMAGE,
         UNSUPPORTED_FEATURE,
         LIMIT_REACHED
@@ -153,8 +149,7 @@ class DriveController {
             description = "The drive; its ETag changes with each reconfiguration, and when its image is found corrupt")
     @Fails(NO_SUCH_DRIVE)
     @GetMapping(path = "/{id}", produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<DriveBody> get(
-            @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id) {
+    ResponseEntity<DriveBody> get(@PathVariable @DriveInPath DriveId id) {
         return shown(registry.drive(id));
     }
 
@@ -186,10 +181,8 @@ class DriveController {
                         })
             })
     @ApiResponse(responseCode = "200", description = "The drive as it is now")
+    @TakesJson
     @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
         UNSUPPORTED_OPTION,
         READ_ONLY,
         NO_SUCH_DRIVE,
@@ -197,7 +190,6 @@ class DriveController {
         BUSY,
         INCONSISTENT_BITMAP,
         PRECONDITION_FAILED,
-        UNSUPPORTED_MEDIA_TYPE,
         UNSUPPORTED_FEATURE,
         CORRUPT_IMAGE,
         HOST_IO,
@@ -208,9 +200,7 @@ class DriveController {
             consumes = {SharedParameters.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE},
             produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<DriveBody> reconfigure(
-            @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id,
-            @RequestBody ObjectNode patch,
-            HttpServletRequest request)
+            @PathVariable @DriveInPath DriveId id, @RequestBody ObjectNode patch, HttpServletRequest request)
             throws IOException {
         AuditEntry entry = AuditEntry.of("change-drive").with("drive", id).with("options", patch.propertyNames());
         DriveResize resize = ResizeRequest.takeFrom(patch, json);
@@ -252,8 +242,7 @@ class DriveController {
         LIMIT_REACHED
     })
     @PostMapping(path = "/{id}/reopen", produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<DriveBody> reopen(
-            @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id) throws IOException {
+    ResponseEntity<DriveBody> reopen(@PathVariable @DriveInPath DriveId id) throws IOException {
         return shown(AuditEntry.of("open-drive").with("drive", id).around(() -> registry.reopen(id)));
     }
 
@@ -268,10 +257,7 @@ class DriveController {
     @ApiResponse(responseCode = "204", description = "The drive is closed and its image durable")
     @Fails({NO_SUCH_DRIVE, BUSY, IN_USE, PRECONDITION_FAILED})
     @DeleteMapping("/{id}")
-    ResponseEntity<Void> close(
-            @PathVariable @Parameter(description = "The drive's id", example = "root") DriveId id,
-            HttpServletRequest request)
-            throws IOException {
+    ResponseEntity<Void> close(@PathVariable @DriveInPath DriveId id, HttpServletRequest request) throws IOException {
         return AuditEntry.of("close-drive").with("drive", id).around(() -> {
             if (!registry.forgetUnopened(id)) {
                 Preconditions.checkChange(request, registry.drive(id).version());

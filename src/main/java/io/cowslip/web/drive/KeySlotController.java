@@ -2,15 +2,11 @@ package io.cowslip.web.drive;
 
 import static io.cowslip.web.problem.ProblemType.BUSY;
 import static io.cowslip.web.problem.ProblemType.FORBIDDEN_PATH;
-import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.problem.ProblemType.KEY_REFUSED;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.problem.ProblemType.READ_ONLY;
-import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
-import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.DriveId;
@@ -19,6 +15,7 @@ import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.engine.image.encryption.KeySlotInfo;
 import io.cowslip.engine.image.options.Secret;
 import io.cowslip.web.openapi.Fails;
+import io.cowslip.web.openapi.TakesJson;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.media.Content;
@@ -80,17 +77,8 @@ class KeySlotController {
                                             {"key-secret": "correct horse", "new-secret": "battery staple",
                                              "iter-time": 500}""")))
     @ApiResponse(responseCode = "201", description = "The slot, and its place in Location")
-    @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        FORBIDDEN_PATH,
-        KEY_REFUSED,
-        READ_ONLY,
-        NO_SUCH_DRIVE,
-        UNSUPPORTED_MEDIA_TYPE,
-        UNSUPPORTED_FEATURE
-    })
+    @TakesJson
+    @Fails({FORBIDDEN_PATH, KEY_REFUSED, READ_ONLY, NO_SUCH_DRIVE, UNSUPPORTED_FEATURE})
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<KeySlotBody> add(
             @PathVariable @Parameter(description = DRIVE, example = "secret") DriveId id,

@@ -6,21 +6,17 @@ import static io.cowslip.web.problem.ProblemType.CORRUPT_IMAGE;
 import static io.cowslip.web.problem.ProblemType.HOST_IO;
 import static io.cowslip.web.problem.ProblemType.INCONSISTENT_BITMAP;
 import static io.cowslip.web.problem.ProblemType.INSUFFICIENT_STORAGE;
-import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
-import static io.cowslip.web.problem.ProblemType.READ_ONLY;
-import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
-import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.DriveId;
 import io.cowslip.drive.registry.DriveLease;
 import io.cowslip.drive.registry.DriveRegistry;
 import io.cowslip.engine.image.Snapshot;
+import io.cowslip.web.openapi.DriveInPath;
 import io.cowslip.web.openapi.Fails;
+import io.cowslip.web.openapi.TakesJson;
 import io.cowslip.web.problem.Refusal;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
@@ -47,7 +43,6 @@ import org.springframework.web.util.UriComponentsBuilder;
 @RequestMapping("/drives/{id}/snapshots")
 @Tag(name = "snapshots", description = "The disk as it was, kept in its own image")
 class SnapshotController {
-    private static final String DRIVE = "The drive's id";
     private static final String SNAPSHOT = "The snapshot's id, or else its name; a slash in it is %2F";
 
     private final DriveRegistry registry;
@@ -60,8 +55,7 @@ class SnapshotController {
     @ApiResponse(responseCode = "200", description = "All snapshots, in the image's order")
     @Fails({NO_SUCH_DRIVE, CORRUPT_IMAGE, HOST_IO})
     @GetMapping(produces = MediaType.APPLICATION_JSON_VALUE)
-    List<SnapshotBody> list(@PathVariable @Parameter(description = DRIVE, example = "root") DriveId id)
-            throws IOException {
+    List<SnapshotBody> list(@PathVariable @DriveInPath DriveId id) throws IOException {
         try (DriveLease lease = registry.lease(id)) {
             return lease.image().snapshots().list().stream()
                     .map(SnapshotBody::of)
@@ -74,7 +68,7 @@ class SnapshotController {
     @Fails({NO_SUCH_DRIVE, NOT_FOUND, CORRUPT_IMAGE, HOST_IO})
     @GetMapping(path = "/{snapshot}", produces = MediaType.APPLICATION_JSON_VALUE)
     SnapshotBody show(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
@@ -91,23 +85,11 @@ class SnapshotController {
             content = @Content(examples = @ExampleObject(name = "named", value = """
                                         {"name": "before-upgrade"}""")))
     @ApiResponse(responseCode = "201", description = "The snapshot, and its place in Location")
-    @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        READ_ONLY,
-        NO_SUCH_DRIVE,
-        ALREADY_EXISTS,
-        UNSUPPORTED_MEDIA_TYPE,
-        UNSUPPORTED_FEATURE,
-        CORRUPT_IMAGE,
-        HOST_IO,
-        INSUFFICIENT_STORAGE
-    })
+    @TakesJson
+    @ChangesImage
+    @Fails({ALREADY_EXISTS, INSUFFICIENT_STORAGE})
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<SnapshotBody> create(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
-            @RequestBody SnapshotBody.New request)
+    ResponseEntity<SnapshotBody> create(@PathVariable @DriveInPath DriveId id, @RequestBody SnapshotBody.New request)
             throws IOException {
         String name = request.name();
         if (name == null) {
@@ -128,19 +110,11 @@ class SnapshotController {
             description = "What the disk held since is lost, and it is as large as it was; the snapshot stays. Dirty"
                     + " bitmaps mark all of the disk.")
     @ApiResponse(responseCode = "204", description = "The disk is what it was")
-    @Fails({
-        READ_ONLY,
-        NO_SUCH_DRIVE,
-        NOT_FOUND,
-        INCONSISTENT_BITMAP,
-        UNSUPPORTED_FEATURE,
-        CORRUPT_IMAGE,
-        HOST_IO,
-        INSUFFICIENT_STORAGE
-    })
+    @ChangesImage
+    @Fails({NOT_FOUND, INCONSISTENT_BITMAP, INSUFFICIENT_STORAGE})
     @PostMapping("/{snapshot}/revert")
     ResponseEntity<Void> revert(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {
@@ -158,11 +132,11 @@ class SnapshotController {
     @ApiResponse(
             responseCode = "204",
             description = "The snapshot is gone; the disk and other snapshots are as they were")
-    @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, BUSY, UNSUPPORTED_FEATURE, CORRUPT_IMAGE, HOST_IO, INSUFFICIENT_STORAGE
-    })
+    @ChangesImage
+    @Fails({NOT_FOUND, BUSY, INSUFFICIENT_STORAGE})
     @DeleteMapping("/{snapshot}")
     ResponseEntity<Void> delete(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @PathVariable @Parameter(description = SNAPSHOT, example = "monday") String snapshot)
             throws IOException {
         try (DriveLease lease = registry.lease(id)) {

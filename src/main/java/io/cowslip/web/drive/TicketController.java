@@ -9,18 +9,17 @@ import static io.cowslip.web.problem.ProblemType.NO_SUCH_TICKET;
 import static io.cowslip.web.problem.ProblemType.READ_ONLY;
 import static io.cowslip.web.problem.ProblemType.TICKET_IN_USE;
 import static io.cowslip.web.problem.ProblemType.UNAVAILABLE;
-import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
-import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.DriveId;
 import io.cowslip.ticket.IssuedTicket;
 import io.cowslip.ticket.Tickets;
 import io.cowslip.web.json.Query;
+import io.cowslip.web.openapi.DriveInPath;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.openapi.SharedParameters;
+import io.cowslip.web.openapi.TakesJson;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;
@@ -51,9 +50,6 @@ import org.springframework.web.bind.annotation.RestController;
 @RequestMapping("/drives/{id}/tickets")
 @Tag(name = "tickets", description = "Links to a drive's bytes that may be handed out")
 class TicketController {
-    /** In the description's examples the place of a ticket's name, which cannot be known before. */
-    private static final String DRIVE = "The drive's id";
-
     private static final String TICKET = "The ticket's id, or the ticket itself";
     private static final int DEFAULT_PATIENCE_SECONDS = 60;
     private static final int MAX_PATIENCE_SECONDS = 600;
@@ -81,22 +77,10 @@ class TicketController {
                                          "size": "4M"}""")
                             }))
     @ApiResponse(responseCode = "201", description = "The ticket with its transfer URL, and its place in Location")
-    @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        READ_ONLY,
-        NO_SUCH_DRIVE,
-        NOT_FOUND,
-        INCONSISTENT_BITMAP,
-        UNSUPPORTED_MEDIA_TYPE,
-        UNSUPPORTED_FEATURE,
-        LIMIT_REACHED,
-        UNAVAILABLE
-    })
+    @TakesJson
+    @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, INCONSISTENT_BITMAP, UNSUPPORTED_FEATURE, LIMIT_REACHED, UNAVAILABLE})
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<TicketBody> issue(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id, @RequestBody NewTicket body)
+    ResponseEntity<TicketBody> issue(@PathVariable @DriveInPath DriveId id, @RequestBody NewTicket body)
             throws IOException {
         IssuedTicket issued = AuditEntry.of("make-ticket")
                 .with("drive", id)
@@ -112,7 +96,7 @@ class TicketController {
     @ApiResponse(responseCode = "200", description = "The tickets, without their secrets")
     @Fails(NO_SUCH_DRIVE)
     @GetMapping(produces = MediaType.APPLICATION_JSON_VALUE)
-    List<TicketBody> list(@PathVariable @Parameter(description = DRIVE, example = "root") DriveId id) {
+    List<TicketBody> list(@PathVariable @DriveInPath DriveId id) {
         return tickets.tickets(id).stream().map(TicketBody::of).toList();
     }
 
@@ -121,7 +105,7 @@ class TicketController {
     @Fails({NO_SUCH_DRIVE, NO_SUCH_TICKET})
     @GetMapping(path = "/{ticket}", produces = MediaType.APPLICATION_JSON_VALUE)
     TicketBody get(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @PathVariable @Parameter(description = TICKET, example = SharedParameters.EXAMPLE_TICKET_ID)
                     String ticket) {
         return TicketBody.of(tickets.ticket(id, ticket));
@@ -143,21 +127,14 @@ class TicketController {
                                 {"timeout": 3600}"""))
             })
     @ApiResponse(responseCode = "200", description = "The ticket as it is now")
-    @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        NO_SUCH_DRIVE,
-        NO_SUCH_TICKET,
-        UNSUPPORTED_MEDIA_TYPE,
-        UNAVAILABLE
-    })
+    @TakesJson
+    @Fails({NO_SUCH_DRIVE, NO_SUCH_TICKET, UNAVAILABLE})
     @PatchMapping(
             path = "/{ticket}",
             consumes = {SharedParameters.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE},
             produces = MediaType.APPLICATION_JSON_VALUE)
     TicketBody extend(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @PathVariable @Parameter(description = TICKET, example = SharedParameters.EXAMPLE_TICKET_ID) String ticket,
             @RequestBody TicketExtension extension) {
         return TicketBody.of(tickets.extend(id, ticket, extension.duration()));
@@ -179,7 +156,7 @@ class TicketController {
     @Fails({INVALID_OPTION, NO_SUCH_DRIVE, NO_SUCH_TICKET, TICKET_IN_USE, UNAVAILABLE})
     @DeleteMapping("/{ticket}")
     ResponseEntity<Void> cancel(
-            @PathVariable @Parameter(description = DRIVE, example = "root") DriveId id,
+            @PathVariable @DriveInPath DriveId id,
             @PathVariable @Parameter(description = TICKET, example = SharedParameters.EXAMPLE_TICKET_ID) String ticket,
             HttpServletRequest request)
             throws InterruptedException {

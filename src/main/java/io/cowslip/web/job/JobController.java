@@ -14,9 +14,6 @@ import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_JOB;
 import static io.cowslip.web.problem.ProblemType.TOO_MANY_REQUESTS;
-import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
-import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 
 import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.volume.Volumes;
@@ -26,6 +23,7 @@ import io.cowslip.job.JobView;
 import io.cowslip.job.StoredRequest;
 import io.cowslip.web.limit.CallerJobs;
 import io.cowslip.web.openapi.Fails;
+import io.cowslip.web.openapi.TakesJson;
 import io.cowslip.web.problem.Refusal;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
@@ -150,10 +148,8 @@ class JobController {
                                                     "compression-type": "zstd"}}""")
                             }))
     @ApiResponse(responseCode = "202", description = "The job, and its place in Location")
+    @TakesJson
     @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
         FORBIDDEN_PATH,
         NOT_FOUND,
         NO_SUCH_DRIVE,
@@ -163,7 +159,6 @@ class JobController {
         KEY_REUSED,
         ID_TAKEN,
         IN_USE,
-        UNSUPPORTED_MEDIA_TYPE,
         TOO_MANY_REQUESTS,
         LIMIT_REACHED
     })

@@ -27,7 +27,6 @@ import io.swagger.v3.oas.models.parameters.Parameter;
 import io.swagger.v3.oas.models.responses.ApiResponse;
 import io.swagger.v3.oas.models.servers.Server;
 import io.swagger.v3.oas.models.tags.Tag;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -119,12 +118,10 @@ class OpenApiConfiguration {
     @Bean
     OperationCustomizer problems() {
         return (operation, method) -> {
-            Fails fails = method.getMethodAnnotation(Fails.class);
-            if (fails != null) {
-                Arrays.stream(fails.value())
-                        .collect(Collectors.groupingBy(ProblemType::status, TreeMap::new, Collectors.toList()))
-                        .forEach((status, types) -> addResponse(operation, String.valueOf(status.value()), types));
-            }
+            new OperationAnnotations(method.getMethod())
+                    .problems().stream()
+                            .collect(Collectors.groupingBy(ProblemType::status, TreeMap::new, Collectors.toList()))
+                            .forEach((status, types) -> addResponse(operation, String.valueOf(status.value()), types));
             return operation;
         };
     }
@@ -142,6 +139,30 @@ class OpenApiConfiguration {
                         new ApiResponse()
                                 .description(titles)
                                 .content(new Content().addMediaType(PROBLEM_JSON, problem)));
+    }
+
+    /**
+     * Puts parameters that stand beside {@code @Operation} in the order in which they stand, after those that stand in
+     * it and before those of the path.
+     */
+    @Bean
+    OperationCustomizer parametersInOrder() {
+        return (operation, method) -> {
+            List<String> names = new OperationAnnotations(method.getMethod()).parameterNames();
+            if (!names.isEmpty()) {
+                operation.getParameters().sort(Comparator.comparingInt(parameter -> place(parameter, names)));
+            }
+            return operation;
+        };
+    }
+
+    private static int place(Parameter parameter, List<String> names) {
+        if ("path".equals(parameter.getIn())) {
+            return names.size();
+        }
+        String reference = parameter.get$ref();
+        return names.indexOf(
+                reference == null ? parameter.getName() : reference.substring(reference.lastIndexOf('/') + 1));
     }
 
     private static Map<String, Example> examples() {

@@ -9,8 +9,6 @@ import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.problem.ProblemType.IN_USE;
 import static io.cowslip.web.problem.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
-import static io.cowslip.web.problem.ProblemType.PRECONDITION_FAILED;
-import static io.cowslip.web.problem.ProblemType.RANGE_NOT_SATISFIABLE;
 import static io.cowslip.web.problem.ProblemType.UNAVAILABLE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
 
@@ -25,7 +23,9 @@ import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.web.data.DataHeaders;
 import io.cowslip.web.data.ImageDownloads;
 import io.cowslip.web.json.Query;
+import io.cowslip.web.openapi.ConditionalOnFile;
 import io.cowslip.web.openapi.Fails;
+import io.cowslip.web.openapi.SendsRanges;
 import io.cowslip.web.openapi.SharedParameters;
 import io.cowslip.web.problem.Refusal;
 import io.cowslip.web.volume.VolumePath;
@@ -96,16 +96,7 @@ class FileController {
                         schema =
                                 @Schema(
                                         type = "string",
-                                        allowableValues = {"qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi"})),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = "Range",
-                        description = "bytes=first-last, bytes=first-, bytes=-length",
-                        schema = @Schema(type = "string"),
-                        example = "bytes=0-511"),
-                @Parameter(ref = SharedParameters.IF_MATCH),
-                @Parameter(ref = SharedParameters.IF_NONE_MATCH),
-                @Parameter(ref = SharedParameters.IF_RANGE)
+                                        allowableValues = {"qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi"}))
             })
     @ApiResponse(
             responseCode = "200",
@@ -114,22 +105,15 @@ class FileController {
                     @Content(
                             mediaType = DataHeaders.OCTET_STREAM,
                             schema = @Schema(type = "string", format = "binary")))
-    @ApiResponse(
-            responseCode = "206",
-            description = "The ranges asked for",
-            content = {
-                @Content(mediaType = DataHeaders.OCTET_STREAM, schema = @Schema(type = "string", format = "binary")),
-                @Content(mediaType = "multipart/byteranges", schema = @Schema(type = "string", format = "binary"))
-            })
-    @ApiResponse(responseCode = "304", description = "The file still has the ETag in If-None-Match", content = @Content)
+    @SendsRanges
+    @ConditionalOnFile
+    @Parameter(ref = SharedParameters.IF_RANGE)
     @Fails({
         INVALID_OPTION,
         FORBIDDEN_PATH,
         NOT_FOUND,
         IN_USE,
         BUSY,
-        PRECONDITION_FAILED,
-        RANGE_NOT_SATISFIABLE,
         INVALID_IMAGE,
         UNSUPPORTED_FEATURE,
         CORRUPT_IMAGE,
@@ -164,13 +148,11 @@ class FileController {
             summary = "Tell the size and ETag of a volume's file, or how far its upload is",
             description =
                     "While the volume is being uploaded, Upload-Complete is ?0 and Upload-Offset says how many bytes"
-                            + " have come in; once it is there, Upload-Complete is ?1.",
-            parameters = {@Parameter(ref = SharedParameters.IF_MATCH), @Parameter(ref = SharedParameters.IF_NONE_MATCH)
-            })
+                            + " have come in; once it is there, Upload-Complete is ?1.")
     @ApiResponse(responseCode = "200", description = "The headers of the whole file", content = @Content)
     @ApiResponse(responseCode = "204", description = "The volume is being uploaded", content = @Content)
-    @ApiResponse(responseCode = "304", description = "The file still has the ETag in If-None-Match", content = @Content)
-    @Fails({INVALID_OPTION, FORBIDDEN_PATH, NOT_FOUND, IN_USE, BUSY, PRECONDITION_FAILED, INVALID_IMAGE})
+    @ConditionalOnFile
+    @Fails({INVALID_OPTION, FORBIDDEN_PATH, NOT_FOUND, IN_USE, BUSY, INVALID_IMAGE})
     @RequestMapping(path = "/{*path}", method = RequestMethod.HEAD)
     void head(
             @PathVariable @Parameter(description = VOLUME, example = "vm1/base.qcow2") String path,

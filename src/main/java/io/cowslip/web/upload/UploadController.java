@@ -1,24 +1,9 @@
 package io.cowslip.web.upload;
 
-import static io.cowslip.web.problem.ProblemType.ALREADY_EXISTS;
-import static io.cowslip.web.problem.ProblemType.BODY_TOO_LARGE;
-import static io.cowslip.web.problem.ProblemType.DIGEST_MISMATCH;
-import static io.cowslip.web.problem.ProblemType.FORBIDDEN_PATH;
-import static io.cowslip.web.problem.ProblemType.HOST_IO;
-import static io.cowslip.web.problem.ProblemType.INCOMPLETE_BODY;
-import static io.cowslip.web.problem.ProblemType.INSUFFICIENT_STORAGE;
-import static io.cowslip.web.problem.ProblemType.INVALID_IMAGE;
-import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.problem.ProblemType.INVALID_RANGE;
-import static io.cowslip.web.problem.ProblemType.INVALID_REQUEST;
 import static io.cowslip.web.problem.ProblemType.IN_USE;
-import static io.cowslip.web.problem.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
-import static io.cowslip.web.problem.ProblemType.TOO_MANY_REQUESTS;
 import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
-import static io.cowslip.web.problem.ProblemType.UPLOAD_OFFSET_MISMATCH;
 
 import io.cowslip.access.AuditEntry;
 import io.cowslip.drive.upload.Uploads;
@@ -37,6 +22,7 @@ import io.cowslip.web.volume.VolumeFacts;
 import io.cowslip.web.volume.VolumePath;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.Parameters;
 import io.swagger.v3.oas.annotations.enums.ParameterIn;
 import io.swagger.v3.oas.annotations.media.ArraySchema;
 import io.swagger.v3.oas.annotations.media.Content;
@@ -69,14 +55,6 @@ import tools.jackson.databind.json.JsonMapper;
 @Tag(name = "files", description = "Whole image files")
 class UploadController {
     private static final String VOLUME = "The volume: a path relative to the image root";
-    private static final String FORMAT = "What the file is; where its content says so, it need not be said";
-    private static final String BACKING =
-            "The volume that the image names as its backing file, relative to the image root; it may name no other";
-    private static final String DATA_FILE =
-            "A volume that the image names as holding its data, relative to the image root; once for each";
-    private static final String OFFSET_FIELD = "Upload-Offset";
-    private static final String COMPLETE_FIELD = "Upload-Complete";
-    private static final String LENGTH_FIELD = "Upload-Length";
 
     private final Uploads uploads;
     private final FileUploads files;
@@ -102,62 +80,31 @@ class UploadController {
                     "A body that breaks off leaves what came: HEAD tells Upload-Offset, and PUT with Content-Range"
                             + " (curl -C) or PATCH goes on from there. The file is examined before it gets its name. Query"
                             + " parameters that begin with target. are the options of a conversion's target: then a job makes the"
-                            + " volume of the file.",
-            parameters = {
-                @Parameter(
-                        in = ParameterIn.QUERY,
-                        name = "format",
-                        description = FORMAT,
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi"}),
-                        example = "raw"),
-                @Parameter(
-                        in = ParameterIn.QUERY,
-                        name = "backing-file",
-                        description = BACKING,
-                        schema = @Schema(type = "string")),
-                @Parameter(
-                        in = ParameterIn.QUERY,
-                        name = "data-file",
-                        description = DATA_FILE,
-                        array = @ArraySchema(schema = @Schema(type = "string"))),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = "Content-Range",
-                        description = "Which part of the file the body is: bytes first-last/length",
-                        schema = @Schema(type = "string")),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = COMPLETE_FIELD,
-                        description = "?0: more is to come",
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"?0", "?1"})),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = LENGTH_FIELD,
-                        description = "How long the whole file is going to be",
-                        schema = @Schema(type = "integer")),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = "Content-Digest",
-                        description = "RFC 9530, of this body: it counts only whole",
-                        schema = @Schema(type = "string")),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = "Repr-Digest",
-                        description = "RFC 9530, of the whole file: checked at the end",
-                        schema = @Schema(type = "string")),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = "Want-Repr-Digest",
-                        description = "RFC 9530, with the first byte: the answer to the last has the digest",
-                        schema = @Schema(type = "string"),
-                        example = "sha-256=10")
-            })
+                            + " volume of the file.")
+    @UploadedFileQuery
+    @Parameters({
+        @Parameter(
+                in = ParameterIn.HEADER,
+                name = "Content-Range",
+                description = "Which part of the file the body is: bytes first-last/length",
+                schema = @Schema(type = "string")),
+        @Parameter(
+                in = ParameterIn.HEADER,
+                name = UploadHeaders.UPLOAD_COMPLETE,
+                description = "?0: more is to come",
+                schema =
+                        @Schema(
+                                type = "string",
+                                allowableValues = {"?0", "?1"}))
+    })
+    @Fails({UNKNOWN_KEY, INVALID_RANGE})
+    @AddsToUpload
+    @Parameter(
+            in = ParameterIn.HEADER,
+            name = "Want-Repr-Digest",
+            description = "RFC 9530, with the first byte: the answer to the last has the digest",
+            schema = @Schema(type = "string"),
+            example = "sha-256=10")
     @OctetStreamBody
     @ApiResponse(
             responseCode = "201",
@@ -166,28 +113,6 @@ class UploadController {
                     @Content(
                             mediaType = MediaType.APPLICATION_JSON_VALUE,
                             array = @ArraySchema(schema = @Schema(implementation = VolumeFacts.class))))
-    @JobMakesVolume
-    @Fails({
-        INVALID_REQUEST,
-        INVALID_OPTION,
-        UNKNOWN_KEY,
-        INVALID_RANGE,
-        INCOMPLETE_BODY,
-        DIGEST_MISMATCH,
-        FORBIDDEN_PATH,
-        NOT_FOUND,
-        ALREADY_EXISTS,
-        IN_USE,
-        UPLOAD_OFFSET_MISMATCH,
-        BODY_TOO_LARGE,
-        UNSUPPORTED_MEDIA_TYPE,
-        INVALID_IMAGE,
-        UNSUPPORTED_FEATURE,
-        HOST_IO,
-        TOO_MANY_REQUESTS,
-        LIMIT_REACHED,
-        INSUFFICIENT_STORAGE
-    })
     @PutMapping("/files/{*path}")
     ResponseEntity<?> put(
             @PathVariable @Parameter(description = VOLUME, example = "vm1/uploaded.raw") String path,
@@ -205,60 +130,28 @@ class UploadController {
             operationId = "appendToFile",
             summary = "Add to the end of an upload",
             description =
-                    "As in the IETF's draft of resumable uploads for HTTP. The query is that of the first request.",
-            parameters = {
-                @Parameter(
-                        in = ParameterIn.QUERY,
-                        name = "format",
-                        description = FORMAT,
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi"}),
-                        example = "raw"),
-                @Parameter(
-                        in = ParameterIn.QUERY,
-                        name = "backing-file",
-                        description = BACKING,
-                        schema = @Schema(type = "string")),
-                @Parameter(
-                        in = ParameterIn.QUERY,
-                        name = "data-file",
-                        description = DATA_FILE,
-                        array = @ArraySchema(schema = @Schema(type = "string"))),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = OFFSET_FIELD,
-                        required = true,
-                        description = "How many bytes the upload has, as HEAD tells",
-                        schema = @Schema(type = "integer"),
-                        example = "16"),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = COMPLETE_FIELD,
-                        required = true,
-                        description = "?1 with the last of the bytes",
-                        schema =
-                                @Schema(
-                                        type = "string",
-                                        allowableValues = {"?0", "?1"}),
-                        example = "?1"),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = LENGTH_FIELD,
-                        description = "How long the whole file is going to be",
-                        schema = @Schema(type = "integer")),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = "Content-Digest",
-                        description = "RFC 9530, of this body: it counts only whole",
-                        schema = @Schema(type = "string")),
-                @Parameter(
-                        in = ParameterIn.HEADER,
-                        name = "Repr-Digest",
-                        description = "RFC 9530, of the whole file: checked at the end",
-                        schema = @Schema(type = "string"))
-            })
+                    "As in the IETF's draft of resumable uploads for HTTP. The query is that of the first request.")
+    @UploadedFileQuery
+    @Parameters({
+        @Parameter(
+                in = ParameterIn.HEADER,
+                name = UploadHeaders.UPLOAD_OFFSET,
+                required = true,
+                description = "How many bytes the upload has, as HEAD tells",
+                schema = @Schema(type = "integer"),
+                example = "16"),
+        @Parameter(
+                in = ParameterIn.HEADER,
+                name = UploadHeaders.UPLOAD_COMPLETE,
+                required = true,
+                description = "?1 with the last of the bytes",
+                schema =
+                        @Schema(
+                                type = "string",
+                                allowableValues = {"?0", "?1"}),
+                example = "?1")
+    })
+    @AddsToUpload
     @RequestBody(
             required = true,
             content =
@@ -273,30 +166,10 @@ class UploadController {
                     @Content(
                             mediaType = MediaType.APPLICATION_JSON_VALUE,
                             array = @ArraySchema(schema = @Schema(implementation = VolumeFacts.class))))
-    @JobMakesVolume
     @ApiResponse(
             responseCode = "204",
             description = "The bytes are durable, and Upload-Offset says how many there are",
             content = @Content)
-    @Fails({
-        INVALID_REQUEST,
-        INVALID_OPTION,
-        INCOMPLETE_BODY,
-        DIGEST_MISMATCH,
-        FORBIDDEN_PATH,
-        NOT_FOUND,
-        ALREADY_EXISTS,
-        IN_USE,
-        UPLOAD_OFFSET_MISMATCH,
-        BODY_TOO_LARGE,
-        UNSUPPORTED_MEDIA_TYPE,
-        INVALID_IMAGE,
-        UNSUPPORTED_FEATURE,
-        HOST_IO,
-        TOO_MANY_REQUESTS,
-        LIMIT_REACHED,
-        INSUFFICIENT_STORAGE
-    })
     @PatchMapping("/files/{*path}")
     ResponseEntity<?> append(
             @PathVariable @Parameter(description = VOLUME, example = "vm1/arriving.raw") String path,

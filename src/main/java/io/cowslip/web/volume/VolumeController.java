@@ -8,10 +8,7 @@ import static io.cowslip.web.problem.ProblemType.INVALID_IMAGE;
 import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.problem.ProblemType.IN_USE;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
-import static io.cowslip.web.problem.ProblemType.UNKNOWN_KEY;
-import static io.cowslip.web.problem.ProblemType.UNREADABLE_JSON;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_FEATURE;
-import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_MEDIA_TYPE;
 import static io.cowslip.web.problem.ProblemType.UNSUPPORTED_OPTION;
 
 import io.cowslip.access.AuditEntry;
@@ -21,6 +18,7 @@ import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.web.json.Query;
 import io.cowslip.web.openapi.Fails;
 import io.cowslip.web.openapi.SharedParameters;
+import io.cowslip.web.openapi.TakesJson;
 import io.cowslip.web.problem.Refusal;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
@@ -170,18 +168,8 @@ class VolumeController {
                                          "preallocation": "metadata", "lazy-refcounts": true}""")
                             }))
     @ApiResponse(responseCode = "201", description = "The new volume's facts; the file is durable")
-    @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        UNSUPPORTED_OPTION,
-        FORBIDDEN_PATH,
-        NOT_FOUND,
-        ALREADY_EXISTS,
-        UNSUPPORTED_MEDIA_TYPE,
-        INVALID_IMAGE,
-        INSUFFICIENT_STORAGE
-    })
+    @TakesJson
+    @Fails({UNSUPPORTED_OPTION, FORBIDDEN_PATH, NOT_FOUND, ALREADY_EXISTS, INVALID_IMAGE, INSUFFICIENT_STORAGE})
     @PutMapping(
             path = "/{*path}",
             consumes = MediaType.APPLICATION_JSON_VALUE,
@@ -235,19 +223,8 @@ class VolumeController {
                                         {"compat": "0.10", "refcount-bits": 16}""")
                             }))
     @ApiResponse(responseCode = "200", description = "The volume's facts as they are now, durable")
-    @Fails({
-        UNREADABLE_JSON,
-        UNKNOWN_KEY,
-        INVALID_OPTION,
-        FORBIDDEN_PATH,
-        NOT_FOUND,
-        IN_USE,
-        BUSY,
-        UNSUPPORTED_MEDIA_TYPE,
-        INVALID_IMAGE,
-        UNSUPPORTED_FEATURE,
-        INSUFFICIENT_STORAGE
-    })
+    @TakesJson
+    @Fails({FORBIDDEN_PATH, NOT_FOUND, IN_USE, BUSY, INVALID_IMAGE, UNSUPPORTED_FEATURE, INSUFFICIENT_STORAGE})
     @PatchMapping(
             path = "/{*path}",
             consumes = {SharedParameters.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE},
