@@ -30,8 +30,7 @@ public final class AccessRefusedException extends RuntimeException {
         this(reason, message, challenge, 0);
     }
 
-    private AccessRefusedException(
-            Reason reason, String message, @Nullable String challenge, long retryAfterSeconds) {
+    private AccessRefusedException(Reason reason, String message, @Nullable String challenge, long retryAfterSeconds) {
         super(message);
         this.reason = reason;
         this.challenge = challenge;

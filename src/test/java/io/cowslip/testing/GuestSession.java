@@ -237,14 +237,20 @@ public final class GuestSession implements AutoCloseable {
     /** Takes a snapshot, which makes durable what was written before. */
     public void snapshot(String name) throws IOException {
         // What is written meanwhile may be in the snapshot or not.
-        during(new UnderWay(UnderWay.Kind.OTHER, 0, Integer.MAX_VALUE), () -> image.snapshots().create(name, 1_700_000_000, 5));
+        during(
+                new UnderWay(UnderWay.Kind.OTHER, 0, Integer.MAX_VALUE),
+                () -> image.snapshots().create(name, 1_700_000_000, 5));
         flushed();
     }
 
     /** Goes back to a snapshot of a disk of this size, which held {@code then}; durable when this returns. */
     public void revert(String name, byte[] then) throws IOException {
-        changing(0, then, () -> during(new UnderWay(UnderWay.Kind.OTHER, 0, then.length), () -> image.snapshots()
-                .revert(name)));
+        changing(
+                0,
+                then,
+                () -> during(
+                        new UnderWay(UnderWay.Kind.OTHER, 0, then.length),
+                        () -> image.snapshots().revert(name)));
         flushed();
     }
 

@@ -8,14 +8,14 @@ import static org.hamcrest.Matchers.equalTo;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.restassured.path.json.JsonPath;
-import java.util.Arrays;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.ParameterizedTest;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.springframework.test.context.TestPropertySource;
 
 /**

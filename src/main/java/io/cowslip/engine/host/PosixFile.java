@@ -32,8 +32,7 @@ final class PosixFile implements HostFile {
     /** Null where the file may be written to, or goes past the page cache. */
     private final @Nullable PageChannel pages;
 
-    private PosixFile(
-            Path path, int descriptor, TransferCalls calls, Posix.FileStatus status, boolean transferable) {
+    private PosixFile(Path path, int descriptor, TransferCalls calls, Posix.FileStatus status, boolean transferable) {
         this.path = path;
         this.descriptor = descriptor;
         this.calls = calls;

@@ -47,8 +47,9 @@ final class AddressFailures implements AuthenticationFailures {
 
     private Bucket bucket(String network) {
         if (!left.containsKey(network) && left.size() >= most) {
-            left.values().removeIf(bucket -> bucket.estimateAbilityToConsume(2L * perSecond)
-                    .canBeConsumed());
+            left.values()
+                    .removeIf(bucket ->
+                            bucket.estimateAbilityToConsume(2L * perSecond).canBeConsumed());
             if (left.size() >= most) {
                 return shared;
             }

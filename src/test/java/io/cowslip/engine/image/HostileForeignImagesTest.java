@@ -120,8 +120,7 @@ final class HostileForeignImagesTest {
 
     private Path streamOptimized() throws IOException {
         Path raw = Files.write(folder.resolve("source.raw"), TestImages.filled(GRAIN, 7));
-        return QemuTools.convert(
-                raw, "raw", folder.resolve("image.vmdk"), "vmdk", "-o", "subformat=streamOptimized");
+        return QemuTools.convert(raw, "raw", folder.resolve("image.vmdk"), "vmdk", "-o", "subformat=streamOptimized");
     }
 
     private static int firstGrain(ByteBuffer file) {

@@ -160,9 +160,7 @@ final class SlowHostNeighbour {
     private void awaitEndOrWaiting(@Nullable Thread thread) {
         while (!underWay.isDone() && thread != null) {
             Thread.State state = thread.getState();
-            if (state == Thread.State.WAITING
-                    || state == Thread.State.BLOCKED
-                    || state == Thread.State.TIMED_WAITING) {
+            if (state == Thread.State.WAITING || state == Thread.State.BLOCKED || state == Thread.State.TIMED_WAITING) {
                 return;
             }
             Thread.onSpinWait();

@@ -67,8 +67,7 @@ final class SlowHostTest {
             guest.read(0, guest.sizeBytes());
             neighbour.finish();
         } catch (IOException | RuntimeException | AssertionError e) {
-            throw new AssertionError(
-                    Seeds.replay(getClass(), seed) + " -D" + WORKLOAD + "=" + workload + ": " + e, e);
+            throw new AssertionError(Seeds.replay(getClass(), seed) + " -D" + WORKLOAD + "=" + workload + ": " + e, e);
         }
         Path file = made.disk().file();
         assertThat(RefcountAudit.of(memory.contentOf(file)).clean()).isTrue();
@@ -76,7 +75,7 @@ final class SlowHostTest {
                 .as("what the disk holds")
                 .isEqualTo(model.read(0, model.sizeBytes()));
         assertThat(neighbour.reads()).isPositive();
-        reporter.publishEntry(
-                Map.of("held", "" + neighbour.held(), "reads", "" + neighbour.reads(), "writes", "" + neighbour.writes()));
+        reporter.publishEntry(Map.of(
+                "held", "" + neighbour.held(), "reads", "" + neighbour.reads(), "writes", "" + neighbour.writes()));
     }
 }

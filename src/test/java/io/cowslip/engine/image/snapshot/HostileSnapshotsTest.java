@@ -83,10 +83,7 @@ final class HostileSnapshotsTest {
     }
 
     private void openAt(String snapshot) throws IOException {
-        DiskImage.open(
-                        file,
-                        TestImages.readOnly().withSnapshot(snapshot),
-                        TestImages.environment(HostFiles.posix()))
+        DiskImage.open(file, TestImages.readOnly().withSnapshot(snapshot), TestImages.environment(HostFiles.posix()))
                 .close();
     }
 }
