@@ -315,6 +315,14 @@ final class ArchitectureTest {
             .orShould()
             .accessTargetWhere(ownedBy("java.lang.System").and(targetNamed("load", "loadLibrary")));
 
+    /** "Arguments to helpers" (Incus CVE-2026-48755): where no program is started, nobody's option is one of its arguments. */
+    @ArchTest
+    static final ArchRule NO_PROGRAM_IS_STARTED = noClasses()
+            .should()
+            .dependOnClassesThat(belongToAnyOf(ProcessBuilder.class))
+            .orShould()
+            .accessTargetWhere(ownedBy("java.lang.Runtime").and(targetNamed("exec")));
+
     /** The write order lives in one file. */
     @ArchTest
     static final ArchRule SYNCS_ARE_ORDERED_IN_ONE_PLACE = noClasses()

@@ -56,6 +56,7 @@ public record Caller(String name, Set<Scope> scopes, Reach reach) {
         return new Caller(name, scopes, narrower);
     }
 
+    /** Whether they were given this scope. What volumes it counts for is another question: {@link #reach}. */
     public boolean has(Scope scope) {
         return scopes.contains(scope);
     }

@@ -41,6 +41,7 @@ public record Reach(@Nullable List<String> prefixes) {
         return name + "/";
     }
 
+    /** Whether all volumes are among them, those that are still to be made as well. */
     public boolean isEverywhere() {
         return prefixes == null;
     }

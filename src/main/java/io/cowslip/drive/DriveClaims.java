@@ -39,6 +39,7 @@ public final class DriveClaims {
             boolean own,
             @Nullable FileHolder beside) {
 
+        /** A file that is beside no drive. */
         public Claim(FileIdentity file, String name, boolean writes, boolean own) {
             this(file, name, writes, own, null);
         }
@@ -82,6 +83,7 @@ public final class DriveClaims {
         }
     }
 
+    /** To be held by who deletes a volume or gives one its name: nobody is between finding files and claiming them then. */
     public Lock filesChange() {
         return files.writeLock();
     }

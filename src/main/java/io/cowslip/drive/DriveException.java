@@ -29,6 +29,7 @@ public final class DriveException extends RuntimeException {
 
     private final Reason reason;
 
+    /** @param message for the caller: names the drive or the file, and what would be right */
     public DriveException(Reason reason, String message) {
         super(message);
         this.reason = reason;
@@ -39,6 +40,7 @@ public final class DriveException extends RuntimeException {
         return new DriveException(Reason.NO_SUCH_DRIVE, "there is no drive \"" + id + "\"");
     }
 
+    /** What callers may tell apart; the message is for people. */
     public Reason reason() {
         return reason;
     }

@@ -4,6 +4,7 @@ package io.cowslip.drive;
 public record DriveId(String value) {
     private static final int MAX_LENGTH = 64;
 
+    /** @throws IllegalArgumentException saying the rule, where {@code value} does not keep it */
     public DriveId {
         if (!isPossible(value)) {
             throw new IllegalArgumentException(

@@ -57,6 +57,7 @@ public record DriveProperties(
             @DefaultValue("follow") ReferencePolicy.Rule backingFile,
             @DefaultValue("follow") ReferencePolicy.Rule dataFile) {
 
+        /** The same, as who opens images asks it. */
         public ReferencePolicy policy() {
             return new ReferencePolicy(backingFile, dataFile);
         }
@@ -216,6 +217,7 @@ public record DriveProperties(
             @Nullable String snapshot,
             @Nullable String keySecretFile) {
 
+        /** What the drive is opened with: its own options, and those of {@code otherwise} where it has none. */
         public ImageOptions over(ImageOptions otherwise) {
             Options options = new Options(
                     l2CacheSize,

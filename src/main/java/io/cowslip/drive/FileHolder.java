@@ -13,6 +13,7 @@ public record FileHolder(Kind kind, String id) {
         DELETION
     }
 
+    /** The open drive of this id. */
     public static FileHolder of(DriveId drive) {
         return new FileHolder(Kind.DRIVE, drive.value());
     }
@@ -32,6 +33,7 @@ public record FileHolder(Kind kind, String id) {
         return new FileHolder(Kind.DELETION, volume);
     }
 
+    /** Whether it counts among the drives that may be open at once. */
     public boolean isDrive() {
         return kind == Kind.DRIVE;
     }

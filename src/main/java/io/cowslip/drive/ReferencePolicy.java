@@ -13,6 +13,7 @@ import java.util.Locale;
  * @param dataFile of files that have an image's data, or parts of it
  */
 public record ReferencePolicy(Rule backingFile, Rule dataFile) {
+    /** Anywhere below the image root, whatever the file is for. */
     public static final ReferencePolicy FOLLOW_ALL = new ReferencePolicy(Rule.FOLLOW, Rule.FOLLOW);
 
     /** Where such a file may be. */

@@ -25,11 +25,13 @@ public final class JobException extends RuntimeException {
 
     private final Reason reason;
 
+    /** @param message for the caller: names the job or its key */
     public JobException(Reason reason, String message) {
         super(message);
         this.reason = reason;
     }
 
+    /** What callers may tell apart; the message is for people. */
     public Reason reason() {
         return reason;
     }

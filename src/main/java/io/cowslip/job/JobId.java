@@ -4,6 +4,7 @@ import io.cowslip.drive.DriveId;
 
 /** The name of a job. QEMU has one rule for the ids of drives and of jobs. */
 public record JobId(String value) {
+    /** @throws IllegalArgumentException saying the rule, where {@code value} does not keep it */
     public JobId {
         if (!DriveId.isPossible(value)) {
             throw new IllegalArgumentException("\"" + value

@@ -266,6 +266,7 @@ public final class JobService {
                 .toList();
     }
 
+    /** A job as it is now. One that is not known, or not within the caller's reach, is refused as unknown. */
     public JobView job(JobId id) {
         return require(id).view();
     }

@@ -10,6 +10,7 @@ public enum JobState {
     /** The service ended meanwhile. */
     INTERRUPTED;
 
+    /** Whether it stays as it is, unless the job is started again. */
     public boolean isEnded() {
         return this != QUEUED && this != RUNNING;
     }

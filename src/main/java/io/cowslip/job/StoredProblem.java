@@ -12,6 +12,7 @@ public final class StoredProblem extends Exception {
         this.text = text;
     }
 
+    /** As {@link JobTexts#problem} has it. */
     public String text() {
         return text;
     }

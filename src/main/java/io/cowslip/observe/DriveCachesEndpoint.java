@@ -20,6 +20,7 @@ record DriveCachesEndpoint(DriveRegistry registry, CacheCleaner cleaner) {
     /** All drives, by id. */
     record Drives(List<DriveCaches> drives) {}
 
+    /** The caches of all drives. */
     @ReadOperation
     public Drives all() {
         return new Drives(registry.drives().stream().map(this::caches).toList());
@@ -36,6 +37,7 @@ record DriveCachesEndpoint(DriveRegistry registry, CacheCleaner cleaner) {
         }
     }
 
+    /** The caches of one drive; 404 where it is not open. */
     @ReadOperation
     public WebEndpointResponse<Object> one(@Selector String drive) {
         return answer(drive, false);

@@ -38,6 +38,8 @@ record AccessAnswers(Supplier<HandlerExceptionResolver> resolver)
                 response,
                 switch (failure) {
                     case AuthenticationServiceException unreachable -> unavailable(unreachable);
+                    case TooManyFailuresException many ->
+                        AccessRefusedException.tooManyFailures(many.retryAfterSeconds());
                     case OAuth2AuthenticationException refused ->
                         new AccessRefusedException(
                                 Reason.UNAUTHENTICATED,

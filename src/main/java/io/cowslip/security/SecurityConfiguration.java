@@ -56,13 +56,19 @@ class SecurityConfiguration {
             Environment environment,
             EndpointRules rules,
             ObjectProvider<JwtDecoder> decoder,
+            ObjectProvider<AuthenticationFailures> failures,
             @Qualifier("handlerExceptionResolver") ObjectProvider<HandlerExceptionResolver> resolver) {
         AuthenticationSetup setup = AuthenticationSetup.of(environment);
         AccessAnswers answers = new AccessAnswers(resolver::getObject);
         return new DefaultSecurityFilterChain(
                 AnyRequestMatcher.INSTANCE,
                 setup.isConfigured()
-                        ? authenticating(setup.properties(), rules, decoder.getIfAvailable(), answers)
+                        ? authenticating(
+                                setup.properties(),
+                                rules,
+                                decoder.getIfAvailable(),
+                                failures.getIfAvailable(() -> AuthenticationFailures.UNCOUNTED),
+                                answers)
                         : List.of(new OwnPagesFilter(
                                 answers,
                                 AddressCheck.isOnLoopback(environment),
@@ -70,9 +76,13 @@ class SecurityConfiguration {
     }
 
     private static List<Filter> authenticating(
-            AccessProperties properties, EndpointRules rules, @Nullable JwtDecoder decoder, AccessAnswers answers) {
+            AccessProperties properties,
+            EndpointRules rules,
+            @Nullable JwtDecoder decoder,
+            AuthenticationFailures counted,
+            AccessAnswers answers) {
         BearerTokenAuthenticationFilter bearer = new BearerTokenAuthenticationFilter(
-                new BearerAuthentication(ApiKeys.of(properties.apiKeys()), tokens(properties, decoder)));
+                new BearerAuthentication(ApiKeys.of(properties.apiKeys()), tokens(properties, decoder), counted));
         AuthenticationEntryPointFailureHandler failures = new AuthenticationEntryPointFailureHandler(answers);
         failures.setRethrowAuthenticationServiceException(false);
         bearer.setAuthenticationFailureHandler(failures);

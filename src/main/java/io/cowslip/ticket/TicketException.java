@@ -21,6 +21,7 @@ public final class TicketException extends RuntimeException {
 
     private final Reason reason;
 
+    /** @param message for the caller: never has the ticket itself, which is a secret */
     public TicketException(Reason reason, String message) {
         super(message);
         this.reason = reason;
@@ -32,6 +33,7 @@ public final class TicketException extends RuntimeException {
                 Reason.REFUSED, "the ticket is not known, has expired or was cancelled, or its drive was closed");
     }
 
+    /** What callers may tell apart; the message is for people. */
     public Reason reason() {
         return reason;
     }

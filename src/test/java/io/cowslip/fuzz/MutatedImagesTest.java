@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * Images with all features, and in them header fields, entries, counts, lengths and places changed to what hurts: values
  * at the edges of their fields, places of other structures, of themselves, between clusters and outside the file. Each is
- * read, written to and repaired.
+ * read, written to and repaired, within bounds of memory and work ("Parser resource use", CVE-2015-5162).
  */
 @Tag("long")
 @NeedsQemu

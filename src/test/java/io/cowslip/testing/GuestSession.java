@@ -23,6 +23,37 @@ public final class GuestSession implements AutoCloseable {
     private boolean open = true;
     private boolean closedInOrder;
     private ImageOptions options;
+    private UnderWay underWay = UnderWay.OTHER_WORK;
+
+    /**
+     * What is being done to the disk, for those who use it at the same time.
+     *
+     * @param from the first byte that it is about
+     * @param to behind the last one
+     */
+    public record UnderWay(Kind kind, int from, int to) {
+
+        /** What the bytes may be until it is over, and whether it stops others. */
+        public enum Kind {
+            /** A read or flush of a guest: bytes are as they were, and are to stay so. */
+            LOOK,
+            /** A write, zeroing or discard of a guest: bytes are old or new. */
+            CHANGE,
+            /** Something with the whole disk, which may want it for itself. */
+            OTHER
+        }
+
+        private static final UnderWay OTHER_WORK = new UnderWay(Kind.OTHER, 0, 0);
+
+        /** Whether bytes of this range may be old or new. */
+        public boolean mayHaveChanged(int offset, int length) {
+            return kind != Kind.LOOK && touches(offset, length);
+        }
+
+        public boolean touches(int offset, int length) {
+            return offset < to && offset + length > from;
+        }
+    }
 
     /**
      * What the guest's disk is.
@@ -87,11 +118,28 @@ public final class GuestSession implements AutoCloseable {
         return open;
     }
 
+    /** What the request under way is about; for who is called from within it. */
+    public UnderWay underWay() {
+        return underWay;
+    }
+
+    private void during(UnderWay about, Request request) throws IOException {
+        underWay = about;
+        try {
+            request.run();
+        } finally {
+            underWay = UnderWay.OTHER_WORK;
+        }
+    }
+
     /** Reads a range and insists on what was last written there. */
     public void read(int offset, int length) throws IOException {
-        model.difference(offset, TestImages.read(image, offset, length)).ifPresent(difference -> {
-            throw new AssertionError("read " + offset + "+" + length + ": " + difference);
-        });
+        during(
+                new UnderWay(UnderWay.Kind.LOOK, offset, offset + length),
+                () -> model.difference(offset, TestImages.read(image, offset, length))
+                        .ifPresent(difference -> {
+                            throw new AssertionError("read " + offset + "+" + length + ": " + difference);
+                        }));
     }
 
     public void write(int offset, byte[] bytes) throws IOException {
@@ -116,10 +164,14 @@ public final class GuestSession implements AutoCloseable {
         history.changed(offset, bytes, logLength.getAsInt());
         model.write(offset, bytes);
         try {
-            request.run();
+            during(changeOf(offset, bytes.length), request);
         } catch (IOException e) {
             throw new ChangeFailed(offset, bytes.length, e);
         }
+    }
+
+    private static UnderWay changeOf(int offset, int length) {
+        return new UnderWay(UnderWay.Kind.CHANGE, offset, offset + length);
     }
 
     /** A change of this range failed: any part of it may have been done. See {@link #settle}. */
@@ -147,7 +199,9 @@ public final class GuestSession implements AutoCloseable {
         resizing = true;
         history.resizing(sizeBytes, logLength.getAsInt());
         model.beginResize(sizeBytes);
-        image.resize(sizeBytes, true, preallocation);
+        during(
+                new UnderWay(UnderWay.Kind.OTHER, Math.min(sizeBytes, model.sizeBytes()), Integer.MAX_VALUE),
+                () -> image.resize(sizeBytes, true, preallocation));
         settleSize();
         if (model.sizeBytes() != sizeBytes) {
             throw new AssertionError("resized to " + sizeBytes + ", but the disk has " + model.sizeBytes());
@@ -176,19 +230,27 @@ public final class GuestSession implements AutoCloseable {
     }
 
     public void flush() throws IOException {
-        image.flush();
+        during(new UnderWay(UnderWay.Kind.LOOK, 0, 0), () -> image.flush());
         flushed();
     }
 
     /** Takes a snapshot, which makes durable what was written before. */
     public void snapshot(String name) throws IOException {
-        image.snapshots().create(name, 1_700_000_000, 5);
+        // What is written meanwhile may be in the snapshot or not.
+        during(
+                new UnderWay(UnderWay.Kind.OTHER, 0, Integer.MAX_VALUE),
+                () -> image.snapshots().create(name, 1_700_000_000, 5));
         flushed();
     }
 
     /** Goes back to a snapshot of a disk of this size, which held {@code then}; durable when this returns. */
     public void revert(String name, byte[] then) throws IOException {
-        changing(0, then, () -> image.snapshots().revert(name));
+        changing(
+                0,
+                then,
+                () -> during(
+                        new UnderWay(UnderWay.Kind.OTHER, 0, then.length),
+                        () -> image.snapshots().revert(name)));
         flushed();
     }
 

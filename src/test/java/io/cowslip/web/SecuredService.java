@@ -41,6 +41,7 @@ import org.springframework.test.context.DynamicPropertySource;
         webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
         properties = {
             "cowslip.demo-image=false",
+            "cowslip.limits.authentication-failures-per-second=0",
             "server.tomcat.accesslog.enabled=true",
             "server.tomcat.accesslog.buffered=false",
             "server.tomcat.accesslog.pattern=%r %s %U %q %{Referer}i",

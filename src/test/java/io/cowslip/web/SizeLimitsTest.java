@@ -12,7 +12,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.springframework.test.context.TestPropertySource;
 
 /**
@@ -147,7 +150,37 @@ class SizeLimitsTest extends RunningService {
 
     @Test
     void headsMayOnlyBeSoLong() {
-        Problems.problem(given().header("X-Long", "x".repeat(20_000)).get("/drives"), 400, "invalid-request");
+        Problems.problem(given().header("X-Long", "x".repeat(20_000)).get("/drives"), 431, "head-too-large")
+                .body("detail", containsString("server.max-http-request-header-size"));
+        Problems.problem(given().get("/drives?" + "x".repeat(20_000)), 431, "head-too-large");
+    }
+
+    /** Only what is too large is called so, to the byte, at once or in pieces; what else is wrong with a head is 400. */
+    @ParameterizedTest
+    @CsvSource({
+        "8192, Host: localhost, 200",
+        "8193, Host: localhost, 431",
+        "8195, Host: localhost, 431",
+        "9000, Host: localhost, 431",
+        "100000, Host: localhost, 431",
+        "8192, X-Host: localhost, 400",
+        "8193, X-Host: localhost, 431",
+        "8192, Bad Name: x, 400",
+        "100, X-Host: localhost, 400"
+    })
+    void aHeadIsTooLargeFromTheFirstByteOn(int lengthBytes, String field, int status) throws IOException {
+        String begin = "GET /drives HTTP/1.1\r\n" + field + "\r\nX-Filling: ";
+        String head = begin + "x".repeat(lengthBytes - begin.length() - 4) + "\r\n\r\n";
+        byte[] bytes = head.getBytes(StandardCharsets.US_ASCII);
+        try (RawConnection whole = new RawConnection(port());
+                RawConnection pieces = new RawConnection(port())) {
+            whole.send(bytes);
+            assertThat(whole.receiveHead().status()).isEqualTo(status);
+            int cut = Math.min(bytes.length, 8192) / 2;
+            pieces.send(Arrays.copyOf(bytes, cut));
+            pieces.send(Arrays.copyOfRange(bytes, cut, bytes.length));
+            assertThat(pieces.receiveHead().status()).isEqualTo(status);
+        }
     }
 
     /** CVE-2018-15756: of ranges that overlap each byte is sent once, and only so many may be asked for. */

@@ -169,6 +169,7 @@ class UploadContractTest extends UploadingService {
         problem(octets(filled(MIB, 2)).put("/files/u/twice.raw?format=raw"), 409, "already-exists");
     }
 
+    /** Glance CVE-2014-9623, CVE-2015-5286: what is deleted while it is uploaded takes no space any more. */
     @Test
     void anUploadIsGivenUpUnderItsRequest() throws IOException {
         Path volume = file("u/given-up.raw");

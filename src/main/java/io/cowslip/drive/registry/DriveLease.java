@@ -9,6 +9,7 @@ import io.cowslip.engine.image.DiskImage;
  */
 public interface DriveLease extends AutoCloseable {
 
+    /** The drive that the image is open as. */
     DriveId id();
 
     /** The image, valid until this lease is closed. */
@@ -45,5 +46,6 @@ public interface DriveLease extends AutoCloseable {
     }
 
     @Override
+    /** Gives the right back. The image must not be used after that. */
     void close();
 }

@@ -146,9 +146,10 @@ public final class DriveRegistry {
     }
 
     /**
-     * The open drive of this id.
+     * An open drive as it is now.
      *
-     * @throws DriveException NO_SUCH_DRIVE, with the reason where it could not be opened again; CLOSING
+     * @throws DriveException NO_SUCH_DRIVE, with the reason where it could not be opened again, and also where it is not
+     *     within the caller's reach; CLOSING
      */
     public DriveView drive(DriveId id) {
         return require(id).viewUnlessClosing().orElseThrow(() -> closing(id));

@@ -29,6 +29,7 @@ public final class UploadDigests {
         }
     }
 
+    /** Takes the next bytes in. */
     public void update(MemorySegment bytes) {
         digests.values().forEach(digest -> digest.update(bytes.asByteBuffer()));
     }

@@ -42,6 +42,7 @@ public final class UploadSession implements AutoCloseable {
         return new UploadSession(uploads, upload, content, rules);
     }
 
+    /** The volume that the upload is to become, relative to the image root. */
     public String name() {
         return upload.name();
     }

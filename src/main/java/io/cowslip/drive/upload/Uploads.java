@@ -95,6 +95,7 @@ public final class Uploads {
                 .toList();
     }
 
+    /** How far the upload of a volume is; empty: there is none within the caller's reach. */
     public Optional<UploadStatus> find(String name) {
         Upload upload = upload(name);
         return upload == null ? Optional.empty() : Optional.of(upload.status(properties.expiry()));

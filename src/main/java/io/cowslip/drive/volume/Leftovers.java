@@ -19,6 +19,7 @@ import org.slf4j.LoggerFactory;
 public record Leftovers(ImageRoot root, HostFiles files) {
     private static final Logger log = LoggerFactory.getLogger(Leftovers.class);
 
+    /** Looks through the whole image root. To be called before anything makes volumes there. */
     public void remove() throws IOException {
         List<Path> found = new ArrayList<>();
         RootWalk.over(root, (file, type) -> {

@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 public record PinnedFormats(FileMarks marks) {
     private static final String MARK = "format";
 
+    /** Of the volumes in an image root. */
     public static PinnedFormats of(ImageRoot root) {
         return new PinnedFormats(root.marks());
     }

@@ -35,6 +35,7 @@ public final class RootWalk {
         this.visitor = visitor;
     }
 
+    /** Tells {@code visitor} of all files below the root, those that hold no volume as well. */
     public static void over(ImageRoot root, Visitor visitor) throws ImageException {
         RootWalk walk = new RootWalk(root.tree(), visitor);
         walk.tell(root.folder(), root.tree().entries(root.folder()));

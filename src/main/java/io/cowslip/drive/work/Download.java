@@ -31,6 +31,7 @@ public final class Download implements AutoCloseable {
         return fileName;
     }
 
+    /** How many bytes there are, which may be fewer than the image has. */
     public long sizeBytes() {
         return sizeBytes;
     }

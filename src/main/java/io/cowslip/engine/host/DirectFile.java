@@ -34,10 +34,15 @@ final class DirectFile implements HostFile {
     }
 
     static HostFile open(PosixFile.Opener opener, Path path, HostFiles.Mode mode) throws IOException {
+        return open(opener, TransferCalls.KERNEL, path, mode);
+    }
+
+    static HostFile open(PosixFile.Opener opener, TransferCalls calls, Path path, HostFiles.Mode mode)
+            throws IOException {
         if (mode == HostFiles.Mode.CREATE_NEW) {
             throw new IllegalArgumentException("a refusal of direct I/O would leave the new file behind");
         }
-        PosixFile file = PosixFile.open(opener, path, mode, Posix.O_DIRECT);
+        PosixFile file = PosixFile.open(opener, calls, path, mode, Posix.O_DIRECT);
         DirectAlignment alignment = DirectAlignment.of(file.directAlignment());
         if (!alignment.isUsable()) {
             file.close();

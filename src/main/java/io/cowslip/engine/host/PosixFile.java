@@ -21,6 +21,7 @@ final class PosixFile implements HostFile {
 
     private final Path path;
     private final int descriptor;
+    private final TransferCalls calls;
     private final FileIdentity identity;
     private final @Nullable DirectAlignment directAlignment;
     private final HeldLocks locks;
@@ -31,9 +32,10 @@ final class PosixFile implements HostFile {
     /** Null where the file may be written to, or goes past the page cache. */
     private final @Nullable PageChannel pages;
 
-    private PosixFile(Path path, int descriptor, Posix.FileStatus status, boolean transferable) {
+    private PosixFile(Path path, int descriptor, TransferCalls calls, Posix.FileStatus status, boolean transferable) {
         this.path = path;
         this.descriptor = descriptor;
+        this.calls = calls;
         this.pages = transferable ? new PageChannel(descriptor) : null;
         this.identity = status.identity();
         this.directAlignment = status.direct();
@@ -49,6 +51,11 @@ final class PosixFile implements HostFile {
 
     /** @param moreFlags of open(2) */
     static PosixFile open(Opener opener, Path path, HostFiles.Mode mode, int moreFlags) throws IOException {
+        return open(opener, TransferCalls.KERNEL, path, mode, moreFlags);
+    }
+
+    static PosixFile open(Opener opener, TransferCalls calls, Path path, HostFiles.Mode mode, int moreFlags)
+            throws IOException {
         int flags = switch (mode) {
             case READ -> Posix.O_RDONLY;
             case READ_WRITE -> Posix.O_RDWR;
@@ -66,7 +73,7 @@ final class PosixFile implements HostFile {
         }
         PosixFile file = null;
         try {
-            file = ofRegular(path, descriptor, mode == HostFiles.Mode.READ && moreFlags == 0);
+            file = ofRegular(path, descriptor, calls, mode == HostFiles.Mode.READ && moreFlags == 0);
             return file;
         } finally {
             if (file == null) {
@@ -75,12 +82,13 @@ final class PosixFile implements HostFile {
         }
     }
 
-    private static PosixFile ofRegular(Path path, int descriptor, boolean transferable) throws ImageException {
+    private static PosixFile ofRegular(Path path, int descriptor, TransferCalls calls, boolean transferable)
+            throws ImageException {
         Posix.FileStatus status = Posix.status(descriptor);
         if (!status.isRegularFile()) {
             throw ImageException.of(Kind.INVALID_FORMAT, path, "not a regular file");
         }
-        return new PosixFile(path, descriptor, status, transferable);
+        return new PosixFile(path, descriptor, calls, status, transferable);
     }
 
     private static ImageException openFailure(Path path, int errno) {
@@ -142,7 +150,7 @@ final class PosixFile implements HostFile {
     /** One pread: what it returns may be less than asked for, and 0 is the end of the file. */
     long readOnce(long hostOffset, MemorySegment into) throws IOException {
         while (true) {
-            long count = Posix.pread(descriptor, into, into.byteSize(), hostOffset);
+            long count = calls.read(descriptor, into, hostOffset);
             if (count >= 0) {
                 return count;
             }
@@ -168,7 +176,7 @@ final class PosixFile implements HostFile {
         long done = 0;
         while (done < wanted) {
             long count =
-                    Posix.pwrite(descriptor, done == 0 ? from : from.asSlice(done), wanted - done, hostOffset + done);
+                    calls.write(descriptor, done == 0 ? from : from.asSlice(done), wanted - done, hostOffset + done);
             if (count > 0) {
                 done += count;
             } else if (count == 0) {

@@ -32,6 +32,7 @@ public enum ChecksumAlgorithm {
         return name().toLowerCase(Locale.ROOT);
     }
 
+    /** A digest of nothing yet. */
     public MessageDigest start() {
         return switch (this) {
             case BLAKE2B -> new Blake2b.Blake2b256();
@@ -48,6 +49,7 @@ public enum ChecksumAlgorithm {
         }
     }
 
+    /** By the name that clients know it by, in lower case; any other is refused as the option {@code algorithm}. */
     public static ChecksumAlgorithm parse(String name) {
         return Arrays.stream(values())
                 .filter(algorithm -> algorithm.wireName().equals(name))

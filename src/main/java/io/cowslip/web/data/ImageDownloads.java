@@ -41,6 +41,7 @@ public final class ImageDownloads {
     public record Form(boolean qcow2, @Nullable CompressionType compression) {
         static final Form RAW = new Form(false, null);
 
+        /** By the values of the query parameters of these names; what they cannot be is refused by its name. */
         public static Form of(String format, String compress) {
             return switch (format) {
                 case "qcow2" -> new Form(true, compression(compress));

@@ -36,14 +36,17 @@ public final class TransferBuffers {
             this.own = own;
         }
 
+        /** The most that passes through it at once. */
         public int sizeBytes() {
             return (int) memory.byteSize();
         }
 
+        /** Its first bytes, to be used until it is closed. */
         public MemorySegment memory(long lengthBytes) {
             return memory.asSlice(0, lengthBytes);
         }
 
+        /** The same as a buffer of its own, with a position of its own. */
         public ByteBuffer view(long lengthBytes) {
             return memory(lengthBytes).asByteBuffer();
         }

@@ -49,6 +49,7 @@ public final class Query {
         return values == null ? List.of() : List.of(values);
     }
 
+    /** The value of a parameter, or {@code otherwise} where it is not given. */
     public String text(String name, String otherwise) {
         String value = text(name);
         return value == null ? otherwise : value;

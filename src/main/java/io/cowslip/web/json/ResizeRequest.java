@@ -50,6 +50,7 @@ public record ResizeRequest(
         return own.isEmpty() ? null : json.treeToValue(own, ResizeRequest.class).resize();
     }
 
+    /** What it asks for. Refused by the key at fault, such as where the size is missing. */
     public DriveResize resize() {
         if (virtualSize == null) {
             throw Refusal.ofOption(

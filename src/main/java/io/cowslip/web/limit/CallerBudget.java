@@ -44,7 +44,7 @@ final class CallerBudget {
                         limits.bytesPerSecond().bytes(), limits.bytesPerSecond().bytes());
     }
 
-    private static Bucket bucket(long capacity, long perSecond) {
+    static Bucket bucket(long capacity, long perSecond) {
         return Bucket.builder()
                 .addLimit(limit -> limit.capacity(capacity).refillGreedy(perSecond, Duration.ofSeconds(1)))
                 .withNanosecondPrecision()
@@ -108,7 +108,7 @@ final class CallerBudget {
                 .with(HttpHeaders.RETRY_AFTER, String.valueOf(Math.max(1, seconds(waitNanos))));
     }
 
-    private static long seconds(long nanos) {
+    static long seconds(long nanos) {
         return Math.ceilDiv(nanos, TimeUnit.SECONDS.toNanos(1));
     }
 

@@ -5,6 +5,7 @@ import jakarta.validation.constraints.Min;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.validation.annotation.Validated;
 
 /**
@@ -15,6 +16,8 @@ import org.springframework.validation.annotation.Validated;
  * @param bytesPerSecond How many bytes of bodies and answers a caller may move per second. Any number where not given.
  * @param requestsAtOnce How many requests of a caller may be under way. Any number where not given.
  * @param jobsPerCaller How many jobs of a caller may run or wait. Any number where not given.
+ * @param authenticationFailuresPerSecond How many keys and tokens that are not good may come from one address per second, in
+ *     the long run; twice as many at once. Any number where it is 0.
  */
 @Validated
 @ConfigurationProperties("cowslip.limits")
@@ -23,7 +26,8 @@ record CallerProperties(
         @Min(1) @Nullable Integer requestBurst,
         @Nullable ByteSize bytesPerSecond,
         @Min(1) @Nullable Integer requestsAtOnce,
-        @Min(1) @Nullable Integer jobsPerCaller) {
+        @Min(1) @Nullable Integer jobsPerCaller,
+        @DefaultValue("10") @Min(0) int authenticationFailuresPerSecond) {
 
     /** Less would be spent by one piece of a transfer. */
     private static final long MIN_BYTES_PER_SECOND = 4096;

@@ -2,6 +2,7 @@ package io.cowslip.web.limit;
 
 import io.cowslip.drive.LimitProperties;
 import io.cowslip.job.JobService;
+import io.cowslip.security.AuthenticationFailures;
 import io.cowslip.ticket.TicketId;
 import io.cowslip.ticket.Tickets;
 import org.springframework.beans.factory.annotation.Qualifier;
@@ -41,6 +42,12 @@ class LimitConfiguration {
                 new FilterRegistrationBean<>(new JsonBodyLimit(limits.jsonBody().bytes(), problems));
         filter.setOrder(AFTER_AUTHENTICATION + 1);
         return filter;
+    }
+
+    @Bean
+    AuthenticationFailures authenticationFailures(CallerProperties limits) {
+        int perSecond = limits.authenticationFailuresPerSecond();
+        return perSecond == 0 ? AuthenticationFailures.UNCOUNTED : new AddressFailures(perSecond, MAX_CALLERS);
     }
 
     @Bean

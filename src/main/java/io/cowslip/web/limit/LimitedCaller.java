@@ -51,7 +51,8 @@ record LimitedCaller(Kind kind, String name) {
                 : Optional.empty();
     }
 
-    private static String network(String address) {
+    /** The address itself, or of IPv6 its network. */
+    static String network(String address) {
         if (!address.contains(":")) {
             return address;
         }

@@ -153,6 +153,10 @@ public class ApiProblems extends ResponseEntityExceptionHandler {
 
     private static Refusal refusal(AccessRefusedException access) {
         Refusal refusal = Refusal.of(type(access.reason()), String.valueOf(access.getMessage()));
+        if (access.reason() == AccessRefusedException.Reason.TOO_MANY_FAILURES) {
+            return refusal.withMember("limit", "cowslip.limits.authentication-failures-per-second")
+                    .with(HttpHeaders.RETRY_AFTER, String.valueOf(access.retryAfterSeconds()));
+        }
         return access.challenge() == null ? refusal : refusal.with(HttpHeaders.WWW_AUTHENTICATE, access.challenge());
     }
 
@@ -162,6 +166,7 @@ public class ApiProblems extends ResponseEntityExceptionHandler {
             case FORBIDDEN -> ProblemType.FORBIDDEN;
             case CROSS_SITE -> ProblemType.CROSS_SITE;
             case UNAVAILABLE -> ProblemType.UNAVAILABLE;
+            case TOO_MANY_FAILURES -> ProblemType.TOO_MANY_REQUESTS;
         };
     }
 

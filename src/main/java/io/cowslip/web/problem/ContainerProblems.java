@@ -16,9 +16,16 @@ import org.springframework.http.MediaType;
  */
 public final class ContainerProblems extends ErrorReportValve {
 
+    private static final String HEAD_TOO_LARGE = ContainerProblems.class.getName() + ".head-too-large";
+
+    /** Has a request that the container finds fault with refused for the size of its head. No client can ask for that. */
+    public static void headIsTooLarge(org.apache.coyote.Request request) {
+        request.setAttribute(HEAD_TOO_LARGE, true);
+    }
+
     @Override
     protected void report(Request request, Response response, @Nullable Throwable failure) {
-        int status = isStopping(request) ? HttpStatus.SERVICE_UNAVAILABLE.value() : response.getStatus();
+        int status = status(request, response);
         if (status < HttpStatus.BAD_REQUEST.value()
                 || response.getContentWritten() > 0
                 || !response.setErrorReported()) {
@@ -35,6 +42,16 @@ public final class ContainerProblems extends ErrorReportValve {
         }
     }
 
+    private static int status(Request request, Response response) {
+        if (isStopping(request)) {
+            return HttpStatus.SERVICE_UNAVAILABLE.value();
+        }
+        boolean tooLarge = request.getCoyoteRequest().getAttribute(HEAD_TOO_LARGE) != null;
+        return tooLarge && response.getStatus() == HttpStatus.BAD_REQUEST.value()
+                ? HttpStatus.REQUEST_HEADER_FIELDS_TOO_LARGE.value()
+                : response.getStatus();
+    }
+
     /**
      * Whether the connector takes no more requests. The container means to answer 503 then, does not read the rest of the
      * head, and answers 400 because there is no Host in what it has read.
@@ -45,7 +62,10 @@ public final class ContainerProblems extends ErrorReportValve {
     }
 
     private static byte[] problem(ProblemType type, int status) {
+        String detail = type == ProblemType.HEAD_TOO_LARGE
+                ? type.explanation()
+                : "the request was refused before it was read in full";
         return """
-                {"type":"%s","title":"%s","status":%d,"detail":"the request was refused before it was read in full"}""".formatted(type.uri(), type.title(), status).getBytes(StandardCharsets.UTF_8);
+                {"type":"%s","title":"%s","status":%d,"detail":"%s"}""".formatted(type.uri(), type.title(), status, detail).getBytes(StandardCharsets.UTF_8);
     }
 }

@@ -139,6 +139,11 @@ public enum ProblemType {
             "A body with Content-Digest is held back until it is verified, and so is limited, as JSON bodies are."
                     + " Without a digest the length of a write is not limited. Uploads are as cowslip.uploads.max-size"
                     + " allows."),
+    HEAD_TOO_LARGE(
+            HttpStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "The request's head is too large",
+            "The request line and the header fields together may have as many bytes as server.max-http-request-header-size"
+                    + " allows."),
     UNSUPPORTED_MEDIA_TYPE(
             HttpStatus.UNSUPPORTED_MEDIA_TYPE,
             "The body's media type or coding is not taken here",
@@ -164,8 +169,8 @@ public enum ProblemType {
     TOO_MANY_REQUESTS(
             HttpStatus.TOO_MANY_REQUESTS,
             "The caller asks too much",
-            "Each caller may have so many requests, bytes and jobs, as cowslip.limits says; the member \"limit\" names the"
-                    + " property. Retry-After tells when there is more again, RateLimit how much is left of requests."),
+            "Each caller may have so many requests, bytes and jobs, and each address so many keys and tokens that are not good,"
+                    + " as cowslip.limits says; the member \"limit\" names the property. Retry-After tells when there is more again, RateLimit how much is left of requests."),
     CORRUPT_IMAGE(
             HttpStatus.INTERNAL_SERVER_ERROR,
             "The image's metadata contradicts itself",
@@ -208,10 +213,12 @@ public enum ProblemType {
         return status;
     }
 
+    /** What happened, the same for all problems of the type. */
     public String title() {
         return title;
     }
 
+    /** What it means and what to do about it, for the type's page and the description of the API. */
     public String explanation() {
         return explanation;
     }
@@ -236,11 +243,13 @@ public enum ProblemType {
             case 413 -> BODY_TOO_LARGE;
             case 415 -> UNSUPPORTED_MEDIA_TYPE;
             case 429 -> TOO_MANY_REQUESTS;
+            case 431 -> HEAD_TOO_LARGE;
             case 503 -> UNAVAILABLE;
             default -> status.is4xxClientError() ? INVALID_REQUEST : INTERNAL;
         };
     }
 
+    /** The type that has this {@link #wireName}. */
     public static Optional<ProblemType> named(String wireName) {
         return Arrays.stream(values())
                 .filter(type -> type.wireName().equals(wireName))

@@ -148,6 +148,7 @@ public final class ClientPace {
         cut = true;
     }
 
+    /** Whether the client was cut off for its pace. */
     public boolean isCut() {
         return cut;
     }

@@ -1,7 +1,9 @@
 package io.cowslip.web.server;
 
 import io.cowslip.security.LocalSocket;
+import io.cowslip.web.problem.ContainerProblems;
 import jakarta.servlet.ServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
 import java.util.function.LongConsumer;
 import org.apache.coyote.Adapter;
 import org.apache.coyote.Request;
@@ -54,6 +56,9 @@ public final class ConnectionAdapter implements Adapter {
         request.setAttribute(CONNECTION, connection);
         if (unixSocket) {
             request.setAttribute(LocalSocket.ATTRIBUTE, true);
+        }
+        if (response.getStatus() == HttpServletResponse.SC_BAD_REQUEST && connection.isHeadTooLarge()) {
+            ContainerProblems.headIsTooLarge(request);
         }
         connection.begin();
         containers.service(request, response);

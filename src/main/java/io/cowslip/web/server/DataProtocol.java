@@ -2,12 +2,15 @@ package io.cowslip.web.server;
 
 import io.cowslip.web.server.SlowClients.Scarcity;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.coyote.Adapter;
 import org.apache.coyote.Processor;
+import org.apache.coyote.http11.Http11InputBuffer;
 import org.apache.coyote.http11.Http11NioProtocol;
 import org.apache.coyote.http11.Http11Processor;
 import org.apache.tomcat.util.net.AbstractEndpoint.Handler.SocketState;
@@ -26,6 +29,7 @@ public final class DataProtocol extends Http11NioProtocol {
 
     private @Nullable ScheduledFuture<?> watch;
 
+    /** For the container, which configures it by its setters. */
     public DataProtocol() {
         super(new Endpoint());
     }
@@ -98,11 +102,23 @@ public final class DataProtocol extends Http11NioProtocol {
         boolean isClosedByClient() {
             return processor != null && processor.isClosedByClient();
         }
+
+        /** Whether the head that the container found fault with is one that it will not have for its size. */
+        boolean isHeadTooLarge() {
+            return processor != null && processor.isHeadTooLarge();
+        }
     }
 
     private static final class ConnectedProcessor extends Http11Processor {
+        private static final byte[] END_OF_HEAD = {'\r', '\n', '\r', '\n'};
+
+        private final Http11InputBuffer input;
+        private final int maxHeadBytes;
+
         ConnectedProcessor(DataProtocol protocol, Adapter adapter) {
             super(protocol, adapter);
+            input = (Http11InputBuffer) getRequest().getInputBuffer();
+            maxHeadBytes = protocol.getMaxHttpRequestHeaderSize();
             getRequest().setInputBuffer(new PacedInput(getRequest().getInputBuffer(), this::pace));
         }
 
@@ -129,6 +145,19 @@ public final class DataProtocol extends Http11NioProtocol {
 
         Object channel() {
             return getSocketWrapper().getSocket();
+        }
+
+        /** The container stops reading a head where it is as large as it may be and goes on. */
+        boolean isHeadTooLarge() {
+            ByteBuffer read = input.getByteBuffer();
+            int end = read.position();
+            return end > maxHeadBytes || end == maxHeadBytes && !isEndOfHead(read.duplicate(), end);
+        }
+
+        private static boolean isEndOfHead(ByteBuffer read, int end) {
+            byte[] last = new byte[END_OF_HEAD.length];
+            read.get(end - last.length, last);
+            return Arrays.equals(last, END_OF_HEAD);
         }
 
         /** What comes is kept by the container for the next request. */

@@ -37,6 +37,7 @@ public record AmendRequest(
 
         @Nullable String backingFormat) {
 
+    /** What it asks for, as the engine takes it. Refused by the key at fault. */
     public AmendOptions options() {
         try {
             return new AmendOptions(

@@ -54,6 +54,7 @@ public record VolumeFacts(
             String type,
             @Schema(oneOf = {Data.class, VmdkData.class}) FormatData data) {
 
+        /** Null for formats that have nothing of their own. */
         public static @Nullable FormatSpecific of(ImageInfo image, Volumes volumes) {
             if (image.qcow2() != null) {
                 return new FormatSpecific("qcow2", Data.of(image.qcow2(), image.dataFileName()));

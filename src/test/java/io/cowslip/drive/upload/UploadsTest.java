@@ -145,6 +145,7 @@ class UploadsTest {
         busy.close();
     }
 
+    /** Also where the length is told late or never, which got past a quota in Glance's CVE-2014-5356. */
     @Test
     void uploadsAndTheirSizeAreLimited() throws IOException {
         Uploads uploads = uploads();

@@ -13,8 +13,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Timeout;
+import org.springframework.util.FileSystemUtils;
 
 /**
  * A service with a file beside its image root, which is there and could be read, and names that lead to it. It must never
@@ -58,6 +60,12 @@ abstract class HostileService extends RunningService {
         try (Stream<Path> files = Files.list(OUTSIDE)) {
             assertThat(files).containsExactly(OUTSIDE.resolve("secret.raw"));
         }
+    }
+
+    /** Volumes that stand on others would be in the way of the next class's. */
+    @AfterAll
+    static void removeVolumes() throws IOException {
+        FileSystemUtils.deleteRecursively(root().resolve("hostile"));
     }
 
     /** A refusal that is the caller's to mend, and tells nothing of the host, nor what an image says. */

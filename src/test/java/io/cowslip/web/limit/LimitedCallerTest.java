@@ -57,7 +57,7 @@ class LimitedCallerTest {
 
     @Test
     void callersThatAreAsNewAreForgotten() {
-        CallerBudgets budgets = new CallerBudgets(new CallerProperties(1, 1, new ByteSize(4096), 1, null), 2);
+        CallerBudgets budgets = new CallerBudgets(new CallerProperties(1, 1, new ByteSize(4096), 1, null, 0), 2);
         LimitedCaller busy = new LimitedCaller(Kind.ADDRESS, "192.0.2.1");
         budgets.of(busy).enter(new MockHttpServletResponse());
         budgets.of(new LimitedCaller(Kind.ADDRESS, "192.0.2.2"));

@@ -1,0 +1,89 @@
+package io.cowslip.engine.image.snapshot;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import io.cowslip.engine.ImageException;
+import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.DiskImage;
+import io.cowslip.testing.ImageBytes;
+import io.cowslip.testing.NeedsQemu;
+import io.cowslip.testing.QemuTools;
+import io.cowslip.testing.TestImages;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Records of snapshots (qcow2 specification, "Snapshots") with the numbers that attacks used. */
+@NeedsQemu
+@Timeout(60)
+@DisplayName("Table/length bombs: snapshots and their L1 tables, CVE-2014-0142 to -0147")
+final class HostileSnapshotsTest {
+    private static final int SNAPSHOTS_OFFSET = 64;
+
+    @TempDir
+    Path folder;
+
+    private Path file;
+
+    @BeforeEach
+    void make() {
+        file = QemuTools.create(folder.resolve("disk.qcow2"), 1 << 20, "cluster_size=512");
+        QemuTools.edit(file, "write -P 1 0 64k");
+        QemuTools.img("snapshot", "-c", "one", file.toString()).succeeded();
+    }
+
+    @ParameterizedTest(name = "{2} bytes at {1} are {0}")
+    @CsvSource({
+        // More entries than there may be, than the file has, and than the disk takes.
+        "0xffffffff, 8, 4, L1 table",
+        "0x7fffffff, 8, 4, L1 table",
+        "0x400001, 8, 4, L1 table",
+        "0x10000, 8, 4, L1 table",
+        "1, 8, 4, L1 table",
+        // Where there is none.
+        "0, 0, 8, L1 table",
+        "520, 0, 8, L1 table",
+        "0x8000000000000000, 0, 8, L1 table",
+        "0x7ffffffffffffe00, 0, 8, L1 table",
+        // Records that do not end in the file, or nowhere near it.
+        "0xffffffff, 36, 4, extra data",
+        "0x7fffffff, 36, 4, extra data",
+        "0x4000000, 36, 4, extra data",
+        // Disks that the table cannot map.
+        "0x7fffffffffffffff, 48, 8, disk",
+        "0xffffffffffffffff, 48, 8, disk",
+        "0xffffffffffffffff, 40, 8, VM state"
+    })
+    void areRefusedByName(String value, int offset, int bytes, String field) throws IOException {
+        ByteBuffer image = ByteBuffer.wrap(Files.readAllBytes(file));
+        int record = Math.toIntExact(image.getLong(SNAPSHOTS_OFFSET));
+        assertThat(image.getInt(ImageBytes.SNAPSHOT_COUNT)).isEqualTo(1);
+        long number = Long.parseUnsignedLong(value.replace("0x", ""), value.startsWith("0x") ? 16 : 10);
+        if (bytes == Long.BYTES) {
+            image.putLong(record + offset, number);
+        } else {
+            image.putInt(record + offset, (int) number);
+        }
+        Files.write(file, image.array());
+        assertThatExceptionOfType(ImageException.class)
+                .isThrownBy(() -> openAt("one"))
+                .satisfies(refusal -> {
+                    assertThat(refusal.kind()).isEqualTo(Kind.INVALID_FORMAT);
+                    assertThat(refusal).hasMessageContaining(field);
+                });
+    }
+
+    private void openAt(String snapshot) throws IOException {
+        DiskImage.open(file, TestImages.readOnly().withSnapshot(snapshot), TestImages.environment(HostFiles.posix()))
+                .close();
+    }
+}
