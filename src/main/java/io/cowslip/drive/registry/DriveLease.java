@@ -45,7 +45,7 @@ public interface DriveLease extends AutoCloseable {
         void close();
     }
 
-    @Override
     /** Gives the right back. The image must not be used after that. */
+    @Override
     void close();
 }
