@@ -43,22 +43,26 @@ public final class ContainerProblems extends ErrorReportValve {
     }
 
     private static int status(Request request, Response response) {
+        int status = response.getStatus();
+        if (status != HttpStatus.BAD_REQUEST.value()) {
+            return status;
+        }
         if (isStopping(request)) {
             return HttpStatus.SERVICE_UNAVAILABLE.value();
         }
-        boolean tooLarge = request.getCoyoteRequest().getAttribute(HEAD_TOO_LARGE) != null;
-        return tooLarge && response.getStatus() == HttpStatus.BAD_REQUEST.value()
-                ? HttpStatus.REQUEST_HEADER_FIELDS_TOO_LARGE.value()
-                : response.getStatus();
+        return request.getCoyoteRequest().getAttribute(HEAD_TOO_LARGE) == null
+                ? status
+                : HttpStatus.REQUEST_HEADER_FIELDS_TOO_LARGE.value();
     }
 
     /**
-     * Whether the connector takes no more requests. The container means to answer 503 then, does not read the rest of the
-     * head, and answers 400 because there is no Host in what it has read.
+     * Whether the request came when the connector took no more. The container means to answer 503 then, does not read the
+     * headers, and answers 400 because Host is not among what it has read.
      */
     private static boolean isStopping(Request request) {
         return request.getConnector().getProtocolHandler() instanceof AbstractProtocol<?> protocol
-                && protocol.isPaused();
+                && protocol.isPaused()
+                && request.getCoyoteRequest().getMimeHeaders().size() == 0;
     }
 
     private static byte[] problem(ProblemType type, int status) {
