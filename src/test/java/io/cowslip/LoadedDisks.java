@@ -57,7 +57,7 @@ final class LoadedDisks {
         if (choice == 0) {
             return grow(client, drive);
         }
-        if (choice > 2 && !known.isEmpty() || known.size() >= MOST_SNAPSHOTS) {
+        if ((choice > 2 && !known.isEmpty()) || known.size() >= MOST_SNAPSHOTS) {
             String name = known.getFirst();
             pending.put(drive, name);
             return done(client.delete("/drives/" + drive + "/snapshots/" + name), 204, () -> known.remove(name), drive);

@@ -28,7 +28,7 @@ public record DriveId(String value) {
     }
 
     private static boolean isLetter(char value) {
-        return value >= 'A' && value <= 'Z' || value >= 'a' && value <= 'z';
+        return (value >= 'A' && value <= 'Z') || (value >= 'a' && value <= 'z');
     }
 
     @Override

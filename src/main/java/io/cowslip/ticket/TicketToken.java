@@ -38,9 +38,9 @@ public final class TicketToken {
     }
 
     private static boolean isOfBase64Url(int character) {
-        return character >= 'A' && character <= 'Z'
-                || character >= 'a' && character <= 'z'
-                || character >= '0' && character <= '9'
+        return (character >= 'A' && character <= 'Z')
+                || (character >= 'a' && character <= 'z')
+                || (character >= '0' && character <= '9')
                 || character == '-'
                 || character == '_';
     }

@@ -59,7 +59,7 @@ class TicketCatalogTest {
     }
 
     private static Ticket plain(String id) {
-        return ticket(id, new TicketRequest(Set.of(TicketOperation.READ), null, Duration.ofSeconds(300), null, null));
+        return ticket(id, new TicketRequest(Set.of(TicketOperation.READ), null, Duration.ofMinutes(5), null, null));
     }
 
     @Test

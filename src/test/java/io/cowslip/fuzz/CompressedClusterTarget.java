@@ -34,7 +34,7 @@ final class CompressedClusterTarget {
 
     private static void decode(byte[] input) throws IOException {
         boolean zstd = (input[0] & 1) != 0;
-        int clusterBytes = 1 << SMALLEST_CLUSTER_BITS + (input[0] >>> 1 & 0x7F) % CLUSTER_SIZES;
+        int clusterBytes = 1 << (SMALLEST_CLUSTER_BITS + (input[0] >>> 1 & 0x7F) % CLUSTER_SIZES);
         byte[] payload = Arrays.copyOfRange(input, 1, Math.min(input.length, 1 + 2 * clusterBytes));
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment cluster = arena.allocate(clusterBytes);

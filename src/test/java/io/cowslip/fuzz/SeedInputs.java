@@ -110,7 +110,7 @@ final class SeedInputs {
         try (Arena arena = Arena.ofConfined()) {
             for (int index = 0; index < COMPRESSED_CLUSTERS; index++) {
                 boolean zstd = (index & 1) != 0;
-                MemorySegment cluster = arena.allocate(512L << index / 2);
+                MemorySegment cluster = arena.allocate(512L << (index / 2));
                 for (long at = 0; at < cluster.byteSize(); at++) {
                     cluster.set(ValueLayout.JAVA_BYTE, at, (byte) (random.nextInt(3) * (at / 16)));
                 }

@@ -14,7 +14,7 @@ public enum ClientProgram {
     NBDCOPY("nbdcopy", "libnbd-bin"),
     RCLONE("rclone", "rclone");
 
-    private static final Duration LIMIT = Duration.ofSeconds(120);
+    private static final Duration LIMIT = Duration.ofMinutes(2);
 
     private final String executable;
     private final String debianPackage;

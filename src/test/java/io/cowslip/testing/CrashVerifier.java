@@ -223,7 +223,7 @@ public final class CrashVerifier {
 
     private void compareVerdicts(RefcountAudit.Report audit, Path scratch) {
         QemuTools.CheckResult qemu = QemuTools.check(scratch.resolve(disk.file().getFileName()));
-        if (qemu.leaksAtMost() != audit.leaksAtMost() || audit.leaksAtMost() && qemu.leaks() != audit.leaks()) {
+        if (qemu.leaksAtMost() != audit.leaksAtMost() || (audit.leaksAtMost() && qemu.leaks() != audit.leaks())) {
             throw new AssertionError("the audit says " + audit + ", but qemu-img " + qemu);
         }
     }

@@ -65,8 +65,8 @@ public final class MetadataDamage {
             case 3 -> 0;
             case 4 -> before + 512;
             case 5 ->
-                before & COPIED
-                        | Math.ceilDiv(image.length, 1 << clusterBits) + (long) random.nextInt(3) << clusterBits;
+                (before & COPIED)
+                        | (Math.ceilDiv(image.length, 1 << clusterBits) + (long) random.nextInt(3)) << clusterBits;
             case 6 -> COPIED | (long) random.nextInt(image.length >>> clusterBits) << clusterBits;
             case 7 -> get(any(site.kind()));
             default -> before | 1;

@@ -118,7 +118,7 @@ public final class MetadataSites {
             add(Kind.SNAPSHOT_L1_OFFSET, record, 8);
             add(Kind.SNAPSHOT_L1_ENTRIES, record + 8L, 4);
             findTables(file.getLong(record), file.getInt(record + 8), Kind.SNAPSHOT_L1_ENTRY, Kind.SNAPSHOT_L2_ENTRY);
-            position = record
+            position = (long) record
                     + SNAPSHOT_FIXED_BYTES
                     + file.getInt(record + 36)
                     + Short.toUnsignedInt(file.getShort(record + 12))

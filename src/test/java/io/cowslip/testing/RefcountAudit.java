@@ -191,10 +191,10 @@ public final class RefcountAudit {
             return;
         }
         long bitmap = tableEntry(table, 2 * index + 1);
-        boolean hasPlace = (entry & OFFSET_MASK) != 0 || externalData && (entry & COPIED) != 0;
+        boolean hasPlace = (entry & OFFSET_MASK) != 0 || (externalData && (entry & COPIED) != 0);
         boolean wrong = (entry & COMPRESSED) != 0
                 ? bitmap != 0
-                : (bitmap & bitmap >>> 32) != 0 || !hasPlace && (int) bitmap != 0 || (entry & 1) != 0;
+                : (bitmap & bitmap >>> 32) != 0 || (!hasPlace && (int) bitmap != 0) || (entry & 1) != 0;
         if (wrong) {
             corruptions.add(name + " is " + Long.toHexString(entry) + " with bitmap " + Long.toHexString(bitmap));
         }

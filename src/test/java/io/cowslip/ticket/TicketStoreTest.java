@@ -142,11 +142,11 @@ class TicketStoreTest {
         TicketToken token = issue(DRIVE, 300, Duration.ofSeconds(20));
         use(token);
         pass(10);
-        assertThat(store.extend(live(token), Duration.ofSeconds(3600))).isTrue();
+        assertThat(store.extend(live(token), Duration.ofHours(1))).isTrue();
         pass(3599);
         assertThat(use(token)).isTrue();
         pass(20);
-        assertThat(store.extend(live(token), Duration.ofSeconds(3600))).isFalse();
+        assertThat(store.extend(live(token), Duration.ofHours(1))).isFalse();
     }
 
     @Test
@@ -220,7 +220,7 @@ class TicketStoreTest {
         catalog.broken = true;
         assertThatExceptionOfType(TicketException.class).isThrownBy(() -> issue(DRIVE, 300, null));
         assertThatExceptionOfType(TicketException.class)
-                .isThrownBy(() -> store.extend(live(token), Duration.ofSeconds(3600)));
+                .isThrownBy(() -> store.extend(live(token), Duration.ofHours(1)));
         assertThat(store.open()).hasSize(1);
         assertThat(live(token).ticket().expires()).isEqualTo(now.plusSeconds(300));
         store.dismissed(DRIVE);

@@ -38,7 +38,7 @@ import tools.jackson.databind.json.JsonMapper;
 @Tag("long")
 final class KilledJobTest {
     private static final String JOB = "cowslip.job";
-    private static final Duration LIMIT = Duration.ofSeconds(240);
+    private static final Duration LIMIT = Duration.ofMinutes(4);
     private static final int MIB = 1 << 20;
     private static final int DISK_MIB = 96;
 

@@ -65,7 +65,7 @@ final class SoakClient {
         int status = answer.statusCode();
         if (status >= 200 && status < 300) {
             counts.done(what);
-        } else if (CLOSED.contains(status) || status == CUT && what.equals("checksum")) {
+        } else if (CLOSED.contains(status) || (status == CUT && what.equals("checksum"))) {
             counts.done(what + " refused");
         } else {
             throw new AssertionError(what + ": " + method + " " + path + " answers " + status + " "

@@ -187,7 +187,7 @@ public final class Overlays {
         }
         List<Claim> wanted = new ArrayList<>();
         for (int layer = 0; layer < chain.files().size(); layer++) {
-            boolean writes = layer == depth || layer == 0 && !keep;
+            boolean writes = layer == depth || (layer == 0 && !keep);
             wanted.add(claim(chain.files().get(layer), writes));
             for (Path dataFile : chain.dataFiles().get(layer)) {
                 wanted.add(claim(dataFile, writes));

@@ -169,7 +169,7 @@ public final class ClusterAllocator {
      */
     public void share(long hostOffset, long lengthBytes) throws IOException {
         long first = hostOffset >>> geometry.clusterBits();
-        long end = (hostOffset + lengthBytes - 1 >>> geometry.clusterBits()) + 1;
+        long end = ((hostOffset + lengthBytes - 1) >>> geometry.clusterBits()) + 1;
         long next = first;
         try {
             for (; next < end; next++) {
@@ -200,7 +200,7 @@ public final class ClusterAllocator {
      */
     public void release(long hostOffset, long lengthBytes, boolean punch) throws IOException {
         long first = hostOffset >>> geometry.clusterBits();
-        long last = hostOffset + lengthBytes - 1 >>> geometry.clusterBits();
+        long last = (hostOffset + lengthBytes - 1) >>> geometry.clusterBits();
         for (long cluster = first; cluster <= last; cluster++) {
             if (lower(cluster) == 0) {
                 reuse(cluster, cluster + 1, punch);
@@ -216,7 +216,7 @@ public final class ClusterAllocator {
     /** The same for the bytes of a compressed cluster: every host cluster that they touch. */
     public void giveBackBytes(long hostOffset, long lengthBytes) {
         long first = hostOffset >>> geometry.clusterBits();
-        long last = hostOffset + lengthBytes - 1 >>> geometry.clusterBits();
+        long last = (hostOffset + lengthBytes - 1) >>> geometry.clusterBits();
         lowerAll(first, (int) (last - first + 1));
     }
 
@@ -231,7 +231,7 @@ public final class ClusterAllocator {
     /** Takes back the bytes of a cluster that memory no longer points at: every host cluster that they touch. */
     public void free(long hostOffset, long lengthBytes, boolean punch) {
         long first = hostOffset >>> geometry.clusterBits();
-        long last = hostOffset + lengthBytes - 1 >>> geometry.clusterBits();
+        long last = (hostOffset + lengthBytes - 1) >>> geometry.clusterBits();
         quarantine.add(first, last - first + 1, punch);
     }
 
@@ -286,7 +286,7 @@ public final class ClusterAllocator {
         if (endCluster > firstCluster) {
             searchFrom = Math.min(searchFrom, firstCluster);
             if (punch) {
-                punch(firstCluster << geometry.clusterBits(), endCluster - firstCluster << geometry.clusterBits());
+                punch(firstCluster << geometry.clusterBits(), (endCluster - firstCluster) << geometry.clusterBits());
             }
         }
     }

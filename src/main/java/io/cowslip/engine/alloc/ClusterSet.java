@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClusterSet {
     private static final int CHUNK_BITS = 12;
-    private static final int WORDS = 1 << CHUNK_BITS - 6;
+    private static final int WORDS = 1 << (CHUNK_BITS - 6);
     private static final int FIRST_CAPACITY = 16;
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
     private static final VarHandle CHUNK = MethodHandles.arrayElementVarHandle(Chunk[].class);
@@ -27,7 +27,7 @@ final class ClusterSet {
     /** Whether any cluster from {@code first} up to but without {@code end} is in the set. Any thread. */
     boolean anyIn(long first, long end) {
         Chunk[] table = chunks;
-        for (long number = first >>> CHUNK_BITS; number <= end - 1 >>> CHUNK_BITS; number++) {
+        for (long number = first >>> CHUNK_BITS; number <= (end - 1) >>> CHUNK_BITS; number++) {
             Chunk chunk = find(table, number);
             if (chunk != null) {
                 long start = number << CHUNK_BITS;
@@ -42,12 +42,12 @@ final class ClusterSet {
     }
 
     private static boolean anySet(long[] words, int from, int to) {
-        for (int word = from >>> 6; word <= to - 1 >>> 6; word++) {
+        for (int word = from >>> 6; word <= (to - 1) >>> 6; word++) {
             long bits = (long) WORD.getOpaque(words, word);
             if (word == from >>> 6) {
                 bits &= -1L << from;
             }
-            if (word == to - 1 >>> 6) {
+            if (word == (to - 1) >>> 6) {
                 bits &= -1L >>> -to;
             }
             if (bits != 0) {
@@ -134,6 +134,6 @@ final class ClusterSet {
 
     /** Neighbours in the file are neighbours here; multiplying spreads what lies far apart. */
     private static int slotOf(Chunk[] table, long number) {
-        return (int) (number ^ number * 0x9E37_79B9_7F4A_7C15L >>> 40) & table.length - 1;
+        return (int) (number ^ (number * 0x9E37_79B9_7F4A_7C15L) >>> 40) & table.length - 1;
     }
 }

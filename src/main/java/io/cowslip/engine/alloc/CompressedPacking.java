@@ -63,7 +63,7 @@ final class CompressedPacking {
             counted = true;
         } finally {
             if (straddles && !counted) {
-                clusters.giveBackBytes(cluster + 1 << geometry.clusterBits(), 1);
+                clusters.giveBackBytes((cluster + 1) << geometry.clusterBits(), 1);
             }
         }
         return true;

@@ -49,7 +49,7 @@ public final class InFlightRequests {
             generation = mark + 1;
             VarHandle.fullFence();
         }
-        return generation > mark + 1 || generation == mark + 1 && isDry(mark);
+        return generation > mark + 1 || (generation == mark + 1 && isDry(mark));
     }
 
     /** Waits until every request that began before the call is over. Not from inside a request. */

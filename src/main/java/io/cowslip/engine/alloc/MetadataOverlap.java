@@ -162,6 +162,6 @@ public final class MetadataOverlap {
     }
 
     private long end(long hostOffset, long lengthBytes) {
-        return hostOffset + lengthBytes + geometry.clusterBytes() - 1 >>> geometry.clusterBits();
+        return (hostOffset + lengthBytes + geometry.clusterBytes() - 1) >>> geometry.clusterBits();
     }
 }

@@ -95,7 +95,7 @@ public final class L2SliceCache implements AutoCloseable {
                 budget.l2Packed() && !geometry.extendedL2() ? geometry.clusterBits() : TableCache.NEVER_PACKED,
                 source,
                 counters);
-        long mappable = (long) budget.l2Entries() << sliceBits + geometry.clusterBits();
+        long mappable = (long) budget.l2Entries() << (sliceBits + geometry.clusterBits());
         this.coversBytes = Math.min(mappable, geometry.virtualSizeBytes());
         this.coverage = geometry.virtualSizeBytes() == 0 ? 1 : (double) coversBytes / geometry.virtualSizeBytes();
     }

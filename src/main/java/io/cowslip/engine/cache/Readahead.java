@@ -33,6 +33,6 @@ final class Readahead {
     }
 
     private static int placeOf(long key) {
-        return (int) (key * SCATTER >>> Long.SIZE - REMEMBERED_BITS);
+        return (int) ((key * SCATTER) >>> (Long.SIZE - REMEMBERED_BITS));
     }
 }

@@ -101,7 +101,7 @@ final class SliceDirectory {
 
     /** Marks a run as used in {@code epoch}, unless it is so marked or has changed since {@code word} was read. */
     void touchRun(long key, long word, int epoch) {
-        long touched = word & ~USE_MASK | epochBits(epoch) | CHANCE;
+        long touched = (word & ~USE_MASK) | epochBits(epoch) | CHANCE;
         long[] row = touched == word ? null : rows[(int) (key >>> rowBits)];
         if (row != null) {
             WORDS.compareAndSet(row, (int) key & rowMask, word, touched);

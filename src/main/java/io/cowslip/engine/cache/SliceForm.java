@@ -62,14 +62,14 @@ record SliceForm(int slicesPerFrame, long base) {
         int pendingBits = 0;
         for (int index = 0; index < count; index++) {
             long entry = entry(entries, index);
-            long number = entry == 0 ? 0 : (L2Entry.hostOffset(entry) - lowest >>> clusterBits) + 1;
+            long number = entry == 0 ? 0 : ((L2Entry.hostOffset(entry) - lowest) >>> clusterBits) + 1;
             pending |= number << pendingBits;
             pendingBits += width;
             if (pendingBits >= Long.SIZE) {
                 memory.set(BITS, at, pending);
                 at += Long.BYTES;
                 pendingBits -= Long.SIZE;
-                pending = pendingBits == 0 ? 0 : number >>> width - pendingBits;
+                pending = pendingBits == 0 ? 0 : number >>> (width - pendingBits);
             }
         }
         for (; pendingBits > 0; pendingBits -= Byte.SIZE) {
@@ -86,7 +86,7 @@ record SliceForm(int slicesPerFrame, long base) {
         int width = entryBits(slicesPerFrame);
         long bit = (long) index * width;
         long number = memory.get(BITS, offset + (bit >>> 3)) >>> (bit & 7) & (1L << width) - 1;
-        return number == 0 ? 0 : base + (number - 1 << clusterBits);
+        return number == 0 ? 0 : base + ((number - 1) << clusterBits);
     }
 
     private static boolean isRun(MemorySegment entries, long first, long step) {
@@ -121,7 +121,7 @@ record SliceForm(int slicesPerFrame, long base) {
         }
         return (differing & mustNotDiffer) != 0
                 ? AS_IN_FILE
-                : ofNumbersUpTo((highest - lowest >>> clusterBits) + 1, first & ~L2Entry.OFFSET_MASK | lowest);
+                : ofNumbersUpTo(((highest - lowest) >>> clusterBits) + 1, (first & ~L2Entry.OFFSET_MASK) | lowest);
     }
 
     /** The first entry that is not 0, or 0. */

@@ -379,7 +379,7 @@ final class SliceFrames implements AutoCloseable {
     private int evictAll(int frame, boolean mercy) {
         boolean mayGo = sharedBy[frame] > FREE;
         for (int slot = firstSlot(frame); slot < endOfSlots(frame); slot++) {
-            mayGo &= isFree(slot) || isEvictable(slot) && !(mercy && hasChance(slot));
+            mayGo &= isFree(slot) || (isEvictable(slot) && !(mercy && hasChance(slot)));
             records.setLastUse(slot, records.lastUse(slot) & ~1);
         }
         if (!mayGo) {

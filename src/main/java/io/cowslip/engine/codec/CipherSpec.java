@@ -52,7 +52,7 @@ public record CipherSpec(
         String vectorName = dash < 0 ? "" : cipherMode.substring(dash + 1);
         Mode mode = mode(modeName);
         int aesBytes = mode == Mode.XTS ? keyBytes / 2 : keyBytes;
-        if ((aesBytes != 16 && aesBytes != 24 && aesBytes != 32) || mode == Mode.XTS && keyBytes % 2 != 0) {
+        if ((aesBytes != 16 && aesBytes != 24 && aesBytes != 32) || (mode == Mode.XTS && keyBytes % 2 != 0)) {
             throw ImageException.of(
                     ImageException.Kind.INVALID_FORMAT,
                     "The LUKS header is not sound: aes-" + cipherMode + " has no keys of " + keyBytes + " bytes");

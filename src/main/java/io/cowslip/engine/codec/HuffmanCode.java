@@ -138,7 +138,7 @@ final class HuffmanCode {
         }
         long taken = 0;
         for (int depth = 1; depth <= maxBits; depth++) {
-            taken += (long) countOfLength[depth] << maxBits - depth;
+            taken += (long) countOfLength[depth] << (maxBits - depth);
         }
         for (; taken > 1L << maxBits; taken--) {
             int depth = maxBits - 1;
@@ -154,12 +154,12 @@ final class HuffmanCode {
     private void assignCodes() {
         int[] next = new int[maxBits + 2];
         for (int length = 1; length <= maxBits; length++) {
-            next[length + 1] = next[length] + countOfLength[length] << 1;
+            next[length + 1] = (next[length] + countOfLength[length]) << 1;
         }
         for (int symbol = 0; symbol < symbols; symbol++) {
             int length = lengths[symbol];
             if (length > 0) {
-                codes[symbol] = (short) (Integer.reverse(next[length]++) >>> Integer.SIZE - length);
+                codes[symbol] = (short) (Integer.reverse(next[length]++) >>> (Integer.SIZE - length));
             }
         }
     }

@@ -57,8 +57,8 @@ final class MatchFinder {
     }
 
     private int hash(int position) {
-        int bytes = input[position] & 0xFF | (input[position + 1] & 0xFF) << 8 | (input[position + 2] & 0xFF) << 16;
-        return bytes * HASH_MULTIPLIER >>> Integer.SIZE - HASH_BITS;
+        int bytes = (input[position] & 0xFF) | (input[position + 1] & 0xFF) << 8 | (input[position + 2] & 0xFF) << 16;
+        return (bytes * HASH_MULTIPLIER) >>> (Integer.SIZE - HASH_BITS);
     }
 
     /**

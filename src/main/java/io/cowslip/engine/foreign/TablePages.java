@@ -42,7 +42,7 @@ final class TablePages {
 
     private MemorySegment page(HostFile file, long hostOffset, int entryBytes) throws IOException {
         long number = hostOffset >>> PAGE_BITS;
-        int slot = (int) ((number + System.identityHashCode(file)) * SCATTER >>> Long.SIZE - SLOT_BITS);
+        int slot = (int) (((number + System.identityHashCode(file)) * SCATTER) >>> (Long.SIZE - SLOT_BITS));
         Page page = slots.get(slot);
         if (page == null || !page.is(file, number)) {
             page = new Page(file, number, read(file, number));

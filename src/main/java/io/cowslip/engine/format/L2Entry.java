@@ -87,7 +87,7 @@ public final class L2Entry {
     public static boolean isCompressedLength(long hostOffset, int lengthBytes, int clusterBits) {
         long additional =
                 (hostOffset + lengthBytes - 1) / COMPRESSED_SECTOR_BYTES - hostOffset / COMPRESSED_SECTOR_BYTES;
-        return additional < 1L << COMPRESSED_DESCRIPTOR_BITS - compressedOffsetBits(clusterBits);
+        return additional < 1L << (COMPRESSED_DESCRIPTOR_BITS - compressedOffsetBits(clusterBits));
     }
 
     /** End of what compressed clusters can lie in: their entries have less bits for the offset than others. */

@@ -53,7 +53,7 @@ public final class SubclusterBitmap {
 
     /** The bits of subclusters from {@code first} to before {@code end}, as bits 0 to 31. */
     public static long range(int first, int end) {
-        return (ALL_ALLOCATED >>> SUBCLUSTERS - (end - first)) << first;
+        return (ALL_ALLOCATED >>> (SUBCLUSTERS - (end - first))) << first;
     }
 
     /** The bitmap with the subclusters of {@code bits} in the host cluster. */
@@ -63,6 +63,6 @@ public final class SubclusterBitmap {
 
     /** The bitmap with the subclusters of {@code bits} reading as zeros. */
     public static long withZero(long bitmap, long bits) {
-        return allocated(bitmap) & ~bits | (zero(bitmap) | bits) << SUBCLUSTERS;
+        return (allocated(bitmap) & ~bits) | (zero(bitmap) | bits) << SUBCLUSTERS;
     }
 }

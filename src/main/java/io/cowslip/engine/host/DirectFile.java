@@ -135,7 +135,7 @@ final class DirectFile implements HostFile {
         while (done < into.byteSize()) {
             long count = file.readOnce(hostOffset + done, into.asSlice(done));
             boolean whole = alignment.isWhole(count);
-            if (count == 0 || !whole && hostOffset + done + count >= file.sizeBytes()) {
+            if (count == 0 || (!whole && hostOffset + done + count >= file.sizeBytes())) {
                 return done + count;
             }
             if (!whole && count < alignment.roundUp(1)) {

@@ -201,7 +201,7 @@ public final class DiskChanges {
         EntryComparison.Source source = source(index, guestOffset);
         long runEnd = guestOffset;
         do {
-            long next = (runEnd >>> pieceBits) + 1 << pieceBits;
+            long next = ((runEnd >>> pieceBits) + 1) << pieceBits;
             // The earlier disk may end within a cluster.
             long earlierEnd = sinceTables.diskBytes();
             runEnd = runEnd < earlierEnd && earlierEnd < next ? earlierEnd : next;

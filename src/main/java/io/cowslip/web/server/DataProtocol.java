@@ -151,7 +151,7 @@ public final class DataProtocol extends Http11NioProtocol {
         boolean isHeadTooLarge() {
             ByteBuffer read = input.getByteBuffer();
             int end = read.position();
-            return end > maxHeadBytes || end == maxHeadBytes && !isEndOfHead(read.duplicate(), end);
+            return end > maxHeadBytes || (end == maxHeadBytes && !isEndOfHead(read.duplicate(), end));
         }
 
         private static boolean isEndOfHead(ByteBuffer read, int end) {

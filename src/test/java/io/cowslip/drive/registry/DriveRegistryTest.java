@@ -263,7 +263,7 @@ class DriveRegistryTest {
         bench.open("a", "base.qcow2");
         assertThat(bench.scheduler.live())
                 .extracting(HandScheduler.Task::period)
-                .containsExactly(Duration.ofSeconds(600));
+                .containsExactly(Duration.ofMinutes(10));
 
         registry.reconfigure(A, asked -> interval(asked, 5));
         assertThat(bench.scheduler.live())

@@ -74,7 +74,7 @@ class PathRaceTest {
         int refused = 0;
         long swaps;
         try (NameSwap swap = NameSwap.of(one, other)) {
-            for (int i = 0; i < ATTEMPTS || both && (opened == 0 || refused == 0); i++) {
+            for (int i = 0; i < ATTEMPTS || (both && (opened == 0 || refused == 0)); i++) {
                 try {
                     if (attempt.make(i)) {
                         opened++;

@@ -29,7 +29,7 @@ class L2SliceCacheLincheckTest {
 
     /** Four slices, in one row of the directory: it is gone through in whole, which must not be taken for a wait. */
     private static final ImageGeometry DISK =
-            new ImageGeometry(CLUSTER_BITS, 4L * CLUSTERS_PER_SLICE << CLUSTER_BITS, 4, false);
+            new ImageGeometry(CLUSTER_BITS, (4L * CLUSTERS_PER_SLICE) << CLUSTER_BITS, 4, false);
 
     private static final int LONGEST_LOOP = 1000;
 
@@ -104,7 +104,7 @@ class L2SliceCacheLincheckTest {
     }
 
     private static long entry(int times) {
-        return (long) times + 1 << CLUSTER_BITS;
+        return ((long) times + 1) << CLUSTER_BITS;
     }
 
     @Param(name = "slice", gen = IntGen.class, conf = "0:3")

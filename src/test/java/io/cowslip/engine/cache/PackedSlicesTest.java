@@ -111,7 +111,7 @@ final class PackedSlicesTest {
         ImageGeometry geometry = new ImageGeometry(SliceCaches.CLUSTER_BITS, 64L << 30, 4, false);
         TableSource source = (key, pieces, into) -> {
             for (long index = 0; index < into.byteSize() / 8; index++) {
-                into.setAtIndex(BigEndian.LONG, index, L2Entry.COPIED | key * PER_SLICE + index + 1 << 16);
+                into.setAtIndex(BigEndian.LONG, index, L2Entry.COPIED | (key * PER_SLICE + index + 1) << 16);
             }
         };
         CacheBudget budget = new CacheBudget(SLICE_BYTES, 8, 1 << 16, 4, true);
@@ -168,7 +168,7 @@ final class PackedSlicesTest {
             for (int cluster = 0; cluster < entries.length; cluster++) {
                 int other = random.nextInt(cluster + 1);
                 entries[cluster] = entries[other];
-                entries[other] = L2Entry.COPIED | cluster + 1L << SliceCaches.CLUSTER_BITS;
+                entries[other] = L2Entry.COPIED | (cluster + 1L) << SliceCaches.CLUSTER_BITS;
             }
         }
 
@@ -200,7 +200,7 @@ final class PackedSlicesTest {
     private static final class MixedTables implements TableSource {
         static long entry(long cluster) {
             long slice = cluster / PER_SLICE;
-            long mixed = (cluster * 0x9E37_79B9_7F4A_7C15L >>> 8) + slice;
+            long mixed = ((cluster * 0x9E37_79B9_7F4A_7C15L) >>> 8) + slice;
             long number = switch ((int) (slice % 5)) {
                 case 0 -> cluster;
                 case 1 -> mixed & 0x7FFF;
@@ -208,7 +208,7 @@ final class PackedSlicesTest {
                 case 3 -> mixed & 0x7FFF_FFFF;
                 default -> mixed & 0x7F_FFFF_FFFFL;
             };
-            return L2Entry.COPIED | number + 1 << SliceCaches.CLUSTER_BITS;
+            return L2Entry.COPIED | (number + 1) << SliceCaches.CLUSTER_BITS;
         }
 
         L2SliceCache cache(int entryCount) throws IOException {

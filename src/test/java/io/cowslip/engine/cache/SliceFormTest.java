@@ -49,7 +49,7 @@ final class SliceFormTest {
         assertThat(formOf(index -> L2Entry.COMPRESSED | (7 + index) * CLUSTER).isRun())
                 .isFalse();
         assertThat(formOf(index -> 512 + (7 + index) * CLUSTER).isRun()).isTrue();
-        assertThat(formOf(index -> index % 2 * 512 + (7 + index) * CLUSTER)).isEqualTo(SliceForm.AS_IN_FILE);
+        assertThat(formOf(index -> index % 2 * 512L + (7 + index) * CLUSTER)).isEqualTo(SliceForm.AS_IN_FILE);
     }
 
     @Test

@@ -71,7 +71,7 @@ final class SliceStore implements TableSource, TableSink {
     /** The entry of a cluster on this disk. */
     long entry(long cluster, int times) {
         return inSequence
-                ? L2Entry.COPIED | cluster + 1 + times * DISK_CLUSTERS << SliceCaches.CLUSTER_BITS
+                ? L2Entry.COPIED | (cluster + 1 + times * DISK_CLUSTERS) << SliceCaches.CLUSTER_BITS
                 : entryOf(cluster, times);
     }
 

@@ -108,7 +108,7 @@ final class WindowedInflater {
             return code == 28 ? 258 : code + 3;
         }
         int extra = (code >> 2) - 1;
-        return 3 + (4 + (code & 3) << extra) + bits(extra);
+        return 3 + ((4 + (code & 3)) << extra) + bits(extra);
     }
 
     private int distance(int code) {
@@ -116,7 +116,7 @@ final class WindowedInflater {
             return code + 1;
         }
         int extra = (code >> 1) - 1;
-        return 1 + (2 + (code & 1) << extra) + bits(extra);
+        return 1 + ((2 + (code & 1)) << extra) + bits(extra);
     }
 
     private void copy(int length, int distance) {
@@ -147,7 +147,7 @@ final class WindowedInflater {
                     return symbol;
                 }
             }
-            first = first + count << 1;
+            first = (first + count) << 1;
         }
         throw new IllegalStateException("no such code");
     }

@@ -16,7 +16,7 @@ class RefcountBitsTest {
     void everyCountIsIndependentOfItsNeighbours(int refcountOrder) {
         byte[] block = new byte[512];
         MemorySegment segment = MemorySegment.ofArray(block);
-        int counts = 512 * 8 >> refcountOrder;
+        int counts = (512 * 8) >> refcountOrder;
         long[] expected = new long[counts];
         Random random = new Random(refcountOrder);
         for (int round = 0; round < 3 * counts; round++) {
@@ -34,7 +34,7 @@ class RefcountBitsTest {
     @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6})
     void countsAreCopiedFromAnywhere(int refcountOrder) {
         MemorySegment segment = MemorySegment.ofArray(new byte[512]);
-        int counts = 512 * 8 >> refcountOrder;
+        int counts = (512 * 8) >> refcountOrder;
         Random random = new Random(refcountOrder);
         for (int index = 0; index < counts; index++) {
             long count = random.nextLong() >>> random.nextInt(64) & RefcountBits.maxCount(refcountOrder);

@@ -93,9 +93,9 @@ final class CornerCaseClustersTest {
             long count = bytes.refcount(host);
             bytes.putRefcount(host, bytes.bytes(count, 2).getShort() - 1);
         }
-        long newHost = (content.length + 4095) & -4096;
+        long newHost = (content.length + 4095L) & -4096;
         // The last byte is the first one of a sector.
-        long newStart = newHost + 4096 - (payload.length - 1) % 512 - (payload.length - 1) / 512 * 512;
+        long newStart = newHost + 4096 - (payload.length - 1) % 512 - (payload.length - 1) / 512 * 512L;
         long sectors = (newStart + payload.length - 1) / 512 - newStart / 512;
         bytes.put(newStart, ByteBuffer.wrap(payload));
         bytes.putRefcount(newHost, 1);

@@ -95,7 +95,7 @@ final class CornerCaseTablesTest {
                 files.failAfter(point, 2, Kind.NO_SPACE);
                 for (int table = 0; table < 40; table++) {
                     byte[] data = filled(700, table + 1);
-                    writeUntilDone(image, table * tableReach, data);
+                    writeUntilDone(image, table * (long) tableReach, data);
                     model.write(table * tableReach, data);
                 }
                 assertThat(files.refused()).as("point %s", point).isEqualTo(2);
@@ -197,11 +197,11 @@ final class CornerCaseTablesTest {
         ModelDisk model = ModelDisk.ofZeros(DISK);
         try (DiskImage image = TestImages.open(file)) {
             for (int cluster = 0; cluster < 60; cluster++) {
-                TestImages.write(image, cluster * 4096, filled(4096, cluster + 1));
+                TestImages.write(image, cluster * 4096L, filled(4096, cluster + 1));
                 model.write(cluster * 4096, filled(4096, cluster + 1));
             }
             for (int cluster = 0; cluster < 60; cluster += 3) {
-                image.discard(cluster * 4096, 4096);
+                image.discard(cluster * 4096L, 4096);
                 model.zero(cluster * 4096, 4096);
             }
             // As many as a count of two bits can say, and fewer than wider ones can.

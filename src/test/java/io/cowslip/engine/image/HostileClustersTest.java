@@ -91,7 +91,7 @@ final class HostileClustersTest {
         try (DiskImage image = TestImages.openReadOnly(file)) {
             assertThat(corrupt(image)).isNotNull();
         }
-        bytes.put(table, ImageBytes.COPIED | table & -CLUSTER_BYTES);
+        bytes.put(table, ImageBytes.COPIED | (table & -CLUSTER_BYTES));
         try (DiskImage image = TestImages.open(file)) {
             assertThat(TestImages.read(image, 0, CLUSTER_BYTES)).isNotEmpty();
             ImageException refused = catchThrowableOfType(

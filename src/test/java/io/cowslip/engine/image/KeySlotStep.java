@@ -19,7 +19,7 @@ record KeySlotStep(GuestSession session, SplittableRandom random) implements Pow
                 .filter(slot -> slot.active() && slot.slot() >= FIRST_SLOT_OF_OTHERS)
                 .map(KeySlotInfo::slot)
                 .toList();
-        if (others.size() > 1 || !others.isEmpty() && random.nextBoolean()) {
+        if (others.size() > 1 || (!others.isEmpty() && random.nextBoolean())) {
             slots.erase(others.get(random.nextInt(others.size())));
         } else {
             slots.add(Secret.of(EncryptedImages.PASSPHRASE), Secret.of("another"), null, 1, System::nanoTime);

@@ -142,7 +142,7 @@ public record MatrixCase(
     /** Whether QEMU then gives it the snapshot and the bitmap. A count of 1 bit has no room for a shared cluster. */
     boolean isMadeWhole() {
         boolean shares = refcountBits > 1 || preallocation == Preallocation.OFF;
-        return (!snapshot || dataFile == DataFile.NONE && shares) && (!bitmap || version == 3);
+        return (!snapshot || (dataFile == DataFile.NONE && shares)) && (!bitmap || version == 3);
     }
 
     /** Whether QEMU makes it, with all that it has. */

@@ -93,7 +93,7 @@ public final class MatrixTools {
         }
         JsonNode bitmap = info().at("/format-specific/data/bitmaps/0");
         String flags = bitmap.path("flags").toString();
-        if (!bitmap.path("name").asString().equals(BITMAP) || wanted.isWritable() && flags.contains("in-use")) {
+        if (!bitmap.path("name").asString().equals(BITMAP) || (wanted.isWritable() && flags.contains("in-use"))) {
             throw new AssertionError("the bitmap is gone or in use: " + bitmap);
         }
     }

@@ -56,7 +56,7 @@ class MergedExtentsTest {
         ImageCreator.create(file, CreateOptions.qcow2(DISK.length()), TestImages.environment(HostFiles.posix()));
         DiskImage image = TestImages.open(file);
         for (int cluster = 0; cluster < 8; cluster += 2) {
-            TestImages.write(image, cluster * CLUSTER, TestImages.filled(CLUSTER, 1));
+            TestImages.write(image, cluster * (long) CLUSTER, TestImages.filled(CLUSTER, 1));
         }
         return image;
     }

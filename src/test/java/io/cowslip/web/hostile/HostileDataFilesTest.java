@@ -26,7 +26,7 @@ class HostileDataFilesTest extends HostileService {
     private static void nameDataFile(Path image, String name) throws IOException {
         byte[] bytes = Files.readAllBytes(image);
         int at = new String(bytes, StandardCharsets.ISO_8859_1).indexOf("DATA");
-        int oldLength = (bytes[at + 6] & 0xFF) << 8 | bytes[at + 7] & 0xFF;
+        int oldLength = (bytes[at + 6] & 0xFF) << 8 | (bytes[at + 7] & 0xFF);
         byte[] text = name.getBytes(StandardCharsets.UTF_8);
         assertThat(text.length).isLessThanOrEqualTo(oldLength);
         Arrays.fill(bytes, at + 8, at + 8 + oldLength, (byte) 0);

@@ -79,7 +79,7 @@ public record VdiHeader(long virtualSizeBytes, int blockBytes, long blocks, long
                     "the VDI version is " + (version >>> 16) + "." + (version & 0xffff) + "; version 1.1 is read");
         }
         int type = start.get(LittleEndian.INT, TYPE_OFFSET);
-        if (type != TYPE_DYNAMIC && type != TYPE_STATIC
+        if ((type != TYPE_DYNAMIC && type != TYPE_STATIC)
                 || !isNull(start, LINK_OFFSET)
                 || !isNull(start, PARENT_OFFSET)) {
             throw Fields.unsupported("the VDI image is of type " + Integer.toUnsignedLong(type)

@@ -23,7 +23,7 @@ final class VhdxLogDescriptor {
     /** Applies a descriptor of zeros; returns false for one of data. */
     static boolean apply(MemorySegment descriptor, long sequence, VhdxReplay replay) throws ImageException {
         int kind = descriptor.get(LittleEndian.INT, 0);
-        if (kind != ZEROS && kind != DATA || descriptor.get(LittleEndian.LONG, SEQUENCE_OFFSET) != sequence) {
+        if ((kind != ZEROS && kind != DATA) || descriptor.get(LittleEndian.LONG, SEQUENCE_OFFSET) != sequence) {
             throw Fields.invalid("a descriptor in the VHDX log is damaged");
         }
         if (kind == ZEROS) {

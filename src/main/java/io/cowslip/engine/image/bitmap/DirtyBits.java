@@ -59,7 +59,7 @@ public final class DirtyBits {
 
     /** How many bits a disk needs. */
     static long bitCount(long sizeBytes, int granularityBits) {
-        return sizeBytes == 0 ? 0 : (sizeBytes - 1 >>> granularityBits) + 1;
+        return sizeBytes == 0 ? 0 : ((sizeBytes - 1) >>> granularityBits) + 1;
     }
 
     /** The bytes that the bits of a disk take at most. */
@@ -80,7 +80,7 @@ public final class DirtyBits {
         Pieces marked;
         do {
             marked = pieces;
-            mark(marked, guestOffset >>> granularityBits, guestOffset + lengthBytes - 1 >>> granularityBits);
+            mark(marked, guestOffset >>> granularityBits, (guestOffset + lengthBytes - 1) >>> granularityBits);
         } while (marked != pieces);
     }
 
@@ -262,7 +262,7 @@ public final class DirtyBits {
             long firstBit = (atByte + offset) * Byte.SIZE;
             long bits = word(from, offset);
             if (firstBit < endBit && bits != 0) {
-                long within = endBit - firstBit >= 64 ? bits : bits & (1L << endBit - firstBit) - 1;
+                long within = endBit - firstBit >= 64 ? bits : bits & (1L << (endBit - firstBit)) - 1;
                 WORDS.getAndBitwiseOr(piece(into, (int) (firstBit >>> PIECE_BITS_SHIFT)), wordOf(firstBit), within);
             }
         }
@@ -274,7 +274,7 @@ public final class DirtyBits {
         }
         long word = 0;
         for (long index = offset; index < from.byteSize(); index++) {
-            word |= (from.get(ValueLayout.JAVA_BYTE, index) & 0xFFL) << 8 * (index - offset);
+            word |= (from.get(ValueLayout.JAVA_BYTE, index) & 0xFFL) << (8 * (index - offset));
         }
         return word;
     }
@@ -312,7 +312,7 @@ public final class DirtyBits {
             long[] piece = pieceOrNull(in, bit);
             if (piece != null && bit < endBit) {
                 long word = (long) WORDS.getVolatile(piece, wordOf(bit));
-                into.set(LONG, offset, endBit - bit >= 64 ? word : word & (1L << endBit - bit) - 1);
+                into.set(LONG, offset, endBit - bit >= 64 ? word : word & (1L << (endBit - bit)) - 1);
             }
         }
     }

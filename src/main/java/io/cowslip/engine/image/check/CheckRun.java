@@ -242,7 +242,7 @@ public final class CheckRun {
 
     static @Nullable Kind bitmapEntryFault(long entry, L2EntryRules rules) {
         long hostOffset = entry & L1Entry.OFFSET_MASK;
-        if ((entry & BITMAP_RESERVED) != 0 || hostOffset != 0 && (entry & 1) != 0) {
+        if ((entry & BITMAP_RESERVED) != 0 || (hostOffset != 0 && (entry & 1) != 0)) {
             return Kind.RESERVED_BITS;
         }
         if (rules.geometry().offsetInCluster(hostOffset) != 0) {

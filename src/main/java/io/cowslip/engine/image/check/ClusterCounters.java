@@ -68,7 +68,7 @@ public final class ClusterCounters {
     boolean sameInChunk(int chunk, ClusterCounters other) {
         CounterChunk mine = chunks.getPlain(chunk);
         CounterChunk theirs = other.chunks.getPlain(chunk);
-        return mine == null || theirs == null ? mine == theirs : mine.isSameInBytes(theirs);
+        return (mine == null || theirs == null) ? mine == theirs : mine.isSameInBytes(theirs);
     }
 
     /** The largest count in a chunk. */

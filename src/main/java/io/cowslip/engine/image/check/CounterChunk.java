@@ -67,7 +67,7 @@ final class CounterChunk {
         long before = words[index];
         while (true) {
             int sum = (int) (before >>> shift & 0xFF) + (amount & 0xFF);
-            long after = before & ~(0xFFL << shift) | (sum & 0xFFL) << shift;
+            long after = (before & ~(0xFFL << shift)) | (sum & 0xFFL) << shift;
             long found = (long) WORDS.compareAndExchange(words, index, before, after);
             if (found == before) {
                 addUnits(position, (amount >> Byte.SIZE) + (sum >> Byte.SIZE));

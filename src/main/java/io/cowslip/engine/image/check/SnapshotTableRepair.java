@@ -128,11 +128,11 @@ final class SnapshotTableRepair {
     private boolean couldBeL1Entry(long entry) {
         long tableOffset = L1Entry.tableOffset(entry);
         return entry == 0
-                || tableOffset != 0
+                || (tableOffset != 0
                         && L1Entry.reservedBitsAreClear(entry)
                         && geometry.offsetInCluster(tableOffset) == 0
                         && !rules.isOutside(tableOffset, geometry.clusterBytes())
-                        && !found.isFixedMetadata(tableOffset >>> geometry.clusterBits());
+                        && !found.isFixedMetadata(tableOffset >>> geometry.clusterBits()));
     }
 
     /** L1 entries for the snapshot's disk and its VM state, as far as the record tells. */
@@ -158,7 +158,7 @@ final class SnapshotTableRepair {
         byte[] after = new byte[record.length + SnapshotRecordLayout.VERSION_3_EXTRA_BYTES - extraBytes];
         MemorySegment grown = MemorySegment.ofArray(after);
         MemorySegment.copy(before, 0, grown, 0, SnapshotRecordLayout.FIXED_BYTES + extraBytes);
-        long rest = SnapshotRecordLayout.FIXED_BYTES + extraBytes;
+        long rest = (long) SnapshotRecordLayout.FIXED_BYTES + extraBytes;
         MemorySegment.copy(
                 before,
                 rest,

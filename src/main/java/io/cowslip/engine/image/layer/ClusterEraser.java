@@ -173,7 +173,7 @@ final class ClusterEraser {
         }
         long entry = map.entry(cluster);
         boolean plain = !L2Entry.isCompressed(entry);
-        if (entry == 0 && !isBacked(cluster) || plain && L2Entry.isZero(entry)) {
+        if ((entry == 0 && !isBacked(cluster)) || (plain && L2Entry.isZero(entry))) {
             return;
         }
         boolean keepsPlace = plain && L2Entry.isCopied(entry);

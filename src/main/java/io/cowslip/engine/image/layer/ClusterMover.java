@@ -114,7 +114,7 @@ final class ClusterMover {
         if (refcounts.table().hostOffset() >>> geometry.clusterBits() >= floor) {
             lock.during(() -> moveRefcountTable(floor));
         }
-        work.expect(end - floor << geometry.clusterBits());
+        work.expect((end - floor) << geometry.clusterBits());
         Move move = new Move(floor << geometry.clusterBits(), work, commit);
         for (int index = 0; index < l1.table().entryCount(); index++) {
             if (L1Entry.isCopied(l1.entry(index))) {
@@ -302,7 +302,7 @@ final class ClusterMover {
 
         /** What of a run lies where things are to move to; the rest is given back. */
         private ClusterAllocator.Run belowFloor(ClusterAllocator.Run run) {
-            long room = Math.max(0, floorBytes - run.hostOffset() >> geometry.clusterBits());
+            long room = Math.max(0, (floorBytes - run.hostOffset()) >> geometry.clusterBits());
             int kept = (int) Math.min(run.clusters(), room);
             giveBackFrom(run, kept);
             return new ClusterAllocator.Run(run.hostOffset(), kept);
@@ -375,7 +375,7 @@ final class ClusterMover {
                 cluster++;
             }
             if (cluster > first) {
-                file.punch(first << geometry.clusterBits(), cluster - first << geometry.clusterBits());
+                file.punch(first << geometry.clusterBits(), (cluster - first) << geometry.clusterBits());
             }
             cluster++;
         }

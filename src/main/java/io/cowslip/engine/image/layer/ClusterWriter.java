@@ -134,7 +134,7 @@ final class ClusterWriter {
     }
 
     private long lastCluster(long guestOffset, MemorySegment from) {
-        return guestOffset + from.byteSize() - 1 >>> geometry.clusterBits();
+        return (guestOffset + from.byteSize() - 1) >>> geometry.clusterBits();
     }
 
     /** Whether the cluster of an own entry has the guest's bytes at {@code guestOffset}, so that they are not zeros. */
@@ -205,7 +205,7 @@ final class ClusterWriter {
 
     /** Copies what one cluster of a write has to have besides the guest's bytes, one run of subclusters after another. */
     private void copyAround(Begun write, int index) throws IOException {
-        long start = write.firstCluster + index << geometry.clusterBits();
+        long start = (write.firstCluster + index) << geometry.clusterBits();
         long writtenFrom = write.guestOffset;
         long writtenTo = write.guestOffset + write.part.byteSize();
         long left = plan(write, index).copied();
@@ -229,7 +229,7 @@ final class ClusterWriter {
     }
 
     private SubclusterPlan plan(Begun write, int index) throws IOException {
-        long start = write.firstCluster + index << geometry.clusterBits();
+        long start = (write.firstCluster + index) << geometry.clusterBits();
         long from = Math.max(start, write.guestOffset);
         long last = Math.min(start + geometry.clusterBytes(), write.guestOffset + write.part.byteSize()) - 1;
         long touched = SubclusterBitmap.range(geometry.subcluster(from), geometry.subcluster(last) + 1);

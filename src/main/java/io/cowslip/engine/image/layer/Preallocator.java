@@ -49,7 +49,7 @@ final class Preallocator {
         long endCluster = geometry.roundUpToCluster(end) >>> geometry.clusterBits();
         while (cluster < endCluster) {
             long next = step(cluster, endCluster, mode);
-            work.done(next - cluster << geometry.clusterBits());
+            work.done((next - cluster) << geometry.clusterBits());
             cluster = next;
         }
     }
@@ -107,7 +107,7 @@ final class Preallocator {
         }
 
         void fill(Preallocation mode) throws IOException {
-            long lengthBytes = end - first << geometry.clusterBits();
+            long lengthBytes = (end - first) << geometry.clusterBits();
             long guestOffset = first << geometry.clusterBits();
             readsAsZeros = data.reserve(mode, hostOffset, guestOffset, lengthBytes);
             if (!readsAsZeros && version == 2) {

@@ -78,7 +78,7 @@ final class Qcow2Extents {
 
     /** Of a cluster that shows something of the layers below nothing can be let go, nor of one that a snapshot has too. */
     ImageLayer.Holding holdingIn(long guestOffset, long lengthBytes) throws IOException {
-        if (backing != null && layer.version() == 2 || !map.hasOwnTable(guestOffset >>> geometry.clusterBits())) {
+        if ((backing != null && layer.version() == 2) || !map.hasOwnTable(guestOffset >>> geometry.clusterBits())) {
             return ImageLayer.Holding.NOTHING;
         }
         boolean backed = backing != null && guestOffset < backing.virtualSizeBytes();

@@ -366,7 +366,7 @@ public final class Qcow2Layer implements ImageLayer {
 
     @Override
     public boolean isCorrupt() {
-        return corrupt || writing != null && writing.barrier().isCorrupt();
+        return corrupt || (writing != null && writing.barrier().isCorrupt());
     }
 
     @Override

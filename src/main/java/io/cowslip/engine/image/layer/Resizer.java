@@ -300,7 +300,7 @@ final class Resizer {
         } else {
             allocator.giveBack(run);
         }
-        writableMap.moveTableDown(diskBytes - 1 >>> geometry.clusterBits());
+        writableMap.moveTableDown((diskBytes - 1) >>> geometry.clusterBits());
         barrier.commit(refcounts);
     }
 

@@ -124,7 +124,7 @@ public final class ClusterMap {
 
     /** Whether an entry that is not compressed has a host cluster. In an external data file that may be the first one. */
     public boolean hasPlace(long entry) {
-        return L2Entry.hostOffset(entry) != 0 || externalData && L2Entry.isCopied(entry);
+        return L2Entry.hostOffset(entry) != 0 || (externalData && L2Entry.isCopied(entry));
     }
 
     boolean hasTable(long cluster) {
@@ -151,7 +151,7 @@ public final class ClusterMap {
     }
 
     private long clustersSpanned(long bytes) {
-        return bytes + geometry.clusterBytes() - 1 >>> geometry.clusterBits();
+        return (bytes + geometry.clusterBytes() - 1) >>> geometry.clusterBits();
     }
 
     /** Refuses an entry that no cluster of this image can have: what it leads to must be neither read nor let go. */
@@ -164,7 +164,7 @@ public final class ClusterMap {
         }
         if (!L2Entry.reservedBitsAreClear(entry, version)
                 || geometry.offsetInCluster(L2Entry.hostOffset(entry)) != 0
-                || L2Entry.isCopied(entry) && !hasPlace(entry)) {
+                || (L2Entry.isCopied(entry) && !hasPlace(entry))) {
             throw corrupt("the L2 entry of guest offset " + (cluster << geometry.clusterBits()) + " is 0x"
                     + Long.toHexString(entry) + ", which no cluster of this image can have");
         }
@@ -196,7 +196,7 @@ public final class ClusterMap {
     /** In an external data file each cluster lies where it lies on the disk, as it is. */
     private void requireOwnPlace(long entry, long cluster) throws ImageException {
         boolean compressed = L2Entry.isCompressed(entry);
-        if (compressed || hasPlace(entry) && L2Entry.hostOffset(entry) != cluster << geometry.clusterBits()) {
+        if (compressed || (hasPlace(entry) && L2Entry.hostOffset(entry) != cluster << geometry.clusterBits())) {
             throw corrupt("the L2 entry of guest offset " + (cluster << geometry.clusterBits()) + " is 0x"
                     + Long.toHexString(entry) + ", but in an external data file every cluster is at its guest offset");
         }

@@ -81,8 +81,8 @@ public record EntryComparison(ImageGeometry geometry, int version, long backedBy
             return false;
         }
         return !geometry.extendedL2()
-                || !L2Entry.isZero(entry)
+                || (!L2Entry.isZero(entry)
                         && SubclusterBitmap.isValid(bitmap)
-                        && (L2Entry.hostOffset(entry) != 0 || SubclusterBitmap.allocated(bitmap) == 0);
+                        && (L2Entry.hostOffset(entry) != 0 || SubclusterBitmap.allocated(bitmap) == 0));
     }
 }

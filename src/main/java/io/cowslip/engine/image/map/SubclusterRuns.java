@@ -44,7 +44,7 @@ record SubclusterRuns(ClusterMap map, ImageGeometry geometry) {
             boolean alike = SubclusterBitmap.isAllocated(following.bitmap(), 0) == data
                     && SubclusterBitmap.isZero(following.bitmap(), 0) == zero
                     && !L2Entry.isCompressed(descriptor);
-            if (!alike || (data || zero) && descriptor != descriptorAfter(entry.descriptor(), next - cluster)) {
+            if (!alike || ((data || zero) && descriptor != descriptorAfter(entry.descriptor(), next - cluster))) {
                 break;
             }
             int run = SubclusterBitmap.alikeFrom(following.bitmap(), 0);

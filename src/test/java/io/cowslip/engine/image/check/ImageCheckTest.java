@@ -156,7 +156,7 @@ final class ImageCheckTest {
                         .at("/format-specific/data/refcount-bits")
                         .asInt())
                 .isEqualTo(wider);
-        assertThat(read(file, (more - 1) * 64 * KIB, 1)).containsExactly(7);
+        assertThat(read(file, (more - 1) * 64 * (long) KIB, 1)).containsExactly(7);
         try (DiskImage image = TestImages.open(file)) {
             TestImages.write(image, 64 * KIB, new byte[] {9});
         }

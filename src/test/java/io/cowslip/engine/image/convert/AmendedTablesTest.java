@@ -309,8 +309,8 @@ final class AmendedTablesTest {
     /** A leak, or a COPIED flag that could be set and is not. */
     private static boolean isHarmless(CheckFinding finding) {
         return finding.kind() == CheckFinding.Kind.LEAK
-                || finding.kind() == CheckFinding.Kind.COPIED_FLAG
-                        && finding.detail().endsWith(" is 1");
+                || (finding.kind() == CheckFinding.Kind.COPIED_FLAG
+                        && finding.detail().endsWith(" is 1"));
     }
 
     @ParameterizedTest

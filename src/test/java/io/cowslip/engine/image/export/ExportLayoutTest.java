@@ -20,7 +20,7 @@ class ExportLayoutTest {
     @Test
     void aFileWithMoreThanARefcountTableCountsIsRefused() {
         // 8 MiB of refcount table count 2 PiB, and the file has its tables besides.
-        assertThatThrownBy(() -> layout(2 * PIB >>> 16).requireCountable())
+        assertThatThrownBy(() -> layout((2 * PIB) >>> 16).requireCountable())
                 .isInstanceOfSatisfying(
                         ImageException.class,
                         refused -> assertThat(refused.kind()).isEqualTo(ImageException.Kind.UNSUPPORTED_FEATURE))

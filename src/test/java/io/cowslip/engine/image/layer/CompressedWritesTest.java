@@ -172,7 +172,8 @@ final class CompressedWritesTest {
             }
         }
         assertSound(16);
-        assertThat(Files.size(file)).isBetween((fewestClusters - 1L) * CLUSTER, METADATA + fewestClusters * CLUSTER);
+        assertThat(Files.size(file))
+                .isBetween((fewestClusters - 1L) * CLUSTER, METADATA + fewestClusters * (long) CLUSTER);
     }
 
     /** Once the cluster being filled is nobody's, others may get it, and nothing more goes into it. */
@@ -304,7 +305,7 @@ final class CompressedWritesTest {
         for (int cluster = 0; cluster < 60 * writers; cluster++) {
             model.write(cluster * 4096, text(4096, 8, cluster));
         }
-        assertSound(60 * writers);
+        assertSound(60L * writers);
     }
 
     /** Writers of parts of one cluster lose none of each other's bytes, whatever form the cluster takes meanwhile. */

@@ -46,7 +46,7 @@ class ScrubBesideGuestsTest {
     @MethodSource("seeds")
     void nothingIsFound(long seed) throws Exception {
         SplittableRandom random = new SplittableRandom(seed);
-        int clusterBytes = 4 * KIB << random.nextInt(5);
+        int clusterBytes = (4 * KIB) << random.nextInt(5);
         boolean extended = clusterBytes >= 16 * KIB && random.nextBoolean();
         Path image = QemuTools.create(
                 folder.resolve("busy.qcow2"),

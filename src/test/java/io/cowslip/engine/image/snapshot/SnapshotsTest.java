@@ -265,7 +265,7 @@ public final class SnapshotsTest {
                         switch (random.nextInt(4)) {
                             case 0 -> image.snapshots().create(next, 0, 0);
                             case 1 -> image.snapshots().revert(name);
-                            case 2 -> image.resize(512 * random.nextInt(1, 400), true, Preallocation.OFF);
+                            case 2 -> image.resize(512L * random.nextInt(1, 400), true, Preallocation.OFF);
                             default -> image.snapshots().delete(name);
                         }
                     } catch (ImageException expected) {
