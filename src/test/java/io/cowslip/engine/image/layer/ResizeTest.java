@@ -60,7 +60,7 @@ final class ResizeTest {
     }
 
     static LongStream crashSeeds() {
-        return Seeds.seeds(8, 200);
+        return Seeds.seeds(8, 60);
     }
 
     /** In the first two a growth was refused and taken back, and the next one went less far. */
