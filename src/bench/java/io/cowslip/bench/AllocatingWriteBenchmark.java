@@ -1,11 +1,8 @@
 package io.cowslip.bench;
 
-import io.cowslip.engine.cache.CacheFactory;
-import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.create.ImageCreator;
-import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
@@ -57,8 +54,7 @@ public class AllocatingWriteBenchmark {
     @Setup
     public void makeBacking() throws IOException {
         folder = Files.createTempDirectory("cowslip-bench");
-        ImageEnvironment environment = environment();
-        ImageCreator.create(folder.resolve("backing.qcow2"), CreateOptions.qcow2(DISK_BYTES), environment);
+        ImageCreator.create(folder.resolve("backing.qcow2"), CreateOptions.qcow2(DISK_BYTES), BenchImages.ENVIRONMENT);
         try (DiskImage backing = open("backing.qcow2")) {
             fill(backing, BACKED_CLUSTERS);
         }
@@ -67,7 +63,7 @@ public class AllocatingWriteBenchmark {
     @Setup(Level.Iteration)
     public void makeImages() throws IOException {
         CreateOptions plain = CreateOptions.qcow2(DISK_BYTES);
-        ImageCreator.create(folder.resolve("image.qcow2"), plain, environment());
+        ImageCreator.create(folder.resolve("image.qcow2"), plain, BenchImages.ENVIRONMENT);
         CreateOptions over = new CreateOptions(
                 ImageFormat.QCOW2,
                 DISK_BYTES,
@@ -77,7 +73,7 @@ public class AllocatingWriteBenchmark {
                 16,
                 plain.compressionType(),
                 3);
-        ImageCreator.create(folder.resolve("overlay.qcow2"), over, environment());
+        ImageCreator.create(folder.resolve("overlay.qcow2"), over, BenchImages.ENVIRONMENT);
         image = open("image.qcow2");
         overlay = open("overlay.qcow2");
         fill(image, OWN_CLUSTERS);
@@ -100,11 +96,7 @@ public class AllocatingWriteBenchmark {
     }
 
     private DiskImage open(String name) throws IOException {
-        return DiskImage.open(folder.resolve(name), ImageOptions.defaults(), environment());
-    }
-
-    private static ImageEnvironment environment() {
-        return new ImageEnvironment(HostFiles.posix(), (image, name) -> image.resolveSibling(name), CacheFactory.plain());
+        return DiskImage.open(folder.resolve(name), ImageOptions.defaults(), BenchImages.ENVIRONMENT);
     }
 
     private static void fill(DiskImage image, int clusters) throws IOException {

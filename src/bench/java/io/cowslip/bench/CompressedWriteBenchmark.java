@@ -1,11 +1,8 @@
 package io.cowslip.bench;
 
-import io.cowslip.engine.cache.CacheFactory;
-import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.create.ImageCreator;
-import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.image.options.WriteOptions;
@@ -87,17 +84,15 @@ public class CompressedWriteBenchmark {
     public void makeImage() throws IOException {
         file = Files.createTempFile("cowslip-bench", ".qcow2");
         Files.delete(file);
-        ImageEnvironment environment = new ImageEnvironment(
-                HostFiles.posix(), (from, name) -> from.resolveSibling(name), CacheFactory.plain());
         CreateOptions.CompressionType compression =
                 type == Type.ZSTD ? CreateOptions.CompressionType.ZSTD : CreateOptions.CompressionType.ZLIB;
         ImageCreator.create(
                 file,
                 new CreateOptions(ImageFormat.QCOW2, DISK_BYTES, CLUSTER_BYTES, null, null, 16, compression, 3),
-                environment);
+                BenchImages.ENVIRONMENT);
         ImageOptions options =
                 ImageOptions.defaults().withWrites(WriteOptions.DEFAULTS.withCompress(type != Type.NONE));
-        image = DiskImage.open(file, options, environment);
+        image = DiskImage.open(file, options, BenchImages.ENVIRONMENT);
         next.set(0);
     }
 

@@ -1,10 +1,7 @@
 package io.cowslip.bench;
 
-import io.cowslip.engine.cache.CacheFactory;
 import io.cowslip.engine.cache.CacheStats;
-import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.file.ImageEnvironment;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -27,9 +24,6 @@ import java.util.concurrent.atomic.AtomicLong;
  * all but the first find compiled code.
  */
 public final class EngineLoad {
-    private static final ImageEnvironment ENVIRONMENT =
-            new ImageEnvironment(HostFiles.posix(), (image, name) -> image.resolveSibling(name), CacheFactory.plain());
-
     private EngineLoad() {}
 
     public static void main(String[] arguments) throws IOException {
@@ -48,7 +42,7 @@ public final class EngineLoad {
     }
 
     private static String measure(EngineLoadOptions options) throws Exception {
-        try (DiskImage image = DiskImage.open(options.image(), options.imageOptions(), ENVIRONMENT)) {
+        try (DiskImage image = DiskImage.open(options.image(), options.imageOptions(), BenchImages.ENVIRONMENT)) {
             load(image, options, options.warmupSeconds());
             CacheStats before = l2(image);
             Totals totals = load(image, options, options.seconds());

@@ -1,10 +1,7 @@
 package io.cowslip.bench;
 
-import io.cowslip.engine.cache.CacheFactory;
-import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.map.GuestExtent;
-import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -43,9 +40,7 @@ public class ExtentBenchmark {
 
     @Setup
     public void open() throws IOException {
-        ImageEnvironment environment = new ImageEnvironment(
-                HostFiles.posix(), (above, name) -> above.resolveSibling(name), CacheFactory.plain());
-        image = DiskImage.open(Path.of(file), ImageOptions.defaults().withReadOnly(true), environment);
+        image = DiskImage.open(Path.of(file), ImageOptions.defaults().withReadOnly(true), BenchImages.ENVIRONMENT);
     }
 
     @TearDown

@@ -1,9 +1,6 @@
 package io.cowslip.bench;
 
-import io.cowslip.engine.cache.CacheFactory;
-import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.DiskImage;
-import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import java.io.IOException;
@@ -58,13 +55,11 @@ public class RandomReadBenchmark {
 
     @Setup
     public void open() throws IOException {
-        ImageEnvironment environment = new ImageEnvironment(
-                HostFiles.posix(), (above, name) -> above.resolveSibling(name), CacheFactory.plain());
         ImageOptions options = ImageOptions.defaults()
                 .withFormat(ImageFormat.parse("format", format))
                 .withReadOnly(true)
                 .withCacheDirect(direct);
-        image = DiskImage.open(Path.of(file), options, environment);
+        image = DiskImage.open(Path.of(file), options, BenchImages.ENVIRONMENT);
     }
 
     @TearDown
