@@ -66,7 +66,7 @@ build_service() {
 # Compiled against the classes of the jar, so that what is measured in process is what is served.
 build_engine_load() {
     local folder=$TREE/src/bench/java/io/cowslip/bench
-    local sources=("$folder"/EngineLoad*.java)
+    local sources=("$folder"/EngineLoad*.java "$folder"/BenchImages.java)
     rm -rf engine
     mkdir -p engine/service
     (cd engine/service && "$JDK/bin/jar" xf "$JAR" BOOT-INF)
