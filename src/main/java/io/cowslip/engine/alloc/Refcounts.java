@@ -96,7 +96,7 @@ public final class Refcounts {
      */
     public long blockOffset(long blockIndex) throws ImageException {
         long offset = table.entry((int) blockIndex) & BLOCK_OFFSET_MASK;
-        if (offset == 0 || geometry.offsetInCluster(offset) != 0) {
+        if (offset <= 0 || geometry.offsetInCluster(offset) != 0) {
             throw ImageException.of(
                     ImageException.Kind.CORRUPT,
                     file.path(),

@@ -52,6 +52,7 @@ public final class Qcow2Layer implements ImageLayer {
     private final ImageHeader header;
     private volatile boolean compressing;
     private volatile boolean corrupt;
+    private volatile long fileEndSeen;
 
     /**
      * An image whose header was read and found supported; {@code file} is locked already.
@@ -285,7 +286,7 @@ public final class Qcow2Layer implements ImageLayer {
         while (done < from.byteSize()
                 && mapped(guestOffset + done, from.byteSize() - done) instanceof Extent.Data run
                 && run.copied()) {
-            requireNoMetadataIn(run);
+            requireDataAt(run);
             try {
                 data.write(run.hostOffset(), guestOffset + done, from.asSlice(done, run.lengthBytes()));
             } finally {
@@ -297,9 +298,23 @@ public final class Qcow2Layer implements ImageLayer {
         return done;
     }
 
-    private void requireNoMetadataIn(Extent.Data run) throws ImageException {
+    /** What was allocated was written, so the file reaches its cluster: an entry that leads further is not to make it. */
+    private void requireInFile(Extent.Data run) throws IOException {
+        if (run.hostOffset() > fileEndSeen) {
+            fileEndSeen = file.sizeBytes();
+            if (run.hostOffset() >= fileEndSeen + clusterBytes()) {
+                throw ImageException.of(
+                        ImageException.Kind.CORRUPT,
+                        file.path(),
+                        "an L2 entry leads to " + run.hostOffset() + ", behind the end of the file at " + fileEndSeen);
+            }
+        }
+    }
+
+    private void requireDataAt(Extent.Data run) throws IOException {
         if (!data.isExternal()) {
             try {
+                requireInFile(run);
                 writable().requireNoMetadataIn(run.hostOffset(), run.lengthBytes());
             } catch (ImageException hit) {
                 throw noticingCorruption(hit);
