@@ -217,16 +217,30 @@ public final class BitmapStore {
         }
     }
 
-    /** Lets go of a bitmap's clusters, once the file does not lead to it any more. What is damaged leaks. */
-    void free(BitmapEntry bitmap) throws IOException {
+    /**
+     * The clusters of a bitmap as the file has it, read before the file stops leading to it: then a host that refuses has
+     * changed nothing. What is damaged leaks.
+     */
+    List<ClusterAllocator.Run> clustersOf(BitmapEntry bitmap) throws IOException {
         if (!reader.hasTable(bitmap)) {
-            return;
+            return List.of();
         }
+        List<ClusterAllocator.Run> runs = new ArrayList<>();
         reader.eachEntry(bitmap, bitmap.tableEntries(), (index, entry) -> {
             if (reader.isCluster(entry)) {
-                allocator.free(entry, geometry.clusterBytes(), false);
+                runs.add(new ClusterAllocator.Run(entry, 1));
             }
         });
-        allocator.free(bitmap.tableOffset(), (long) bitmap.tableEntries() * Long.BYTES, false);
+        long tableBytes = geometry.roundUpToCluster((long) bitmap.tableEntries() * Long.BYTES);
+        runs.add(
+                new ClusterAllocator.Run(bitmap.tableOffset(), Math.toIntExact(tableBytes >>> geometry.clusterBits())));
+        return runs;
+    }
+
+    /** Lets go of a bitmap's clusters, once the file does not lead to it any more. */
+    void free(List<ClusterAllocator.Run> clusters) {
+        for (ClusterAllocator.Run run : clusters) {
+            allocator.free(run.hostOffset(), (long) run.clusters() << geometry.clusterBits(), false);
+        }
     }
 }

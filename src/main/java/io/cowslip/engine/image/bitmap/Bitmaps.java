@@ -2,6 +2,7 @@ package io.cowslip.engine.image.bitmap;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
+import io.cowslip.engine.alloc.ClusterAllocator;
 import io.cowslip.engine.format.BitmapDirectory;
 import io.cowslip.engine.format.BitmapEntry;
 import io.cowslip.engine.format.ImageHeader;
@@ -164,7 +165,10 @@ public final class Bitmaps {
         }
         BitmapStore.NewClusters clusters = new BitmapStore.NewClusters();
         List<BitmapEntry> directory = new ArrayList<>();
-        List<BitmapEntry> old = live.stream().map(bitmap -> bitmap.entry).toList();
+        List<ClusterAllocator.Run> old = new ArrayList<>();
+        for (Bitmap bitmap : live) {
+            old.addAll(store().clustersOf(bitmap.entry));
+        }
         boolean done = false;
         try {
             for (Bitmap bitmap : bitmaps) {
@@ -182,9 +186,7 @@ public final class Bitmaps {
             bitmaps.get(index).bits = null;
         }
         track();
-        for (BitmapEntry entry : old) {
-            store().free(entry);
-        }
+        store().free(old);
     }
 
     /** What is known of each bitmap, in the directory's order. */
@@ -293,6 +295,7 @@ public final class Bitmaps {
     /** Takes a bitmap away, whatever its state. */
     public void delete(String name) throws IOException {
         Bitmap deleted = require(name);
+        List<ClusterAllocator.Run> old = store().clustersOf(deleted.entry);
         BitmapStore.NewClusters clusters = new BitmapStore.NewClusters();
         boolean done = false;
         try {
@@ -310,7 +313,7 @@ public final class Bitmaps {
         }
         bitmaps.remove(deleted);
         track();
-        store().free(deleted.entry);
+        store().free(old);
     }
 
     /**
