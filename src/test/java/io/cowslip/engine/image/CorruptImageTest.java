@@ -29,6 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Entries that lead into metadata are found before anything is written there, and the image says that it is corrupt. */
 @NeedsQemu
@@ -38,6 +39,7 @@ final class CorruptImageTest {
     private static final int INCOMPATIBLE_BYTE = 79;
     private static final int CORRUPT = 2;
     private static final long COPIED = 1L << 63;
+    private static final long ZERO = 1;
     private static final int L1_TABLE = 40;
     private static final int REFCOUNT_TABLE = 48;
 
@@ -119,6 +121,34 @@ final class CorruptImageTest {
         assertThatThrownBy(() -> TestImages.open(file))
                 .hasMessageContaining("corrupt")
                 .hasMessageContaining("\"repair\": \"all\"");
+    }
+
+    /** A zeroed cluster that keeps its place gets data there again. */
+    @ParameterizedTest
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "HEADER")
+    void aWriteOntoZerosDoesNotReachMetadata(Target target) throws IOException {
+        setFirstEntry(COPIED | ZERO | target.offset(file));
+        isRefusedWithoutHarm("would hit " + target.inWords);
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {0, ZERO})
+    void aWriteDoesNotGoBehindTheFile(long flag) throws IOException {
+        setFirstEntry(COPIED | flag | 1L << 40);
+        isRefusedWithoutHarm("behind the end of the file");
+    }
+
+    private void isRefusedWithoutHarm(String why) throws IOException {
+        byte[] before = Files.readAllBytes(file);
+        try (DiskImage image = TestImages.open(file)) {
+            assertThatThrownBy(() -> TestImages.write(image, 10, new byte[100]))
+                    .isInstanceOfSatisfying(ImageException.class, refused -> {
+                        assertThat(refused.kind()).isEqualTo(ImageException.Kind.CORRUPT);
+                        assertThat(refused).hasMessageContaining(why);
+                    });
+            assertThatThrownBy(image::close).hasMessageContaining("takes no writes since an earlier failure");
+        }
+        assertOnlyMarkedSince(before);
     }
 
     /** QEMU does the same with the same damage. */

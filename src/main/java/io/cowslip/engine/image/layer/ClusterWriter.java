@@ -83,11 +83,15 @@ final class ClusterWriter {
             mapZeros(cluster, wanted);
             return null;
         }
-        ClusterAllocator.Run run = allocates
-                ? clusters.allocateFor(cluster, wanted)
-                : new ClusterAllocator.Run(L2Entry.hostOffset(entry), 1);
+        ClusterAllocator.Run run = allocates ? clusters.allocateFor(cluster, wanted) : kept(entry);
         reservations.reserve(cluster, run.clusters());
         return new Begun(guestOffset, cluster, withinClusters(guestOffset, from, run.clusters()), run, allocates);
+    }
+
+    /** The place that a cluster without data, or with some, has already. */
+    private ClusterAllocator.Run kept(long entry) throws IOException {
+        layer.requireDataAt(L2Entry.hostOffset(entry), geometry.clusterBytes());
+        return new ClusterAllocator.Run(L2Entry.hostOffset(entry), 1);
     }
 
     /**

@@ -286,7 +286,7 @@ public final class Qcow2Layer implements ImageLayer {
         while (done < from.byteSize()
                 && mapped(guestOffset + done, from.byteSize() - done) instanceof Extent.Data run
                 && run.copied()) {
-            requireDataAt(run);
+            requireDataAt(run.hostOffset(), run.lengthBytes());
             try {
                 data.write(run.hostOffset(), guestOffset + done, from.asSlice(done, run.lengthBytes()));
             } finally {
@@ -298,26 +298,31 @@ public final class Qcow2Layer implements ImageLayer {
         return done;
     }
 
-    /** What was allocated was written, so the file reaches its cluster: an entry that leads further is not to make it. */
-    private void requireInFile(Extent.Data run) throws IOException {
-        if (run.hostOffset() > fileEndSeen) {
-            fileEndSeen = file.sizeBytes();
-            if (run.hostOffset() >= fileEndSeen + clusterBytes()) {
-                throw ImageException.of(
-                        ImageException.Kind.CORRUPT,
-                        file.path(),
-                        "an L2 entry leads to " + run.hostOffset() + ", behind the end of the file at " + fileEndSeen);
+    /**
+     * Refuses to write the guest's bytes where an entry leads but no data can be. Any thread.
+     *
+     * @throws ImageException CORRUPT
+     */
+    void requireDataAt(long hostOffset, long lengthBytes) throws IOException {
+        if (!data.isExternal()) {
+            try {
+                requireInFile(hostOffset);
+                writable().requireNoMetadataIn(hostOffset, lengthBytes);
+            } catch (ImageException hit) {
+                throw noticingCorruption(hit);
             }
         }
     }
 
-    private void requireDataAt(Extent.Data run) throws IOException {
-        if (!data.isExternal()) {
-            try {
-                requireInFile(run);
-                writable().requireNoMetadataIn(run.hostOffset(), run.lengthBytes());
-            } catch (ImageException hit) {
-                throw noticingCorruption(hit);
+    /** What was allocated was written, so the file reaches its cluster: an entry that leads further is not to make it. */
+    private void requireInFile(long hostOffset) throws IOException {
+        if (hostOffset > fileEndSeen) {
+            fileEndSeen = file.sizeBytes();
+            if (hostOffset >= fileEndSeen + clusterBytes()) {
+                throw ImageException.of(
+                        ImageException.Kind.CORRUPT,
+                        file.path(),
+                        "an L2 entry leads to " + hostOffset + ", behind the end of the file at " + fileEndSeen);
             }
         }
     }
