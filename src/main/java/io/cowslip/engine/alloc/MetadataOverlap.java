@@ -121,12 +121,26 @@ public final class MetadataOverlap {
     public void requireNoneIn(long hostOffset, long lengthBytes, @Nullable MetadataKind own) throws ImageException {
         MetadataKind hit = lengthBytes == 0 ? null : hit(first(hostOffset), end(hostOffset, lengthBytes), own);
         if (hit != null) {
-            throw ImageException.of(
-                    ImageException.Kind.CORRUPT,
-                    path,
-                    "a write of " + (own == null ? "the guest's bytes" : own.inWords()) + " to " + lengthBytes
-                            + " bytes at " + hostOffset + " of the file would hit " + hit.inWords());
+            throw wouldHit(hit, own == null ? "the guest's bytes" : own.inWords(), hostOffset, lengthBytes);
         }
+    }
+
+    /** The same for an L2 table that the active disk and snapshots may share. */
+    public void requireOnlyL2In(long hostOffset, long lengthBytes) throws ImageException {
+        for (Watched each : watched) {
+            boolean other = each.kind != MetadataKind.ACTIVE_L2 && each.kind != MetadataKind.INACTIVE_L2;
+            if (other && each.clusters.anyIn(first(hostOffset), end(hostOffset, lengthBytes))) {
+                throw wouldHit(each.kind, MetadataKind.ACTIVE_L2.inWords(), hostOffset, lengthBytes);
+            }
+        }
+    }
+
+    private ImageException wouldHit(MetadataKind hit, String written, long hostOffset, long lengthBytes) {
+        return ImageException.of(
+                ImageException.Kind.CORRUPT,
+                path,
+                "a write of " + written + " to " + lengthBytes + " bytes at " + hostOffset + " of the file would hit "
+                        + hit.inWords());
     }
 
     /**

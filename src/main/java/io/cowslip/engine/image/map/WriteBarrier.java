@@ -358,6 +358,13 @@ public final class WriteBarrier {
         }
     }
 
+    /** Writes a whole L2 table that the active disk and snapshots may share: what it leads to stays the same. */
+    public void writeSharedL2Table(long hostOffset, MemorySegment table) throws IOException {
+        overlap.requireOnlyL2In(hostOffset, table.byteSize());
+        unsynced.written();
+        file.write(hostOffset, table);
+    }
+
     /**
      * Makes the header name another snapshot table (bytes 60 to 71), durably, after everything before is durable. A
      * failure leaves it open which one it names, so that the image takes no more writes.

@@ -43,13 +43,32 @@ final class CopiedFlags {
         long of(long entry) throws IOException;
     }
 
+    /** Writes a changed table. */
+    @FunctionalInterface
+    private interface Write {
+        void of(MemorySegment table) throws IOException;
+    }
+
     /** Clears all flags. */
     void clear() throws IOException {
+        clearIn(l1.table().entries());
         for (int index = 0; index < l1.table().entryCount(); index++) {
-            long entry = l1.entry(index);
-            if (entry != 0) {
-                changeTable(map.tableOffset(index, entry), old -> old & ~L2Entry.COPIED);
-                l1.set(index, entry & ~L1Entry.COPIED);
+            l1.set(index, l1.entry(index) & ~L1Entry.COPIED);
+        }
+    }
+
+    /**
+     * Clears the flags of the L2 tables that an L1 table with these entries leads to. A snapshot's have none, unless an
+     * interrupted change or another program left some: nobody looks at them, until the disk goes back to the snapshot.
+     */
+    void clearIn(long[] l1Entries) throws IOException {
+        for (int index = 0; index < l1Entries.length; index++) {
+            if (l1Entries[index] != 0) {
+                long hostOffset = map.tableOffset(index, l1Entries[index]);
+                changeTable(
+                        hostOffset,
+                        old -> old & ~L2Entry.COPIED,
+                        table -> barrier.writeSharedL2Table(hostOffset, table));
             }
         }
     }
@@ -59,8 +78,12 @@ final class CopiedFlags {
         for (int index = 0; index < l1.table().entryCount(); index++) {
             long entry = l1.entry(index);
             // What a shared table leads to is shared as well.
-            if (entry != 0 && isSole(map.tableOffset(index, entry))) {
-                changeTable(map.tableOffset(index, entry), this::copiedWhereSole);
+            long hostOffset = entry == 0 ? 0 : map.tableOffset(index, entry);
+            if (entry != 0 && isSole(hostOffset)) {
+                changeTable(
+                        hostOffset,
+                        this::copiedWhereSole,
+                        table -> barrier.writeTable(MetadataKind.ACTIVE_L2, hostOffset, table, table.byteSize()));
                 l1.set(index, entry | L1Entry.COPIED);
             }
         }
@@ -75,7 +98,7 @@ final class CopiedFlags {
         return refcounts.count(hostOffset >>> geometry.clusterBits()) == 1;
     }
 
-    private void changeTable(long hostOffset, Change change) throws IOException {
+    private void changeTable(long hostOffset, Change change, Write write) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment table = loan.segment(geometry.clusterBytes());
             file.readWhole("L2 table", hostOffset, table);
@@ -87,7 +110,7 @@ final class CopiedFlags {
                 table.set(BigEndian.LONG, at, entry);
             }
             if (changed) {
-                barrier.writeTable(MetadataKind.ACTIVE_L2, hostOffset, table, table.byteSize());
+                write.of(table);
             }
         }
     }

@@ -193,6 +193,7 @@ public final class Snapshots {
         try {
             shared.raise(wanted);
             counted = true;
+            copied.clearIn(wanted);
             long l1Offset = write(MetadataKind.ACTIVE_L1, tableBytes(wanted), taken);
             barrier.commit(refcounts);
             ResidentTable next = ResidentTable.read("L1 table", file, l1Offset, wanted.length);

@@ -7,6 +7,9 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.ImageException.Kind;
 import io.cowslip.engine.host.HostFiles;
 import io.cowslip.engine.image.DiskImage;
+import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.OverlapCheck;
+import io.cowslip.testing.ImageAssertions;
 import io.cowslip.testing.ImageBytes;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
@@ -15,6 +18,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Timeout;
@@ -75,15 +79,37 @@ final class HostileSnapshotsTest {
         }
         Files.write(file, image.array());
         assertThatExceptionOfType(ImageException.class)
-                .isThrownBy(() -> openAt("one"))
+                .isThrownBy(() -> openAt("one").close())
                 .satisfies(refusal -> {
                     assertThat(refusal.kind()).isEqualTo(Kind.INVALID_FORMAT);
                     assertThat(refusal).hasMessageContaining(field);
                 });
     }
 
-    private void openAt(String snapshot) throws IOException {
-        DiskImage.open(file, TestImages.readOnly().withSnapshot(snapshot), TestImages.environment(HostFiles.posix()))
-                .close();
+    /** Nobody looks at the flags of a snapshot's table, until the disk goes back to it. */
+    @ParameterizedTest(name = "looking out for {0}, in a table that is the disk''s as well: {1}")
+    @CsvSource({"CACHED, false", "CACHED, true", "ALL, false", "ALL, true"})
+    void aFlagTooManyLetsNoWriteInto(OverlapCheck.Template looksOutFor, boolean shared) throws IOException {
+        ImageBytes bytes = new ImageBytes(file);
+        long entry = bytes.l2Entry(0);
+        if (!shared) {
+            QemuTools.edit(file, "write -P 2 0 512");
+            assertThat(bytes.l2Entry(0)).isNotEqualTo(entry);
+        }
+        bytes.put(entry, bytes.number(entry) | ImageBytes.COPIED);
+        ImageOptions options = ImageOptions.defaults().withOverlapCheck(new OverlapCheck(looksOutFor, Map.of()));
+        try (DiskImage image = DiskImage.open(file, options, TestImages.environment(HostFiles.posix()))) {
+            image.snapshots().revert("one");
+            TestImages.write(image, 100, TestImages.filled(100, 3));
+        }
+        ImageAssertions.assertThat(file).passesQemuCheck().passesAudit();
+        try (DiskImage image = openAt("one")) {
+            assertThat(TestImages.read(image, 0, 512)).isEqualTo(TestImages.filled(512, 1));
+        }
+    }
+
+    private DiskImage openAt(String snapshot) throws IOException {
+        return DiskImage.open(
+                file, TestImages.readOnly().withSnapshot(snapshot), TestImages.environment(HostFiles.posix()));
     }
 }
