@@ -110,7 +110,8 @@ final class SnapshotTableRepair {
 
     /** Whether these bytes cannot be an L1 table: past the end, or used by others too and with entries that make no sense. */
     private boolean isNoTable(long l1Offset, long entries) throws IOException {
-        if (rules.isOutside(l1Offset, entries * Long.BYTES)) {
+        // Of each of its clusters there must be something: the file may grow over what is missing.
+        if (rules.isOutside(l1Offset, geometry.roundUpToCluster(entries * Long.BYTES))) {
             return true;
         }
         if (!found.isShared(l1Offset, entries * Long.BYTES)) {
