@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -126,7 +127,7 @@ public final class CheckRun {
         if (saysRawWithoutDataFile(header)) {
             Place place = new Place(Table.HEADER, null, -1, -1);
             tally.corruption(
-                    Kind.RESERVED_BITS, place, 0, 1, "autoclear bit 1 speaks of a data file, and there is none");
+                    Kind.RESERVED_BITS, place, 0, 1, () -> "autoclear bit 1 speaks of a data file, and there is none");
         }
         refer(Table.HEADER, null, 0, geometry.clusterBytes());
         l1Tables.add(new L1Place(null, header.l1TableOffset(), header.l1Entries()));
@@ -159,7 +160,7 @@ public final class CheckRun {
                     new Place(table, name, -1, -1),
                     hostOffset,
                     1,
-                    "its " + lengthBytes + " bytes reach past the end of the file");
+                    () -> "its " + lengthBytes + " bytes reach past the end of the file");
             return false;
         }
         references.addBytes(hostOffset, lengthBytes, 1);
@@ -178,7 +179,7 @@ public final class CheckRun {
             String fault = SnapshotTableReader.describe(entry);
             if (fault != null) {
                 Place place = new Place(Table.SNAPSHOT_TABLE, entry.l1Table().snapshot(), index, -1);
-                tally.corruption(Kind.SNAPSHOT, place, entry.l1Table().hostOffset(), 1, fault);
+                tally.corruption(Kind.SNAPSHOT, place, entry.l1Table().hostOffset(), 1, () -> fault);
             }
             if (entry.l1Table().entries() > 0) {
                 l1Tables.add(entry.l1Table());
@@ -206,9 +207,10 @@ public final class CheckRun {
         if (directory == null) {
             return;
         }
-        if (directory.fault() != null) {
+        String directoryFault = directory.fault();
+        if (directoryFault != null) {
             Place place = new Place(Table.BITMAP_DIRECTORY, null, -1, -1);
-            tally.corruption(Kind.BITMAP, place, directory.hostOffset(), 1, directory.fault());
+            tally.corruption(Kind.BITMAP, place, directory.hostOffset(), 1, () -> directoryFault);
         }
         refer(Table.BITMAP_DIRECTORY, null, directory.hostOffset(), directory.lengthBytes());
         for (BitmapDirectoryReader.Entry bitmap : directory.entries()) {
@@ -228,7 +230,7 @@ public final class CheckRun {
             if (fault != null) {
                 long index = (firstByte + position) / Long.BYTES;
                 Place place = new Place(Table.BITMAP_TABLE, bitmap.name(), index, -1);
-                tally.corruption(fault, place, hostOffset, 1, "entry " + L2TableCheck.hex(entry));
+                tally.corruption(fault, place, hostOffset, 1, () -> "entry " + L2TableCheck.hex(entry));
             } else if (hostOffset != 0) {
                 references.addBytes(hostOffset, geometry.clusterBytes(), 1);
             }
@@ -265,24 +267,24 @@ public final class CheckRun {
         long hostOffset = entry & RecordedCounts.BLOCK_OFFSET_MASK;
         long cluster = hostOffset >>> geometry.clusterBits();
         if (hostOffset != entry) {
-            refcountBlockFault(Kind.RESERVED_BITS, index, hostOffset, "entry " + L2TableCheck.hex(entry));
+            refcountBlockFault(Kind.RESERVED_BITS, index, hostOffset, () -> "entry " + L2TableCheck.hex(entry));
         } else if (geometry.offsetInCluster(hostOffset) != 0) {
-            refcountBlockFault(Kind.NOT_ALIGNED, index, hostOffset, "entry " + L2TableCheck.hex(entry));
+            refcountBlockFault(Kind.NOT_ALIGNED, index, hostOffset, () -> "entry " + L2TableCheck.hex(entry));
         } else if (cluster >= references.clustersInUse()) {
-            refcountBlockFault(Kind.OUTSIDE_FILE, index, hostOffset, "the block lies past the end of the file");
+            refcountBlockFault(Kind.OUTSIDE_FILE, index, hostOffset, () -> "the block lies past the end of the file");
         } else {
             references.addClusters(cluster, 1, 1);
             countedBlocks.add(cluster);
             int count = references.get(cluster);
             // What a count of this width cannot say is found as an overflow.
             if (Math.min(count, maxCount(geometry)) != 1) {
-                String detail = "the block is one of " + count + " users of its cluster";
+                Supplier<String> detail = () -> "the block is one of " + count + " users of its cluster";
                 refcountBlockFault(Kind.SHARED_REFCOUNT_BLOCK, index, hostOffset, detail);
             }
         }
     }
 
-    private void refcountBlockFault(Kind kind, int index, long hostOffset, String detail) {
+    private void refcountBlockFault(Kind kind, int index, long hostOffset, Supplier<String> detail) {
         refcountBlocksSound = false;
         tally.corruption(kind, new Place(Table.REFCOUNT_TABLE, null, index, -1), hostOffset, 1, detail);
     }
@@ -340,12 +342,15 @@ public final class CheckRun {
             int count = recorded.get(tableOffset >>> geometry.clusterBits());
             if (count != RecordedCounts.UNKNOWN && (count == 1) != L1Entry.isCopied(entry)) {
                 tally.flagAgainstCount(
-                        place(table, index), tableOffset, 1, detail(entry, "the refcount of the L2 table is " + count));
+                        place(table, index),
+                        tableOffset,
+                        1,
+                        () -> detail(entry, "the refcount of the L2 table is " + count));
             }
         }
 
         private void note(Kind kind, L1Place table, int index, long entry, String why) {
-            tally.corruption(kind, place(table, index), L1Entry.tableOffset(entry), 1, detail(entry, why));
+            tally.corruption(kind, place(table, index), L1Entry.tableOffset(entry), 1, () -> detail(entry, why));
         }
 
         private Place place(L1Place table, int index) {

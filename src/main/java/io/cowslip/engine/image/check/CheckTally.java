@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Counts faults while several threads find them, and keeps the first of them in each table. */
@@ -35,14 +36,19 @@ final class CheckTally {
     /** Where a finding is made; {@code guestOffset} is -1 where it cannot be said. */
     record Place(Table table, @Nullable String name, long index, long guestOffset) {}
 
-    /** @param times as often as the entry at fault is reached */
-    void corruption(Kind kind, Place place, long hostOffset, long times, String detail) {
+    /**
+     * Counts a fault.
+     *
+     * @param times as often as the entry at fault is reached
+     * @param detail asked only for what is kept: there may be millions of faults
+     */
+    void corruption(Kind kind, Place place, long hostOffset, long times, Supplier<String> detail) {
         corruptions.add(times);
         keep(graveOf(place), kind, place, hostOffset, detail);
     }
 
     /** A COPIED flag that contradicts a refcount. */
-    void flagAgainstCount(Place place, long hostOffset, long times, String detail) {
+    void flagAgainstCount(Place place, long hostOffset, long times, Supplier<String> detail) {
         flagsAgainstCounts.add(times);
         corruption(Kind.COPIED_FLAG, place, hostOffset, times, detail);
     }
@@ -51,12 +57,12 @@ final class CheckTally {
         return Objects.requireNonNull(grave.get(place.table()));
     }
 
-    void leak(long cluster, long hostOffset, String detail) {
+    void leak(long cluster, long hostOffset, Supplier<String> detail) {
         leaks.increment();
         keep(leaked, Kind.LEAK, new Place(Table.REFCOUNT_BLOCK, null, cluster, -1), hostOffset, detail);
     }
 
-    void checkErrors(long count, Place place, long hostOffset, String detail) {
+    void checkErrors(long count, Place place, long hostOffset, Supplier<String> detail) {
         checkErrors.add(count);
         keep(graveOf(place), Kind.REFCOUNT_UNKNOWN, place, hostOffset, detail);
     }
@@ -75,11 +81,17 @@ final class CheckTally {
         return checkErrors.sum() == 0 && corruptions.sum() == flagsAgainstCounts.sum();
     }
 
-    private void keep(List<CheckFinding> findings, Kind kind, Place place, long hostOffset, String detail) {
+    private void keep(List<CheckFinding> findings, Kind kind, Place place, long hostOffset, Supplier<String> detail) {
         synchronized (findings) {
             if (findings.size() < MAX_FINDINGS) {
                 findings.add(new CheckFinding(
-                        kind, place.table(), place.name(), place.index(), place.guestOffset(), hostOffset, detail));
+                        kind,
+                        place.table(),
+                        place.name(),
+                        place.index(),
+                        place.guestOffset(),
+                        hostOffset,
+                        detail.get()));
                 return;
             }
         }

@@ -4,6 +4,7 @@ import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.image.check.CheckFinding.Kind;
 import io.cowslip.engine.image.check.CheckFinding.Table;
 import io.cowslip.engine.image.check.CheckTally.Place;
+import java.util.function.Supplier;
 
 /** Holds the refcounts of a file against the references that there are. */
 final class CountComparison {
@@ -49,7 +50,7 @@ final class CountComparison {
             noteOverflow(cluster, used);
         }
         int wanted = Math.min(used, maxCount);
-        String detail = "the refcount is " + counted + ", and there are " + used + " references";
+        Supplier<String> detail = () -> "the refcount is " + counted + ", and there are " + used + " references";
         if (counted < wanted) {
             tally.corruption(Kind.REFCOUNT_TOO_LOW, place(cluster), hostOffset(cluster), 1, detail);
         } else if (counted > wanted) {
@@ -63,7 +64,7 @@ final class CountComparison {
                 place(cluster),
                 hostOffset(cluster),
                 (long) used - maxCount,
-                "there are " + used + " references; the refcount can be at most " + maxCount);
+                () -> "there are " + used + " references; the refcount can be at most " + maxCount);
     }
 
     private void noteUnknown() {
@@ -76,7 +77,7 @@ final class CountComparison {
                         end - first,
                         new Place(Table.REFCOUNT_TABLE, null, block, -1),
                         recorded.table()[block],
-                        "the refcounts of clusters " + first + " to " + (end - 1) + " cannot be read");
+                        () -> "the refcounts of clusters " + first + " to " + (end - 1) + " cannot be read");
             }
         });
     }

@@ -11,9 +11,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 
 /**
- * Checks qcow2 images as {@code qemu-img check} does. Understands all of the format, also what this engine does not open: subclusters, snapshots, bitmaps,
- * external data files, encryption headers, dirty and corrupt images. Memory goes with the clusters of the file: about
- * two bytes for each.
+ * Checks qcow2 images as {@code qemu-img check} does, also those that are too damaged to be opened. Memory goes with the
+ * clusters of the file: about two bytes for each.
  */
 public final class ImageCheck {
     private ImageCheck() {}

@@ -208,7 +208,7 @@ final class L2TableCheck {
                 place(index),
                 hostOffset,
                 activeUses,
-                "entry " + hex(entry) + " has the COPIED flag " + (count == 1 ? "clear" : "set")
+                () -> "entry " + hex(entry) + " has the COPIED flag " + (count == 1 ? "clear" : "set")
                         + ", but the refcount is " + count);
         return false;
     }
@@ -242,7 +242,7 @@ final class L2TableCheck {
 
     private void note(int faults, int fault, Kind kind, int index, long entry, String why) {
         if ((faults & fault) != 0) {
-            tally.corruption(kind, place(index), pointedAt(entry), uses, "entry " + hex(entry) + ": " + why);
+            tally.corruption(kind, place(index), pointedAt(entry), uses, () -> "entry " + hex(entry) + ": " + why);
         }
     }
 
