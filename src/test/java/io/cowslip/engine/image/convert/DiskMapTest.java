@@ -14,6 +14,7 @@ import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.DiskRecipe;
+import io.cowslip.testing.HostPageCache;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Processes;
 import io.cowslip.testing.QemuTools;
@@ -21,16 +22,13 @@ import io.cowslip.testing.Seeds;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -49,17 +47,6 @@ class DiskMapTest {
 
     static LongStream seeds() {
         return Seeds.seeds(15, 200);
-    }
-
-    /** While the host still writes them out, files get other holes from one question to the next. */
-    private void settle() throws IOException {
-        try (Stream<Path> files = Files.list(folder)) {
-            for (Path file : files.filter(Files::isRegularFile).toList()) {
-                try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-                    channel.force(true);
-                }
-            }
-        }
     }
 
     private static DiskMap map(Path image, ImageOptions options, long start, long length, int limit)
@@ -114,7 +101,7 @@ class DiskMapTest {
         DiskRecipe recipe = RandomRecipes.recipe(random);
         Path image = recipe.make(folder, random).disk().file();
         try {
-            settle();
+            HostPageCache.writeOut(folder);
             Processes.Output qemu = QemuTools.img("map", "-f", "qcow2", "--output=json", image.toString());
             DiskMap whole = map(image, ImageOptions.defaults(), 0, Long.MAX_VALUE, Integer.MAX_VALUE);
             assertThat(shown(whole)).isEqualTo(shown(qemu, false));
@@ -149,7 +136,7 @@ class DiskMapTest {
         try {
             MatrixDisk disk =
                     MatrixDisk.make(new MatrixDisk.Created(wanted.asCreated(), folder, random), wanted, random);
-            settle();
+            HostPageCache.writeOut(folder);
             Processes.Output qemu = disk.tools().onImage("map", "--output=json");
             DiskMap ours =
                     map(disk.tools().image(), QemuMatrixTest.options(wanted), 0, Long.MAX_VALUE, Integer.MAX_VALUE);

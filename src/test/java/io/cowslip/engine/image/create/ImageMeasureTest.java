@@ -11,6 +11,7 @@ import io.cowslip.engine.image.options.Preallocation;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.DiskRecipe;
 import io.cowslip.testing.FeatureRecipe;
+import io.cowslip.testing.HostPageCache;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Processes;
 import io.cowslip.testing.QemuTools;
@@ -136,6 +137,7 @@ class ImageMeasureTest {
             throws IOException {
         List<String> arguments = arguments(target);
         arguments.addAll(List.of("-f", "qcow2", image.toString()));
+        HostPageCache.writeOut(folder);
         ImageMeasure qemu = byQemu(arguments);
         try (DiskImage source =
                 DiskImage.open(image, TestImages.readOnly(), TestImages.environment(HostFiles.posix()))) {
