@@ -6,7 +6,6 @@ import io.cowslip.engine.format.BigEndian;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.L1Entry;
 import io.cowslip.engine.format.L2Entry;
-import io.cowslip.engine.format.MetadataKind;
 import io.cowslip.engine.host.HostFile;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.map.ClusterMap;
@@ -43,12 +42,6 @@ final class CopiedFlags {
         long of(long entry) throws IOException;
     }
 
-    /** Writes a changed table. */
-    @FunctionalInterface
-    private interface Write {
-        void of(MemorySegment table) throws IOException;
-    }
-
     /** Clears all flags. */
     void clear() throws IOException {
         clearIn(l1.table().entries());
@@ -64,27 +57,21 @@ final class CopiedFlags {
     void clearIn(long[] l1Entries) throws IOException {
         for (int index = 0; index < l1Entries.length; index++) {
             if (l1Entries[index] != 0) {
-                long hostOffset = map.tableOffset(index, l1Entries[index]);
-                changeTable(
-                        hostOffset,
-                        old -> old & ~L2Entry.COPIED,
-                        table -> barrier.writeSharedL2Table(hostOffset, table));
+                changeTable(map.tableOffset(index, l1Entries[index]), old -> old & ~L2Entry.COPIED);
             }
         }
     }
 
-    /** Sets the flags where the counts say so. */
+    /** Sets the flags where the counts say so, also below a table whose own count a crash left too high. */
     void setWhereSole() throws IOException {
         for (int index = 0; index < l1.table().entryCount(); index++) {
             long entry = l1.entry(index);
-            // What a shared table leads to is shared as well.
-            long hostOffset = entry == 0 ? 0 : map.tableOffset(index, entry);
-            if (entry != 0 && isSole(hostOffset)) {
-                changeTable(
-                        hostOffset,
-                        this::copiedWhereSole,
-                        table -> barrier.writeTable(MetadataKind.ACTIVE_L2, hostOffset, table, table.byteSize()));
-                l1.set(index, entry | L1Entry.COPIED);
+            if (entry != 0) {
+                long hostOffset = map.tableOffset(index, entry);
+                changeTable(hostOffset, this::copiedWhereSole);
+                if (isSole(hostOffset)) {
+                    l1.set(index, entry | L1Entry.COPIED);
+                }
             }
         }
     }
@@ -98,7 +85,7 @@ final class CopiedFlags {
         return refcounts.count(hostOffset >>> geometry.clusterBits()) == 1;
     }
 
-    private void changeTable(long hostOffset, Change change, Write write) throws IOException {
+    private void changeTable(long hostOffset, Change change) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(geometry.clusterBytes())) {
             MemorySegment table = loan.segment(geometry.clusterBytes());
             file.readWhole("L2 table", hostOffset, table);
@@ -110,7 +97,7 @@ final class CopiedFlags {
                 table.set(BigEndian.LONG, at, entry);
             }
             if (changed) {
-                write.of(table);
+                barrier.writeSharedL2Table(hostOffset, table);
             }
         }
     }

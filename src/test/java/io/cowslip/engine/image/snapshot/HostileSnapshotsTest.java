@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -106,6 +107,25 @@ final class HostileSnapshotsTest {
         try (DiskImage image = openAt("one")) {
             assertThat(TestImages.read(image, 0, 512)).isEqualTo(TestImages.filled(512, 1));
         }
+    }
+
+    /** As a crash leaves it: a leak, and no reason for what the table leads to to be taken for shared. */
+    @Test
+    void aCountTooHighOfATableLeavesFlagsRight() throws IOException {
+        QemuTools.img("snapshot", "-d", "one", file.toString()).succeeded();
+        ImageBytes bytes = new ImageBytes(file);
+        bytes.putRefcount(ImageBytes.placeOf(bytes.number(bytes.l1Entry(0))), 2);
+        bytes.put(bytes.l1Entry(0), bytes.number(bytes.l1Entry(0)) & ~ImageBytes.COPIED);
+        QemuTools.CheckResult before = QemuTools.check(file);
+        assertThat(before.corruptions()).isZero();
+        assertThat(before.leaks()).isEqualTo(1);
+        try (DiskImage image = TestImages.open(file)) {
+            image.snapshots().create("two", 1, 1);
+            image.snapshots().delete("two");
+        }
+        QemuTools.CheckResult after = QemuTools.check(file);
+        assertThat(after.corruptions()).as(after.details()).isZero();
+        assertThat(after.leaks()).isEqualTo(1);
     }
 
     private DiskImage openAt(String snapshot) throws IOException {
