@@ -10,7 +10,8 @@ import java.util.stream.LongStream;
  */
 public final class Seeds {
     private static final String SEED = "cowslip.seed";
-    private static final boolean LONG = Boolean.getBoolean("cowslip.long");
+    private static final String LONG_RUN = "cowslip.long";
+    private static final boolean LONG = Boolean.getBoolean(LONG_RUN);
 
     private Seeds() {}
 
@@ -31,8 +32,9 @@ public final class Seeds {
         return new SplittableRandom().longs(inLongRun, 1, Long.MAX_VALUE);
     }
 
-    /** How to run {@code test} again with {@code seed}. */
+    /** How to run {@code test} again with {@code seed}, as often as it was tried now. */
     public static String replay(Class<?> test, long seed) {
-        return "replay with: mvn test -Dtest=" + test.getSimpleName() + " -D" + SEED + "=" + seed;
+        return "replay with: ./mvnw test -Dtest=" + test.getSimpleName() + (LONG ? " -D" + LONG_RUN + "=true" : "") + " -D"
+                + SEED + "=" + seed;
     }
 }
