@@ -31,8 +31,9 @@ public final class Seeds {
         return new SplittableRandom().longs(inLongRun, 1, Long.MAX_VALUE);
     }
 
-    /** How to run {@code test} again with {@code seed}. */
+    /** How to run {@code test} again with {@code seed}, and as much of it. */
     public static String replay(Class<?> test, long seed) {
-        return "replay with: mvn test -Dtest=" + test.getSimpleName() + " -D" + SEED + "=" + seed;
+        String profile = LONG ? " -Plong" : "";
+        return "replay with: ./mvnw test" + profile + " -Dtest=" + test.getSimpleName() + " -D" + SEED + "=" + seed;
     }
 }
