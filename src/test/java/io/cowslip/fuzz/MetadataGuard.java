@@ -26,8 +26,8 @@ final class MetadataGuard implements MemoryFile.Guard {
         boolean shared = bytes != null
                 && hasMark(MemorySegment.ofArray(image).asSlice(offset, Math.min(lengthBytes, image.length - offset)));
         if (!shared && MetadataPlaces.touches(image, offset, lengthBytes)) {
-            throw new AssertionError((bytes == null ? "zeros or a hole" : "the guest's bytes") + " would go over metadata: "
-                    + lengthBytes + " bytes at " + offset);
+            throw new AssertionError((bytes == null ? "zeros or a hole" : "the guest's bytes")
+                    + " would go over metadata: " + lengthBytes + " bytes at " + offset);
         }
     }
 

@@ -56,7 +56,8 @@ final class WriteTarget {
     private static long leaks(byte[] content) throws IOException {
         try (MemoryFiles files = new MemoryFiles()) {
             Path file = files.put("image", content, content.length + ROOM_BYTES);
-            return ImageCheck.check(file, WorkObserver.NONE, Hostile.environment(files)).leaks();
+            return ImageCheck.check(file, WorkObserver.NONE, Hostile.environment(files))
+                    .leaks();
         }
     }
 

@@ -43,7 +43,8 @@ final class WrittenImage implements AutoCloseable {
     private byte @Nullable [] model;
     private Map<String, byte[]> snapshots = new LinkedHashMap<>();
 
-    private WrittenImage(Path file, ImageOptions options, boolean sound, DiskImage image, ImageEnvironment environment) {
+    private WrittenImage(
+            Path file, ImageOptions options, boolean sound, DiskImage image, ImageEnvironment environment) {
         this.file = file;
         this.options = options;
         this.sound = sound;
@@ -117,8 +118,8 @@ final class WrittenImage implements AutoCloseable {
         long sizeBytes = image.virtualSizeBytes();
         long place = Byte.toUnsignedInt(operations[at + 1]) * 256L + Byte.toUnsignedInt(operations[at + 2]);
         long offset = sizeBytes == 0 ? 0 : sizeBytes / 65536 * place + sizeBytes % 65536 * place / 65536;
-        int length = (int) Math.min(
-                sizeBytes - offset, Math.min(MOST_WRITTEN_BYTES, 32L * (1 + Byte.toUnsignedInt(choice))));
+        int length = (int)
+                Math.min(sizeBytes - offset, Math.min(MOST_WRITTEN_BYTES, 32L * (1 + Byte.toUnsignedInt(choice))));
         switch (what % 25) {
             case 0, 1, 2, 3 -> write(offset, guestBytes(offset, length, (byte) what));
             case 4 -> write(offset, new byte[length]);
@@ -224,7 +225,8 @@ final class WrittenImage implements AutoCloseable {
 
     private void resize(long sizeBytes, byte choice, Preallocation preallocation) {
         long wanted = Math.max(512, (sizeBytes & -512L) + choice * 512L);
-        boolean done = wanted > 0 && taken(() -> image.resize(wanted, true, wanted < sizeBytes ? Preallocation.OFF : preallocation));
+        boolean done = wanted > 0
+                && taken(() -> image.resize(wanted, true, wanted < sizeBytes ? Preallocation.OFF : preallocation));
         byte[] disk = model;
         if (!done) {
             lookAnew();
@@ -235,7 +237,9 @@ final class WrittenImage implements AutoCloseable {
 
     private String aBitmap(byte choice) throws IOException {
         List<BitmapInfo> all = image.bitmaps().list();
-        return all.isEmpty() ? "none" : all.get(Byte.toUnsignedInt(choice) % all.size()).name();
+        return all.isEmpty()
+                ? "none"
+                : all.get(Byte.toUnsignedInt(choice) % all.size()).name();
     }
 
     private static AmendOptions amendment(byte choice) {
@@ -258,8 +262,8 @@ final class WrittenImage implements AutoCloseable {
         image.close();
         taken(change);
         if (!isVersion3(file, environment)) {
-            options = options.withLazyRefcounts(null)
-                    .withWrites(options.writes().withDiscardNoUnref(false));
+            options =
+                    options.withLazyRefcounts(null).withWrites(options.writes().withDiscardNoUnref(false));
         }
         image = DiskImage.open(file, options, environment);
     }

@@ -101,8 +101,10 @@ final class WrongCountsTest {
     }
 
     private void isRefused(ThrowingCallable change, long table) throws IOException {
-        assertThatThrownBy(change).isInstanceOfSatisfying(ImageException.class, refused -> assertThat(refused.kind())
-                .isEqualTo(ImageException.Kind.CORRUPT));
+        assertThatThrownBy(change)
+                .isInstanceOfSatisfying(
+                        ImageException.class,
+                        refused -> assertThat(refused.kind()).isEqualTo(ImageException.Kind.CORRUPT));
         assertThat(bytes.number(ImageBytes.INCOMPATIBLE) & CORRUPT).isEqualTo(CORRUPT);
         assertThat(bytes.number(table) & ImageBytes.COPIED).isNotZero();
         isKept();
