@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** The bytes of one file in memory, in pages that exist where something other than zeros was written. */
 final class MemoryFile {
@@ -13,13 +14,25 @@ final class MemoryFile {
     private static final long MOST_GROWTH_BYTES = 64L << 20;
 
     private final Map<Long, byte[]> pages = new HashMap<>();
+    private Guard guard = (file, offset, lengthBytes, bytes) -> {};
     private final long firstSizeBytes;
     private long sizeBytes;
+
+    /** Looks at every change of the bytes before it is made. */
+    @FunctionalInterface
+    interface Guard {
+        /** @param bytes what is written; null: zeros, or a hole */
+        void before(MemoryFile file, long offset, long lengthBytes, @Nullable MemorySegment bytes);
+    }
 
     MemoryFile(byte[] content, long sizeBytes) {
         this.sizeBytes = Math.max(sizeBytes, content.length);
         this.firstSizeBytes = this.sizeBytes;
         copyIn(0, MemorySegment.ofArray(content));
+    }
+
+    synchronized void guard(Guard other) {
+        guard = other;
     }
 
     synchronized long sizeBytes() {
@@ -58,22 +71,26 @@ final class MemoryFile {
 
     synchronized void write(long offset, MemorySegment from) {
         grow(offset, from.byteSize());
+        guard.before(this, offset, from.byteSize(), from);
         copyIn(offset, from);
     }
 
     synchronized void zero(long offset, long lengthBytes) {
         grow(offset, lengthBytes);
+        guard.before(this, offset, lengthBytes, null);
         clear(offset, lengthBytes);
     }
 
     synchronized void punch(long offset, long lengthBytes) {
         requireOffset(offset);
+        guard.before(this, offset, lengthBytes, null);
         clear(offset, Math.clamp(sizeBytes - offset, 0, lengthBytes));
     }
 
     synchronized void truncate(long newSizeBytes) {
         grow(newSizeBytes, 0);
         if (newSizeBytes < sizeBytes) {
+            guard.before(this, newSizeBytes, sizeBytes - newSizeBytes, null);
             clear(newSizeBytes, sizeBytes - newSizeBytes);
         }
         sizeBytes = newSizeBytes;

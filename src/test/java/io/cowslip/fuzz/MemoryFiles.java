@@ -49,6 +49,11 @@ public final class MemoryFiles implements HostFiles, AutoCloseable {
         file(path).patch(offset, bytes);
     }
 
+    /** Has every change of a file's bytes looked at before it is made. */
+    void guard(Path path, MemoryFile.Guard guard) {
+        file(path).guard(guard);
+    }
+
     /** All that a file has. */
     public byte[] content(Path path) {
         return file(path).content();

@@ -45,6 +45,17 @@ final class SmallImages {
     /** A recipe for a small image with any of QEMU's features. */
     static FeatureRecipe any(SplittableRandom random) {
         FeatureRecipe any = FeatureRecipe.any(random);
+        if (any.extendedL2() && random.nextBoolean()) {
+            return new FeatureRecipe(
+                    1 << 14,
+                    3,
+                    any.refcountBits(),
+                    true,
+                    false,
+                    Math.min(1, any.snapshots()),
+                    any.bitmaps(),
+                    512 * random.nextInt(1, 200));
+        }
         return new FeatureRecipe(
                 Math.min(any.clusterBytes(), 4096),
                 any.version(),

@@ -10,8 +10,7 @@ import java.util.stream.LongStream;
  */
 public final class Seeds {
     private static final String SEED = "cowslip.seed";
-    private static final String LONG_RUN = "cowslip.long";
-    private static final boolean LONG = Boolean.getBoolean(LONG_RUN);
+    private static final boolean LONG = Boolean.getBoolean("cowslip.long");
 
     private Seeds() {}
 
@@ -32,9 +31,9 @@ public final class Seeds {
         return new SplittableRandom().longs(inLongRun, 1, Long.MAX_VALUE);
     }
 
-    /** How to run {@code test} again with {@code seed}, as often as it was tried now. */
+    /** How to run {@code test} again with {@code seed}, and as much of it. */
     public static String replay(Class<?> test, long seed) {
-        return "replay with: ./mvnw test -Dtest=" + test.getSimpleName() + (LONG ? " -D" + LONG_RUN + "=true" : "") + " -D"
-                + SEED + "=" + seed;
+        String profile = LONG ? " -Plong" : "";
+        return "replay with: ./mvnw test" + profile + " -Dtest=" + test.getSimpleName() + " -D" + SEED + "=" + seed;
     }
 }

@@ -178,12 +178,14 @@ public final class Refcounts {
      * without them; those that others count are to be let go of then.
      *
      * @return host offsets of what was taken out, by index in the table
+     * @throws ImageException CORRUPT where a block that counts nothing has to count metadata
      */
     public SortedMap<Integer, Long> takeOutEmptyBlocks() throws IOException {
         SortedMap<Integer, Long> taken = new TreeMap<>();
         try {
             for (int index = table.entryCount() - 1; index >= 0; index--) {
                 if (table.entry(index) != 0 && isEmpty(index)) {
+                    requireNoTableCountedBy(index);
                     taken.put(index, table.entry(index));
                     table.set(index, 0);
                 }
@@ -194,6 +196,14 @@ public final class Refcounts {
         }
         taken.keySet().forEach(index -> cache().forgetFrom(index, 1));
         return taken;
+    }
+
+    /** Other blocks may be empty as well. */
+    private void requireNoTableCountedBy(int blockIndex) throws ImageException {
+        overlap.requireNoneIn(
+                blockIndex * countsPerBlock << geometry.clusterBits(),
+                countsPerBlock << geometry.clusterBits(),
+                MetadataKind.REFCOUNT_BLOCK);
     }
 
     private boolean isEmpty(int blockIndex) throws IOException {

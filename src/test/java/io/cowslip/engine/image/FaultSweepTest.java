@@ -38,7 +38,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @NeedsQemu
 @Tag("long")
 final class FaultSweepTest {
-    private static final String WORKLOAD = "cowslip.workload";
     private static final String FAULT = "cowslip.fault";
     private static final int VERSION_BYTE = 7;
     private static final int INCOMPATIBLE_BYTE = 79;
@@ -68,9 +67,7 @@ final class FaultSweepTest {
     }
 
     static Stream<Arguments> workloads() {
-        String only = System.getProperty(WORKLOAD);
-        return Stream.of(PowerCutWorkload.values())
-                .filter(workload -> only == null || workload.name().equals(only))
+        return PowerCutWorkload.selected(workload -> true)
                 .flatMap(workload -> Seeds.seeds(1, 1).mapToObj(seed -> Arguments.of(workload, seed)));
     }
 
@@ -161,8 +158,8 @@ final class FaultSweepTest {
                 failures += files.refused() > 0 ? 1 : 0;
             } catch (IOException | RuntimeException | AssertionError e) {
                 throw new AssertionError(
-                        Seeds.replay(FaultSweepTest.class, seed) + " -D" + WORKLOAD + "=" + workload + " -D" + FAULT
-                                + "=" + fault + ":" + place + ", told as " + told + ": " + e,
+                        workload.replay(FaultSweepTest.class, seed) + " -D" + FAULT + "=" + fault + ":" + place
+                                + ", told as " + told + ": " + e,
                         e);
             }
         }

@@ -86,49 +86,44 @@ final class HostileForeignImagesTest {
     @ValueSource(ints = {0, 2 * GRAIN + 1, Integer.MAX_VALUE, Integer.MIN_VALUE, -1})
     @DisplayName("CVE-2026-2243: compressed grains of VMDK that are longer than they may be")
     void lengthsOfGrainsOfVmdk(int lengthBytes) throws IOException {
-        Path image = streamOptimized();
-        byte[] file = Files.readAllBytes(image);
-        ByteBuffer bytes = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
-        bytes.putInt(firstGrain(bytes) + MARKER_SIZE_OFFSET, lengthBytes);
-        assertNeitherZerosNorMemory(Files.write(image, file), "has a marker of");
+        readsNothingOf("has a marker of", (file, marker) -> file.putInt(marker + MARKER_SIZE_OFFSET, lengthBytes));
     }
 
     @Test
     @DisplayName("CVE-2026-2243: a compressed grain of VMDK that goes on behind the end of the file")
     void aGrainOfVmdkPastTheEnd() throws IOException {
-        Path image = streamOptimized();
-        byte[] file = Files.readAllBytes(image);
-        ByteBuffer bytes = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
-        int lengthBytes = file.length - firstGrain(bytes);
-        assertThat(lengthBytes).isLessThan(2 * GRAIN);
-        bytes.putInt(firstGrain(bytes) + MARKER_SIZE_OFFSET, lengthBytes);
-        assertNeitherZerosNorMemory(Files.write(image, file), "reaches past the end of the file");
+        readsNothingOf("reaches past the end of the file", (file, marker) -> {
+            int lengthBytes = file.capacity() - marker;
+            assertThat(lengthBytes).isLessThan(2 * GRAIN);
+            file.putInt(marker + MARKER_SIZE_OFFSET, lengthBytes);
+        });
     }
 
     @Test
     @DisplayName("CVE-2026-2243: a compressed grain of VMDK that comes to less than a grain")
     void aGrainOfVmdkThatEndsEarly() throws IOException {
-        Path image = streamOptimized();
-        byte[] file = Files.readAllBytes(image);
-        ByteBuffer bytes = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
-        int marker = firstGrain(bytes);
-        // A zlib stream of nothing.
-        bytes.put(marker + 12, HexFormat.of().parseHex("789c030000000001"));
-        bytes.putInt(marker + MARKER_SIZE_OFFSET, 8);
-        assertNeitherZerosNorMemory(Files.write(image, file), "comes to 0 bytes");
+        readsNothingOf("comes to 0 bytes", (file, marker) -> {
+            // A zlib stream of nothing.
+            file.put(marker + 12, HexFormat.of().parseHex("789c030000000001"));
+            file.putInt(marker + MARKER_SIZE_OFFSET, 8);
+        });
     }
 
-    private Path streamOptimized() throws IOException {
+    /** What is done to a file whose first grain has its marker at {@code marker}. */
+    @FunctionalInterface
+    private interface Damage {
+        void to(ByteBuffer file, int marker);
+    }
+
+    /** Neither zeros nor what was in memory. */
+    private void readsNothingOf(String why, Damage damage) throws IOException {
         Path raw = Files.write(folder.resolve("source.raw"), TestImages.filled(GRAIN, 7));
-        return QemuTools.convert(raw, "raw", folder.resolve("image.vmdk"), "vmdk", "-o", "subformat=streamOptimized");
-    }
-
-    private static int firstGrain(ByteBuffer file) {
-        return SECTOR * Math.toIntExact(file.getLong(OVERHEAD_OFFSET));
-    }
-
-    private static void assertNeitherZerosNorMemory(Path file, String why) throws IOException {
-        try (DiskImage image = TestImages.openReadOnly(file)) {
+        Path vmdk =
+                QemuTools.convert(raw, "raw", folder.resolve("image.vmdk"), "vmdk", "-o", "subformat=streamOptimized");
+        ByteBuffer file = ByteBuffer.wrap(Files.readAllBytes(vmdk)).order(ByteOrder.LITTLE_ENDIAN);
+        damage.to(file, SECTOR * Math.toIntExact(file.getLong(OVERHEAD_OFFSET)));
+        Files.write(vmdk, file.array());
+        try (DiskImage image = TestImages.openReadOnly(vmdk)) {
             assertThatExceptionOfType(ImageException.class)
                     .isThrownBy(() -> TestImages.read(image, 0, GRAIN))
                     .satisfies(refusal -> {

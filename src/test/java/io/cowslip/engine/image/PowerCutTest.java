@@ -27,15 +27,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 @NeedsQemu
 @Tag("long")
 final class PowerCutTest {
-    private static final String WORKLOAD = "cowslip.workload";
 
     @TempDir
     Path folder;
 
     static Stream<Arguments> workloads() {
-        String only = System.getProperty(WORKLOAD);
-        return Stream.of(PowerCutWorkload.values())
-                .filter(workload -> only == null || workload.name().equals(only))
+        return PowerCutWorkload.selected(workload -> true)
                 .flatMap(workload -> Seeds.seeds(2, 3).mapToObj(seed -> Arguments.of(workload, seed)));
     }
 
@@ -56,8 +53,7 @@ final class PowerCutTest {
             assertThat(states).isPositive();
             assertThat(verifier.dirtyStates() > 0).isEqualTo(workload.marksDirty());
         } catch (IOException | RuntimeException | AssertionError e) {
-            throw new AssertionError(
-                    Seeds.replay(getClass(), seed) + " -D" + WORKLOAD + "=" + workload + ": " + e.getMessage(), e);
+            throw new AssertionError(workload.replay(getClass(), seed) + ": " + e.getMessage(), e);
         }
     }
 

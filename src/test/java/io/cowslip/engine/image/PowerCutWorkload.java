@@ -14,12 +14,15 @@ import io.cowslip.testing.EncryptedImages;
 import io.cowslip.testing.GuestOperations;
 import io.cowslip.testing.GuestSession;
 import io.cowslip.testing.ModelDisk;
+import io.cowslip.testing.Seeds;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /** What guests do while the power is cut: each workload leads through other parts of the write path. */
 enum PowerCutWorkload {
@@ -231,6 +234,8 @@ enum PowerCutWorkload {
         }
     };
 
+    private static final String PROPERTY = "cowslip.workload";
+
     private final PowerCutPlan plan;
 
     PowerCutWorkload(PowerCutPlan plan) {
@@ -246,6 +251,20 @@ enum PowerCutWorkload {
             int offset = 512 * random.nextInt(session.sizeBytes() / 512 - 8);
             session.write(offset, new byte[512 * random.nextInt(1, 9)]);
         };
+    }
+
+    /** Those of this run, where no other is asked for: all of them, or those that {@code inBuild} takes. */
+    static Stream<PowerCutWorkload> selected(Predicate<PowerCutWorkload> inBuild) {
+        String only = System.getProperty(PROPERTY);
+        return Stream.of(values())
+                .filter(workload -> only == null
+                        ? Seeds.longRun() || inBuild.test(workload)
+                        : workload.name().equals(only));
+    }
+
+    /** How to run {@code test} again with this workload and {@code seed}. */
+    String replay(Class<?> test, long seed) {
+        return Seeds.replay(test, seed) + " -D" + PROPERTY + "=" + this;
     }
 
     DiskRecipe recipe() {

@@ -33,17 +33,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 @Tag("long")
 @Timeout(300)
 final class SlowHostTest {
-    private static final String WORKLOAD = "cowslip.workload";
 
     @TempDir
     Path folder;
 
     static Stream<Arguments> workloads() {
-        String only = System.getProperty(WORKLOAD);
-        return Stream.of(PowerCutWorkload.values())
-                .filter(workload -> only == null
-                        ? Seeds.longRun() || workload.ordinal() % 3 == 0
-                        : workload.name().equals(only))
+        return PowerCutWorkload.selected(workload -> workload.ordinal() % 3 == 0)
                 .flatMap(workload -> Seeds.seeds(1, 3).mapToObj(seed -> Arguments.of(workload, seed)));
     }
 
@@ -67,7 +62,7 @@ final class SlowHostTest {
             guest.read(0, guest.sizeBytes());
             neighbour.finish();
         } catch (IOException | RuntimeException | AssertionError e) {
-            throw new AssertionError(Seeds.replay(getClass(), seed) + " -D" + WORKLOAD + "=" + workload + ": " + e, e);
+            throw new AssertionError(workload.replay(getClass(), seed) + ": " + e, e);
         }
         Path file = made.disk().file();
         assertThat(RefcountAudit.of(memory.contentOf(file)).clean()).isTrue();

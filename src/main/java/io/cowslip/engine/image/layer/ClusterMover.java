@@ -1,6 +1,7 @@
 package io.cowslip.engine.image.layer;
 
 import io.cowslip.engine.alloc.ClusterAllocator;
+import io.cowslip.engine.alloc.MetadataOverlap;
 import io.cowslip.engine.alloc.Refcounts;
 import io.cowslip.engine.cache.ActiveL1;
 import io.cowslip.engine.format.BigEndian;
@@ -36,6 +37,7 @@ final class ClusterMover {
     private final ClusterAllocator allocator;
     private final WritableMap writableMap;
     private final WriteBarrier barrier;
+    private final MetadataOverlap overlap;
     private final MetadataLock lock;
 
     ClusterMover(Qcow2Layer layer, ImageMetadata metadata, WritableMap writableMap) {
@@ -48,6 +50,7 @@ final class ClusterMover {
         this.allocator = metadata.allocator();
         this.writableMap = writableMap;
         this.barrier = metadata.barrier();
+        this.overlap = metadata.overlap();
         this.lock = metadata.lock();
     }
 
@@ -375,7 +378,9 @@ final class ClusterMover {
                 cluster++;
             }
             if (cluster > first) {
-                file.punch(first << geometry.clusterBits(), (cluster - first) << geometry.clusterBits());
+                long lengthBytes = (cluster - first) << geometry.clusterBits();
+                overlap.requireNoneIn(first << geometry.clusterBits(), lengthBytes, null);
+                file.punch(first << geometry.clusterBits(), lengthBytes);
             }
             cluster++;
         }

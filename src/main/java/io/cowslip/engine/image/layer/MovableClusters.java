@@ -64,8 +64,9 @@ final class MovableClusters {
     private void add(long hostOffset, long lengthBytes) {
         long from = hostOffset >>> geometry.clusterBits();
         long to = geometry.roundUpToCluster(hostOffset + lengthBytes) >>> geometry.clusterBits();
-        if (to > first && lengthBytes > 0) {
-            movable.set(index(Math.max(from, first)), index(to));
+        // A damaged entry may lead anywhere; what lies behind the end is nothing that could move.
+        if (to > first && from < end) {
+            movable.set(index(Math.max(from, first)), index(Math.min(to, end)));
         }
     }
 

@@ -304,7 +304,11 @@ final class Resizer {
         barrier.commit(refcounts);
     }
 
-    /** Lets go of refcount blocks that count nothing, and ends the file after its last cluster in use. */
+    /**
+     * Lets go of refcount blocks that count nothing, and ends the file after its last cluster in use.
+     *
+     * @throws ImageException CORRUPT where metadata would go with that, which the counts call free
+     */
     void trimFile() throws IOException {
         barrier.commitWithRefcounts(refcounts);
         allocator.reclaimWherePossible();
@@ -313,7 +317,9 @@ final class Resizer {
             barrier.commitWithRefcounts(refcounts);
         }
         long endBytes = refcounts.endOfCounted() << geometry.clusterBits();
-        if (file.sizeBytes() > endBytes) {
+        long fileBytes = file.sizeBytes();
+        if (fileBytes > endBytes) {
+            overlap.requireNoneIn(endBytes, fileBytes - endBytes, null);
             file.truncate(endBytes);
             barrier.tableWritten();
         }
