@@ -49,14 +49,18 @@ final class ReadmeTest {
     @Test
     void everyCallIsListed() throws IOException {
         Set<String> listed = new TreeSet<>();
-        rows("All calls").forEach(row -> quoted(row.getFirst())
-                .forEach(path -> CALL.matcher(row.get(1)).results().forEach(call -> listed.add(call.group(1) + " " + path))));
+        rows("All calls")
+                .forEach(row -> quoted(row.getFirst())
+                        .forEach(path -> CALL.matcher(row.get(1))
+                                .results()
+                                .forEach(call -> listed.add(call.group(1) + " " + path))));
         Set<String> documented = new TreeSet<>();
         try (InputStream stream = Files.newInputStream(Path.of("openapi", "cowslip.yaml"))) {
             Map<String, Map<String, Map<String, Object>>> document = new Yaml().load(stream);
-            document.getOrDefault("paths", Map.of()).forEach((path, operations) -> operations
-                    .keySet()
-                    .forEach(method -> documented.add(method.toUpperCase(Locale.ROOT) + " " + path)));
+            document.getOrDefault("paths", Map.of())
+                    .forEach((path, operations) -> operations
+                            .keySet()
+                            .forEach(method -> documented.add(method.toUpperCase(Locale.ROOT) + " " + path)));
         }
         assertThat(listed).isNotEmpty().isEqualTo(documented);
     }
@@ -115,7 +119,9 @@ final class ReadmeTest {
     @Test
     void everyProblemIsKnown() {
         Set<String> named = found(PROBLEM);
-        assertThat(named).hasSizeGreaterThan(5).allMatch(name -> ProblemType.named(name).isPresent());
+        assertThat(named)
+                .hasSizeGreaterThan(5)
+                .allMatch(name -> ProblemType.named(name).isPresent());
     }
 
     @Test
@@ -152,7 +158,8 @@ final class ReadmeTest {
 
     /** The cells of the rows of the tables in a section, without those of their heads. */
     private static Stream<List<String>> rows(String section) {
-        String heading = Pattern.compile("(?m)^#+ " + Pattern.quote(section) + "$").split(text, 2)[1];
+        String heading =
+                Pattern.compile("(?m)^#+ " + Pattern.quote(section) + "$").split(text, 2)[1];
         String body = Pattern.compile("(?m)^## |^### ").split(heading, 2)[0];
         return Pattern.compile("(?m)^\\| (?!---)(.*) \\|$")
                 .matcher(body.replaceAll("(?m)^\\| .*\\n\\| ---.*$", ""))
