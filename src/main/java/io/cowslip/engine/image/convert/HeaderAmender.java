@@ -95,7 +95,8 @@ public final class HeaderAmender {
 
     /** Whether a snapshot does not say how large its disk is, which version 2 leaves open (qcow2 specification, "Snapshots"). */
     private static boolean lacksFieldsOfVersion3(HostFile file, ImageHeader header) throws IOException {
-        return SnapshotReader.read(file, header).snapshots().stream().anyMatch(snapshot -> snapshot.diskBytes() == null);
+        return SnapshotReader.read(file, header).snapshots().stream()
+                .anyMatch(snapshot -> snapshot.diskBytes() == null);
     }
 
     /** A repair completes the records: also one after a crash, when the image is of version 3 and dirty. */

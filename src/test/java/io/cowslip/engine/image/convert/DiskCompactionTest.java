@@ -5,13 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.Interruptions;
 import io.cowslip.engine.image.MatrixCase;
 import io.cowslip.engine.image.MatrixDisk;
 import io.cowslip.engine.image.QemuMatrixTest;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
-import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.options.WriteOptions;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.FeatureRecipe;

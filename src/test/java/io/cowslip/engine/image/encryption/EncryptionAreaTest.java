@@ -37,8 +37,9 @@ final class EncryptionAreaTest {
         ByteBuffer before = bytes.bytes(area.hostOffset(), (int) area.lengthBytes());
 
         assertThatThrownBy(() -> write(file))
-                .isInstanceOfSatisfying(ImageException.class, refused -> assertThat(refused.kind())
-                        .isEqualTo(ImageException.Kind.CORRUPT))
+                .isInstanceOfSatisfying(
+                        ImageException.class,
+                        refused -> assertThat(refused.kind()).isEqualTo(ImageException.Kind.CORRUPT))
                 .hasMessageContaining("would hit the header");
 
         assertThat(bytes.bytes(area.hostOffset(), (int) area.lengthBytes())).isEqualTo(before);
@@ -60,8 +61,8 @@ final class EncryptionAreaTest {
     }
 
     private static void write(Path file) throws IOException {
-        try (DiskImage image = DiskImage.open(
-                file, EncryptedImages.options(), TestImages.environment(HostFiles.posix()))) {
+        try (DiskImage image =
+                DiskImage.open(file, EncryptedImages.options(), TestImages.environment(HostFiles.posix()))) {
             TestImages.write(image, 0, TestImages.filled(CLUSTER, 7));
         }
     }
