@@ -263,6 +263,12 @@ public record ImageHeader(
         return withFeatures(new Features(features.incompatible(), compatible, features.autoclear()));
     }
 
+    /** The same, saying that whoever opens the image for writing repairs it first. Version 3 only. */
+    public ImageHeader asDirty() {
+        return withFeatures(
+                new Features(features.incompatible() | Features.DIRTY, features.compatible(), features.autoclear()));
+    }
+
     /** The same over another backing file of a format that is named, or over none: then both are null. */
     public ImageHeader withBacking(@Nullable String name, @Nullable String format) {
         List<HeaderExtension> others = new ArrayList<>(without(HeaderExtension.BACKING_FORMAT));

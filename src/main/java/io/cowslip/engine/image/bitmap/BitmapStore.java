@@ -225,12 +225,17 @@ public final class BitmapStore {
         if (!reader.hasTable(bitmap)) {
             return List.of();
         }
+        // More than that is damaged, and not to be remembered.
+        long most = Math.min(file.sizeBytes(), BitmapEntry.MAX_BITMAP_BYTES) >>> geometry.clusterBits();
         List<ClusterAllocator.Run> runs = new ArrayList<>();
         reader.eachEntry(bitmap, bitmap.tableEntries(), (index, entry) -> {
-            if (reader.isCluster(entry)) {
+            if (runs.size() <= most && reader.isCluster(entry)) {
                 runs.add(new ClusterAllocator.Run(entry, 1));
             }
         });
+        if (runs.size() > most) {
+            return List.of();
+        }
         long tableBytes = geometry.roundUpToCluster((long) bitmap.tableEntries() * Long.BYTES);
         runs.add(
                 new ClusterAllocator.Run(bitmap.tableOffset(), Math.toIntExact(tableBytes >>> geometry.clusterBits())));

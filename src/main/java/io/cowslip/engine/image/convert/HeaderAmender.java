@@ -13,6 +13,8 @@ import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.ImageInfo;
 import io.cowslip.engine.image.check.CheckReport;
 import io.cowslip.engine.image.check.CheckRun;
+import io.cowslip.engine.image.check.ImageCheck;
+import io.cowslip.engine.image.check.ImageRepair;
 import io.cowslip.engine.image.check.NewRefcounts;
 import io.cowslip.engine.image.check.ReferenceCounts;
 import io.cowslip.engine.image.check.RepairFile;
@@ -24,6 +26,7 @@ import io.cowslip.engine.image.file.UnsyncedData;
 import io.cowslip.engine.image.options.AmendOptions;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.snapshot.SnapshotReader;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.engine.work.WorkThreads;
 import java.io.IOException;
@@ -82,10 +85,25 @@ public final class HeaderAmender {
         try (HostFile file = open()) {
             ImageHeader header = header(file);
             ImageHeader amended = amended(file, header);
-            if (!amended.equals(header)) {
+            if (amended.version() > header.version() && lacksFieldsOfVersion3(file, header)) {
+                raiseSnapshots(file, header, amended);
+            } else if (!amended.equals(header)) {
                 write(file, withTables(new RepairFile(file), header, amended));
             }
         }
+    }
+
+    /** Whether a snapshot does not say how large its disk is, which version 2 leaves open (qcow2 specification, "Snapshots"). */
+    private static boolean lacksFieldsOfVersion3(HostFile file, ImageHeader header) throws IOException {
+        return SnapshotReader.read(file, header).snapshots().stream()
+                .anyMatch(snapshot -> snapshot.diskBytes() == null);
+    }
+
+    /** A repair completes the records: also one after a crash, when the image is of version 3 and dirty. */
+    private void raiseSnapshots(HostFile file, ImageHeader header, ImageHeader amended) throws IOException {
+        check(file, header);
+        write(file, withTables(new RepairFile(file), header, amended).asDirty());
+        ImageRepair.repair(file, ImageCheck.Repair.ALL, observer);
     }
 
     private HostFile open() throws IOException {

@@ -289,7 +289,8 @@ final class ClusterMover {
                 copy(L2Entry.hostOffset(entry), run, cluster);
                 writableMap.prepare(cluster);
                 for (; published < run.clusters(); published++) {
-                    publish(cluster + published, run.hostOffset() + ((long) published << geometry.clusterBits()));
+                    long place = run.hostOffset() + ((long) published << geometry.clusterBits());
+                    publish(cluster + published, L2Entry.ofCopiedData(place) | entry & L2Entry.ZERO);
                 }
             } finally {
                 giveBackFrom(run, published);
@@ -297,10 +298,10 @@ final class ClusterMover {
             return published;
         }
 
-        private void publish(long cluster, long hostOffset) throws IOException {
+        private void publish(long cluster, long descriptor) throws IOException {
             long bitmap =
                     geometry.extendedL2() ? writableMap.extendedEntry(cluster).bitmap() : 0;
-            writableMap.replace(cluster, L2Entry.ofCopiedData(hostOffset), bitmap, true);
+            writableMap.replace(cluster, descriptor, bitmap, true);
         }
 
         /** What of a run lies where things are to move to; the rest is given back. */

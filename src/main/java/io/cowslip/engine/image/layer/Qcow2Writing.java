@@ -11,6 +11,7 @@ import io.cowslip.engine.cache.RefcountBlockCache;
 import io.cowslip.engine.cache.ResidentTable;
 import io.cowslip.engine.cache.TableSource;
 import io.cowslip.engine.format.BitmapDirectory;
+import io.cowslip.engine.format.EncryptionArea;
 import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.format.ImageHeader;
 import io.cowslip.engine.format.MetadataKind;
@@ -138,6 +139,11 @@ final class Qcow2Writing {
         known.add(MetadataKind.MAIN_HEADER, 0, geometry.clusterBytes());
         known.add(MetadataKind.ACTIVE_L1, l1.hostOffset(), l1.lengthBytes());
         known.follow(l1, MetadataKind.ACTIVE_L2);
+        EncryptionArea luks =
+                header.cryptMethod() == ImageHeader.CRYPT_LUKS ? header.encryptionArea(file.sizeBytes()) : null;
+        if (luks != null) {
+            known.add(MetadataKind.MAIN_HEADER, luks.hostOffset(), luks.lengthBytes());
+        }
         BitmapDirectory bitmaps = header.bitmapDirectory(file.sizeBytes());
         if (bitmaps != null) {
             known.add(MetadataKind.BITMAP_DIRECTORY, bitmaps.hostOffset(), bitmaps.sizeBytes());

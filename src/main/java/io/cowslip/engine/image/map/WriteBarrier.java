@@ -19,7 +19,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The one order in which a qcow2 file's metadata reaches the disk.
@@ -255,10 +254,10 @@ public final class WriteBarrier {
         }
     }
 
-    /** Writes something that nothing else depends on, durable on return. Under the metadata lock. */
+    /** Writes to the encryption header, on which nothing else depends, durable on return. Under the metadata lock. */
     public void writeDurably(long hostOffset, MemorySegment from) throws IOException {
         requireSound();
-        write(null, hostOffset, from);
+        write(MetadataKind.MAIN_HEADER, hostOffset, from);
         unsynced.sync();
     }
 
@@ -414,7 +413,7 @@ public final class WriteBarrier {
         unsynced.sync();
     }
 
-    private void write(@Nullable MetadataKind kind, long hostOffset, MemorySegment from) throws IOException {
+    private void write(MetadataKind kind, long hostOffset, MemorySegment from) throws IOException {
         overlap.requireNoneIn(hostOffset, from.byteSize(), kind);
         unsynced.written();
         file.write(hostOffset, from);

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.cowslip.engine.ImageException;
 import io.cowslip.engine.host.HostFiles;
+import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.Interruptions;
 import io.cowslip.engine.image.MatrixCase;
 import io.cowslip.engine.image.MatrixDisk;
 import io.cowslip.engine.image.QemuMatrixTest;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.WriteOptions;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.FeatureRecipe;
 import io.cowslip.testing.ImageAssertions;
@@ -270,5 +272,20 @@ class DiskCompactionTest {
                 .isThrownBy(() -> compact(image, ImageOptions.defaults()))
                 .withMessageContaining("\"repair\": \"all\"");
         assertThat(Files.readAllBytes(image)).isEqualTo(bytes);
+    }
+
+    /** What discarded clusters held that keep their place does not come back. */
+    @Test
+    void zerosThatKeepTheirPlaceStayZeros() throws IOException {
+        Path image = QemuTools.create(folder.resolve("image"), 64 * 512, "cluster_size=512");
+        QemuTools.edit(image, "write -P 7 0 32k", "discard 0 16k");
+        WriteOptions keeping = new WriteOptions(false, WriteOptions.DetectZeroes.OFF, false, true, false, true);
+        try (DiskImage opened = DiskImage.open(
+                image, ImageOptions.defaults().withWrites(keeping), TestImages.environment(HostFiles.posix()))) {
+            opened.discard(62 * 512, 1024);
+            opened.compact(WorkObserver.NONE);
+            assertThat(TestImages.read(opened, 62 * 512, 1024)).isEqualTo(new byte[1024]);
+        }
+        ImageAssertions.assertThat(image).passesQemuCheck();
     }
 }

@@ -10,6 +10,7 @@ import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.CrashingHostFiles;
 import io.cowslip.testing.HostOperation;
+import io.cowslip.testing.ImageBytes;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.TestImages;
@@ -66,6 +67,30 @@ public class HeaderAmenderTest {
                 .isEqualTo("1.1");
         assertThat(lazy(old)).isTrue();
         assertUntouchedOver(old, "base", 3);
+    }
+
+    /** Version 2 lets snapshots leave open how large their disks are, version 3 does not. */
+    @Test
+    void theVersionIsRaisedOfSnapshotsToo() throws IOException {
+        Path old = QemuTools.create(folder.resolve("old"), 1 << 20, "compat=0.10");
+        QemuTools.edit(old, "write -P 7 64k 64k");
+        QemuTools.img("snapshot", "-c", "one", old.toString()).succeeded();
+        QemuTools.edit(old, "write -P 8 64k 64k");
+        ImageBytes bytes = new ImageBytes(old);
+        long record = bytes.number(ImageBytes.SNAPSHOT_TABLE);
+        int extra = bytes.shortNumber(record + 36);
+        ByteBuffer names = bytes.bytes(record + 40 + extra, 4);
+        bytes.putShort(record + 36, 0);
+        bytes.put(record + 40, names);
+        bytes.put(record + 44, ByteBuffer.allocate(extra));
+        assertThat(QemuTools.check(old).clean()).isTrue();
+
+        amend(old, 3, null, null, null);
+
+        QemuTools.CheckResult check = QemuTools.check(old);
+        assertThat(check.clean()).as(check.details()).isTrue();
+        QemuTools.img("snapshot", "-a", "one", old.toString()).succeeded();
+        QemuTools.edit(old, "read -P 7 64k 64k");
     }
 
     @Test
