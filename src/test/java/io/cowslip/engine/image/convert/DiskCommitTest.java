@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Commits along chains of every kind: the base reads like the image, and the image as before, at every moment. */
 @NeedsQemu
+@Tag("long")
 class DiskCommitTest {
     private static final int STATES = 80;
     private static final int REFUSALS = 15;
@@ -126,7 +127,6 @@ class DiskCommitTest {
         }
     }
 
-    @Tag("long")
     @ParameterizedTest(name = "seed {0}")
     @MethodSource("fewSeeds")
     void interruptionsLeaveADiskThatReadsAsBefore(long seed) throws IOException {
