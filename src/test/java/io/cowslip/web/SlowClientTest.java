@@ -40,6 +40,7 @@ import org.springframework.context.ConfigurableApplicationContext;
  */
 @NeedsQemu
 @Timeout(180)
+@Tag("long")
 class SlowClientTest {
     private static final int THREADS = 8;
     private static final int CONNECTIONS = 40;
@@ -349,7 +350,6 @@ class SlowClientTest {
 
     /** Nobody waits for the client of an answer that is not there yet. */
     @Test
-    @Tag("long")
     void whoWaitsForTheServiceIsNotSlow() throws Exception {
         RepeatedTable.make(temporary.resolve("plain/long.qcow2"), 1L << 40);
         RequestSpecification api = RestAssured.given().port(port(plain)).contentType("application/json");

@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Images of every kind put upon other backing files: their disks read as before, for QEMU as well, at every moment. */
 @NeedsQemu
+@Tag("long")
 class DiskRebaseTest {
     private static final int STATES = 80;
     private static final int REFUSALS = 15;
@@ -126,7 +127,6 @@ class DiskRebaseTest {
         }
     }
 
-    @Tag("long")
     @ParameterizedTest(name = "seed {0}")
     @MethodSource("fewSeeds")
     void interruptionsLeaveADiskThatReadsAsBefore(long seed) throws IOException {

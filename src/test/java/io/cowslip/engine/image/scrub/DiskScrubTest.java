@@ -30,6 +30,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,6 +40,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a scrub finds is what QEMU cannot read either, cluster by cluster. */
 @NeedsQemu
+@Tag("long")
 class DiskScrubTest {
     private static final int KIB = 1 << 10;
     private static final int MIB = 1 << 20;
