@@ -66,7 +66,9 @@ final class RefusedBitmapReadsTest {
                 TestImages.write(image, 4096, TestImages.filled(8192, 8));
             }
             QemuTools.CheckResult check = QemuTools.check(file);
-            assertThat(check.clean()).as("read " + read + ": " + check.details()).isTrue();
+            assertThat(check.clean())
+                    .as("read " + read + ": " + check.details())
+                    .isTrue();
         }
         assertThat(done).isTrue();
         assertThat(refused).isPositive();
