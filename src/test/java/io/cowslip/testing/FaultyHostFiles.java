@@ -21,6 +21,7 @@ public final class FaultyHostFiles implements HostFiles {
     private int refusals;
     private int refused;
     private boolean syncRefused;
+    private boolean onlyReads;
     private int operations;
     private int growingOperations;
 
@@ -37,6 +38,13 @@ public final class FaultyHostFiles implements HostFiles {
         remaining = operations;
         refusals = times;
         syncRefused = false;
+        onlyReads = false;
+    }
+
+    /** After so many more reads, the next one fails. */
+    public synchronized void failReadAfter(long reads) {
+        failAfter(reads, 1, ImageException.Kind.IO);
+        onlyReads = true;
     }
 
     /** Nothing fails any more. */
@@ -76,6 +84,9 @@ public final class FaultyHostFiles implements HostFiles {
         operations++;
         growingOperations += GROWING.contains(operation) ? 1 : 0;
         if (kind == ImageException.Kind.NO_SPACE && !GROWING.contains(operation)) {
+            return;
+        }
+        if (onlyReads && operation != ObservedHostFile.Operation.READ) {
             return;
         }
         if (refusals == 0 || remaining-- > 0) {

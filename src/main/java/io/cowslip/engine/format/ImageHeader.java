@@ -206,6 +206,11 @@ public record ImageHeader(
         return with(parts -> parts.extensions = others);
     }
 
+    /** The same, saying that there are none. */
+    public ImageHeader withoutBitmaps() {
+        return withBitmaps(null).withFeatures(features.withAutoclear(features.autoclear() & ~Features.BITMAPS));
+    }
+
     private ImageHeader withFeatures(Features other) {
         return with(parts -> parts.features = other);
     }

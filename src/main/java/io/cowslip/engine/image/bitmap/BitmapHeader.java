@@ -69,21 +69,34 @@ final class BitmapHeader {
         return header.withoutFeatureNames().withBitmaps(extension).sizeBytes() <= SECTOR_BYTES;
     }
 
-    /** Leads to {@code directory}, which is durable; returns once that is durable as well. */
-    void lead(BitmapDirectory directory) throws IOException {
+    /**
+     * The header as it is before a change.
+     *
+     * @param backingNameOffset where the backing file's name lies, if there is one
+     */
+    record Now(ImageHeader header, long backingNameOffset) {}
+
+    /** All that a change needs to know: a host that refuses to read it has changed nothing. */
+    Now now() throws IOException {
         ImageHeader header = HeaderReader.read(file);
+        return new Now(header, header.backingName() == null ? 0 : field(HeaderLayout.BACKING_NAME_OFFSET));
+    }
+
+    /** Leads to {@code directory}, which is durable; returns once that is durable as well. */
+    void lead(Now now, BitmapDirectory directory) throws IOException {
+        ImageHeader header = now.header;
         MemorySegment data = directory.extension().data();
         int offset = header.extensionOffset(HeaderExtension.BITMAPS);
         if (offset < 0) {
-            add(header, directory.extension());
-            setAutoclear(true);
+            add(now, directory.extension());
+            setAutoclear(header, true);
         } else if ((header.features().autoclear() & Features.BITMAPS) != 0
                 && isOneStep(header, offset + PREFIX_BYTES, directory)) {
             write(offset + PREFIX_BYTES, data);
         } else {
-            setAutoclear(false);
+            setAutoclear(header, false);
             write(offset + PREFIX_BYTES, data);
-            setAutoclear(true);
+            setAutoclear(header, true);
         }
     }
 
@@ -99,7 +112,8 @@ final class BitmapHeader {
     }
 
     /** Puts an extension behind the last one. */
-    private void add(ImageHeader header, HeaderExtension extension) throws IOException {
+    private void add(Now now, HeaderExtension extension) throws IOException {
+        ImageHeader header = now.header;
         ImageHeader wanted = header.withBitmaps(extension);
         if (wanted.sizeBytes() > header.clusterBytes() && fitsWithoutFeatureNames(header, extension)) {
             ImageHeader shorter = header.withoutFeatureNames().withBitmaps(extension);
@@ -109,7 +123,7 @@ final class BitmapHeader {
         byte[] whole = wanted.toBytes();
         int offset = wanted.extensionOffset(HeaderExtension.BITMAPS);
         int end = offset + PREFIX_BYTES + BitmapDirectory.EXTENSION_BYTES + END_MARKER_BYTES;
-        if (header.backingName() != null && !makeRoom(header, end)) {
+        if (header.backingName() != null && !makeRoom(now, end)) {
             writeWhole(whole);
             return;
         }
@@ -119,14 +133,14 @@ final class BitmapHeader {
     }
 
     /** Moves the backing file's name behind {@code end}, by way of a copy; false where there is no place for both. */
-    private boolean makeRoom(ImageHeader header, int end) throws IOException {
-        byte[] name = String.valueOf(header.backingName()).getBytes(StandardCharsets.UTF_8);
-        long nameOffset = field(HeaderLayout.BACKING_NAME_OFFSET);
+    private boolean makeRoom(Now now, int end) throws IOException {
+        byte[] name = String.valueOf(now.header.backingName()).getBytes(StandardCharsets.UTF_8);
+        long nameOffset = now.backingNameOffset;
         if (nameOffset >= end) {
             return true;
         }
         long free = Math.max(end, nameOffset + name.length);
-        if (free + name.length > Math.min(header.clusterBytes(), HeaderLayout.MAX_BYTES_READ)) {
+        if (free + name.length > Math.min(now.header.clusterBytes(), HeaderLayout.MAX_BYTES_READ)) {
             return false;
         }
         write(free, MemorySegment.ofArray(name));
@@ -137,19 +151,19 @@ final class BitmapHeader {
     }
 
     /** Says that there are no bitmaps; returns once that is durable. */
-    void removeAll() throws IOException {
-        setAutoclear(false);
-        ImageHeader header = HeaderReader.read(file);
+    void removeAll(Now now) throws IOException {
+        ImageHeader header = now.header;
+        setAutoclear(header, false);
         int offset = header.extensionOffset(HeaderExtension.BITMAPS);
         if (offset >= 0 && header.extensions().getLast().type() == HeaderExtension.BITMAPS) {
             write(offset, MemorySegment.ofArray(new byte[END_MARKER_BYTES]));
         } else if (offset >= 0) {
-            writeWhole(header.withBitmaps(null).toBytes());
+            writeWhole(header.withoutBitmaps().toBytes());
         }
     }
 
-    private void setAutoclear(boolean bitmaps) throws IOException {
-        long now = field(HeaderLayout.AUTOCLEAR_FEATURES);
+    private void setAutoclear(ImageHeader header, boolean bitmaps) throws IOException {
+        long now = header.features().autoclear();
         MemorySegment field = MemorySegment.ofArray(new byte[Long.BYTES]);
         field.set(BigEndian.LONG, 0, bitmaps ? now | Features.BITMAPS : now & ~Features.BITMAPS);
         write(HeaderLayout.AUTOCLEAR_FEATURES, field);

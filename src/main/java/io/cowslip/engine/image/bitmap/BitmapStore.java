@@ -182,9 +182,10 @@ public final class BitmapStore {
     /** Makes these the image's bitmaps, durably. */
     void replaceDirectory(List<BitmapEntry> entries, NewClusters into) throws IOException {
         BitmapDirectory old = directory;
+        BitmapHeader.Now now = header.now();
         if (entries.isEmpty()) {
             barrier.commit(refcounts);
-            orStop(header::removeAll);
+            orStop(() -> header.removeAll(now));
             directory = null;
         } else {
             byte[] bytes = BitmapDirectory.toBytes(entries);
@@ -193,7 +194,7 @@ public final class BitmapStore {
             barrier.commit(refcounts);
             into.runs.clear();
             overlap.add(MetadataKind.BITMAP_DIRECTORY, next.hostOffset(), next.sizeBytes());
-            orStop(() -> header.lead(next));
+            orStop(() -> header.lead(now, next));
             directory = next;
         }
         if (old != null) {
@@ -218,28 +219,29 @@ public final class BitmapStore {
     }
 
     /**
-     * The clusters of a bitmap as the file has it, read before the file stops leading to it: then a host that refuses has
-     * changed nothing. What is damaged leaks.
+     * The clusters of bitmaps as the file has them, read before the file stops leading to them: then a host that refuses
+     * has changed nothing. What is damaged leaks, and so does all where that is more than the file can have.
      */
-    List<ClusterAllocator.Run> clustersOf(BitmapEntry bitmap) throws IOException {
-        if (!reader.hasTable(bitmap)) {
-            return List.of();
-        }
-        // More than that is damaged, and not to be remembered.
-        long most = Math.min(file.sizeBytes(), BitmapEntry.MAX_BITMAP_BYTES) >>> geometry.clusterBits();
+    List<ClusterAllocator.Run> clustersOf(List<BitmapEntry> bitmaps) throws IOException {
+        long most = file.sizeBytes() >>> geometry.clusterBits();
         List<ClusterAllocator.Run> runs = new ArrayList<>();
+        for (BitmapEntry bitmap : bitmaps) {
+            if (reader.hasTable(bitmap)) {
+                addClusters(bitmap, most, runs);
+            }
+        }
+        return runs.size() > most ? List.of() : runs;
+    }
+
+    private void addClusters(BitmapEntry bitmap, long most, List<ClusterAllocator.Run> runs) throws IOException {
         reader.eachEntry(bitmap, bitmap.tableEntries(), (index, entry) -> {
             if (runs.size() <= most && reader.isCluster(entry)) {
                 runs.add(new ClusterAllocator.Run(entry, 1));
             }
         });
-        if (runs.size() > most) {
-            return List.of();
-        }
         long tableBytes = geometry.roundUpToCluster((long) bitmap.tableEntries() * Long.BYTES);
         runs.add(
                 new ClusterAllocator.Run(bitmap.tableOffset(), Math.toIntExact(tableBytes >>> geometry.clusterBits())));
-        return runs;
     }
 
     /** Lets go of a bitmap's clusters, once the file does not lead to it any more. */

@@ -165,10 +165,8 @@ public final class Bitmaps {
         }
         BitmapStore.NewClusters clusters = new BitmapStore.NewClusters();
         List<BitmapEntry> directory = new ArrayList<>();
-        List<ClusterAllocator.Run> old = new ArrayList<>();
-        for (Bitmap bitmap : live) {
-            old.addAll(store().clustersOf(bitmap.entry));
-        }
+        List<ClusterAllocator.Run> old =
+                store().clustersOf(live.stream().map(bitmap -> bitmap.entry).toList());
         boolean done = false;
         try {
             for (Bitmap bitmap : bitmaps) {
@@ -295,7 +293,7 @@ public final class Bitmaps {
     /** Takes a bitmap away, whatever its state. */
     public void delete(String name) throws IOException {
         Bitmap deleted = require(name);
-        List<ClusterAllocator.Run> old = store().clustersOf(deleted.entry);
+        List<ClusterAllocator.Run> old = store().clustersOf(List.of(deleted.entry));
         BitmapStore.NewClusters clusters = new BitmapStore.NewClusters();
         boolean done = false;
         try {
