@@ -85,12 +85,29 @@ public final class HeaderAmender {
         try (HostFile file = open()) {
             ImageHeader header = header(file);
             ImageHeader amended = amended(file, header);
+            if (amended.refcountOrder() != header.refcountOrder() && repairsLeaks(file, header)) {
+                header = header(file);
+                amended = amended(file, header);
+            }
             if (amended.version() > header.version() && lacksFieldsOfVersion3(file, header)) {
                 raiseSnapshots(file, header, amended);
             } else if (!amended.equals(header)) {
                 write(file, withTables(new RepairFile(file), header, amended));
             }
         }
+    }
+
+    /**
+     * New refcounts are without leaks: COPIED flags that agreed with the old ones would contradict them.
+     *
+     * @return whether there were any
+     */
+    private boolean repairsLeaks(HostFile file, ImageHeader header) throws IOException {
+        boolean leaks = check(file, header).report().leaks() > 0;
+        if (leaks) {
+            ImageRepair.repair(file, ImageCheck.Repair.LEAKS, observer);
+        }
+        return leaks;
     }
 
     /** Whether a snapshot does not say how large its disk is, which version 2 leaves open (qcow2 specification, "Snapshots"). */

@@ -22,6 +22,7 @@ import io.cowslip.testing.CrashState;
 import io.cowslip.testing.CrashStates;
 import io.cowslip.testing.CrashingHostFiles;
 import io.cowslip.testing.FaultyHostFiles;
+import io.cowslip.testing.ImageBytes;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Processes;
 import io.cowslip.testing.QemuTools;
@@ -44,6 +45,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -343,6 +345,26 @@ final class AmendedTablesTest {
                     .withMessageContaining("it may be 1, 2, 4, 8, 16, 32 or 64");
         }
         assertThat(Files.readAllBytes(image)).isEqualTo(before);
+    }
+
+    /** A snapshot that the header lost leaves counts too high, with which the flags agree. */
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3})
+    void newCountsHaveNoLeaksAndFlagsFollowThem(int version) throws IOException {
+        Path image = QemuTools.create(folder.resolve("image"), 1 << 20, "compat=" + (version == 2 ? "0.10" : "1.1"));
+        QemuTools.edit(image, "write -P 1 0 256k");
+        QemuTools.img("snapshot", "-c", "lost", image.toString()).succeeded();
+        QemuTools.edit(image, "write -P 2 0 64k");
+        new ImageBytes(image).putShort(ImageBytes.SNAPSHOT_COUNT, 0);
+        assertThat(QemuTools.check(image).corruptions()).isZero();
+        assertThat(QemuTools.check(image).leaks()).isPositive();
+
+        amend(image, 3, 8);
+
+        QemuTools.CheckResult check = QemuTools.check(image);
+        assertThat(check.clean()).as(check.details()).isTrue();
+        assertThat(bits(image)).isEqualTo(8);
+        QemuTools.edit(image, "read -P 2 0 64k", "read -P 1 64k 192k");
     }
 
     @Test
