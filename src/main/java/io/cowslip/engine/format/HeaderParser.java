@@ -127,7 +127,20 @@ final class HeaderParser {
             found.add(extension);
             offset += extension.paddedBytes();
         }
+        requireNoneBegun(offset, end);
         return found;
+    }
+
+    /** Too few bytes for an extension are padding, or one that is cut off. */
+    private void requireNoneBegun(long offset, long end) throws ImageException {
+        if (end - offset < EXTENSION_PREFIX_BYTES) {
+            for (long at = offset; at < end; at++) {
+                if (bytes.get(ValueLayout.JAVA_BYTE, at) != 0) {
+                    throw invalid("A header extension begins at " + offset + "; there are " + (end - offset)
+                            + " bytes left for it");
+                }
+            }
+        }
     }
 
     private long extensionsEnd() throws ImageException {

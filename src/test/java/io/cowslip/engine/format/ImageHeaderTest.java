@@ -174,6 +174,11 @@ class ImageHeaderTest {
                     putBackingName(header, 120, "ab");
                     header.set(ValueLayout.JAVA_BYTE, 121, (byte) 0xFF);
                 }),
+                invalid("header extension begins at 128", header -> {
+                    putExtension(header, 112, 0x7A11_0001, new byte[8]);
+                    putExtension(header, 128, 0x7A11_0002, new byte[8]);
+                    header.set(BigEndian.LONG, 8, 135);
+                }),
                 invalid("extension 0x7a110001", header -> {
                     putExtension(header, 112, 0x7A11_0001, new byte[8]);
                     header.set(BigEndian.INT, 116, -1);
