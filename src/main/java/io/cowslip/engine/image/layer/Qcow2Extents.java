@@ -52,14 +52,22 @@ final class Qcow2Extents {
         return switch (layer.mapped(guestOffset, maxLengthBytes)) {
             case Extent.Data run -> data.mapAt(run.hostOffset(), guestOffset, run.lengthBytes());
             case Extent.Compressed compressed -> MappedExtent.packed(guestOffset, compressed.lengthBytes());
-            case Extent.Zero zero -> {
-                MappedExtent zeros = MappedExtent.zeros(guestOffset, zero.lengthBytes());
-                yield zero.hasPlace() && data.encrypted() == null
-                        ? zeros.at(zero.hostOffset(), data.file().path())
-                        : zeros;
-            }
+            case Extent.Zero zero -> mapZeros(guestOffset, zero);
             case Extent.Hole hole -> mapBelow(guestOffset, hole.lengthBytes());
         };
+    }
+
+    /** As {@code qemu-img map}, which takes zeros at the beginning of a data file for ones that have no place. */
+    private MappedExtent mapZeros(long guestOffset, Extent.Zero zero) {
+        if (!zero.hasPlace() || data.encrypted() != null) {
+            return MappedExtent.zeros(guestOffset, zero.lengthBytes());
+        }
+        long inFirstBytes = geometry.extendedL2() ? 0 : geometry.clusterBytes() - zero.hostOffset();
+        if (inFirstBytes > 0) {
+            return MappedExtent.zeros(guestOffset, Math.min(inFirstBytes, zero.lengthBytes()));
+        }
+        return MappedExtent.zeros(guestOffset, zero.lengthBytes())
+                .at(zero.hostOffset(), data.file().path());
     }
 
     private MappedExtent mapBelow(long guestOffset, long lengthBytes) throws IOException {
