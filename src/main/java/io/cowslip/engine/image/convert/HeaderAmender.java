@@ -85,29 +85,12 @@ public final class HeaderAmender {
         try (HostFile file = open()) {
             ImageHeader header = header(file);
             ImageHeader amended = amended(file, header);
-            if (amended.refcountOrder() != header.refcountOrder() && repairsLeaks(file, header)) {
-                header = header(file);
-                amended = amended(file, header);
-            }
             if (amended.version() > header.version() && lacksFieldsOfVersion3(file, header)) {
                 raiseSnapshots(file, header, amended);
             } else if (!amended.equals(header)) {
                 write(file, withTables(new RepairFile(file), header, amended));
             }
         }
-    }
-
-    /**
-     * New refcounts are without leaks: COPIED flags that agreed with the old ones would contradict them.
-     *
-     * @return whether there were any
-     */
-    private boolean repairsLeaks(HostFile file, ImageHeader header) throws IOException {
-        boolean leaks = check(file, header).report().leaks() > 0;
-        if (leaks) {
-            ImageRepair.repair(file, ImageCheck.Repair.LEAKS, observer);
-        }
-        return leaks;
     }
 
     /** Whether a snapshot does not say how large its disk is, which version 2 leaves open (qcow2 specification, "Snapshots"). */
@@ -165,7 +148,9 @@ public final class HeaderAmender {
         if (!lowered && amended.refcountOrder() == header.refcountOrder()) {
             return amended;
         }
-        CheckRun found = check(target.file(), header);
+        CheckRun found = amended.refcountOrder() == header.refcountOrder()
+                ? check(target.file(), header)
+                : withoutLeaks(target.file(), header);
         requireCountsFit(found, amended.geometry());
         boolean hidesBacking = header.backingName() != null || amended.backingName() != null;
         if (lowered && new ZeroClusters(target, header, hidesBacking, observer).expand(found)) {
@@ -173,6 +158,16 @@ public final class HeaderAmender {
             return withRefcounts(target, expanded, check(target.file(), expanded), amended);
         }
         return withRefcounts(target, header, found, amended);
+    }
+
+    /** New refcounts have no leaks: COPIED flags that agree with the old ones would contradict them. */
+    private CheckRun withoutLeaks(HostFile file, ImageHeader header) throws IOException {
+        CheckRun found = check(file, header);
+        if (found.report().leaks() == 0) {
+            return found;
+        }
+        ImageRepair.repair(file, ImageCheck.Repair.LEAKS, observer);
+        return check(file, header);
     }
 
     /** Leads to the refcounts there are, or to new ones where they are to have another width. */
