@@ -9,7 +9,7 @@ import java.util.BitSet;
  * the file by itself, with nothing of the engine.
  */
 public final class MetadataPlaces {
-    private static final long OFFSET_MASK = 0x00ff_ffff_ffff_fe00L;
+    private static final int REFCOUNT_TABLE_CLUSTERS = 56;
     private static final int BITMAPS_EXTENSION = 0x2385_2875;
     private static final int SNAPSHOT_FIXED_BYTES = 40;
     private static final int MOST_RECORDS = 64;
@@ -20,7 +20,7 @@ public final class MetadataPlaces {
 
     private MetadataPlaces(byte[] image) {
         file = ByteBuffer.wrap(image);
-        clusterBits = number4(20);
+        clusterBits = number4(ImageBytes.CLUSTER_BITS);
     }
 
     /** Whether a range of the file touches metadata. */
@@ -36,12 +36,12 @@ public final class MetadataPlaces {
 
     private void findAll() {
         add(0, 1);
-        long l1Bytes = 8L * Integer.toUnsignedLong(number4(36));
-        add(number8(40), l1Bytes);
-        addEntries(number8(40), l1Bytes);
-        long refcountBytes = Integer.toUnsignedLong(number4(56)) << clusterBits;
-        add(number8(48), refcountBytes);
-        addEntries(number8(48), refcountBytes);
+        long l1Bytes = 8L * Integer.toUnsignedLong(number4(ImageBytes.L1_ENTRIES));
+        add(number8(ImageBytes.L1_TABLE), l1Bytes);
+        addEntries(number8(ImageBytes.L1_TABLE), l1Bytes);
+        long refcountBytes = Integer.toUnsignedLong(number4(REFCOUNT_TABLE_CLUSTERS)) << clusterBits;
+        add(number8(ImageBytes.REFCOUNT_TABLE), refcountBytes);
+        addEntries(number8(ImageBytes.REFCOUNT_TABLE), refcountBytes);
         addSnapshots();
         if (number4(4) > 2) {
             addBitmapDirectory();
@@ -50,7 +50,7 @@ public final class MetadataPlaces {
 
     private void addEntries(long table, long lengthBytes) {
         for (long at = table; isIn(table, lengthBytes) && at < table + lengthBytes; at += 8) {
-            long offset = number8(at) & OFFSET_MASK;
+            long offset = ImageBytes.placeOf(number8(at));
             if (offset % (1L << clusterBits) == 0) {
                 add(offset, 1L << clusterBits);
             }
@@ -58,9 +58,11 @@ public final class MetadataPlaces {
     }
 
     private void addSnapshots() {
-        long table = number8(64);
+        long table = number8(ImageBytes.SNAPSHOT_TABLE);
         long position = table;
-        for (int index = Math.min(number4(60), MOST_RECORDS); index > 0 && isIn(position, 48); index--) {
+        for (int index = Math.min(number4(ImageBytes.SNAPSHOT_COUNT), MOST_RECORDS);
+                index > 0 && isIn(position, 48);
+                index--) {
             add(number8(position), 8L * Integer.toUnsignedLong(number4(position + 8)));
             long end = position
                     + SNAPSHOT_FIXED_BYTES
@@ -73,9 +75,9 @@ public final class MetadataPlaces {
     }
 
     private void addBitmapDirectory() {
-        long extension = Integer.toUnsignedLong(number4(100));
+        long extension = Integer.toUnsignedLong(number4(ImageBytes.HEADER_LENGTH));
         for (int index = 0; index < MOST_RECORDS && isIn(extension, 32); index++) {
-            if (number4(extension) == BITMAPS_EXTENSION && (number8(88) & 1) != 0) {
+            if (number4(extension) == BITMAPS_EXTENSION && (number8(ImageBytes.AUTOCLEAR) & 1) != 0) {
                 add(number8(extension + 24), number8(extension + 16));
             }
             if (number4(extension) == 0) {

@@ -10,6 +10,7 @@ import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.image.options.OverlapCheck;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.ImageAssertions;
+import io.cowslip.testing.ImageBytes;
 import io.cowslip.testing.ModelDisk;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
@@ -39,7 +40,6 @@ final class CorruptImageTest {
     private static final int INCOMPATIBLE_BYTE = 79;
     private static final int CORRUPT = 2;
     private static final long COPIED = 1L << 63;
-    private static final long ZERO = 1;
     private static final int L1_TABLE = 40;
     private static final int REFCOUNT_TABLE = 48;
 
@@ -127,12 +127,12 @@ final class CorruptImageTest {
     @ParameterizedTest
     @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "HEADER")
     void aWriteOntoZerosDoesNotReachMetadata(Target target) throws IOException {
-        setFirstEntry(COPIED | ZERO | target.offset(file));
+        setFirstEntry(COPIED | ImageBytes.ZERO | target.offset(file));
         isRefusedWithoutHarm("would hit " + target.inWords);
     }
 
     @ParameterizedTest
-    @ValueSource(longs = {0, ZERO})
+    @ValueSource(longs = {0, ImageBytes.ZERO})
     void aWriteDoesNotGoBehindTheFile(long flag) throws IOException {
         setFirstEntry(COPIED | flag | 1L << 40);
         isRefusedWithoutHarm("behind the end of the file");
