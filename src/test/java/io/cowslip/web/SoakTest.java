@@ -43,7 +43,8 @@ class SoakTest extends RunningService {
             run(drives, random.split(), Duration.ofSeconds(SECONDS), counts);
             verify(drives);
         } catch (Exception | AssertionError failure) {
-            throw new AssertionError(Seeds.replay(getClass(), seed) + " after " + counts, failure);
+            throw new AssertionError(
+                    failure.getMessage() + "; " + Seeds.replay(getClass(), seed) + " after " + counts, failure);
         }
         ProcessUse after = ProcessUse.settled();
         System.out.println(SECONDS + " s: " + counts + "; before " + before + ", after " + after);

@@ -25,11 +25,10 @@ public final class Comparisons {
         FileHolder holder = FileHolder.job(job);
         try (DiskSources.Opened first = sources.open(holder, one);
                 DiskSources.Opened second = sources.open(holder, other)) {
-            return DiskComparison.compare(first.image(), second.image(), (doneBytes, totalBytes) -> {
-                first.requireUnchanged();
-                second.requireUnchanged();
-                observer.advanced(doneBytes, totalBytes);
-            });
+            return first.read(
+                    observer,
+                    (left, watchingLeft) -> second.read(
+                            watchingLeft, (right, watchingBoth) -> DiskComparison.compare(left, right, watchingBoth)));
         }
     }
 }

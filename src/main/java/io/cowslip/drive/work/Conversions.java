@@ -51,11 +51,7 @@ public final class Conversions {
      */
     public List<ImageInfo> convert(String job, Conversion conversion, WorkObserver observer) throws IOException {
         try (DiskSources.Opened source = sources.open(FileHolder.job(job), conversion.source())) {
-            WorkObserver both = (doneBytes, totalBytes) -> {
-                source.requireUnchanged();
-                observer.advanced(doneBytes, totalBytes);
-            };
-            return copy(source.image(), conversion.target(), both, () -> {});
+            return source.read(observer, (disk, watching) -> copy(disk, conversion.target(), watching, () -> {}));
         }
     }
 

@@ -28,7 +28,7 @@ public final class DiskFacts {
                 return ImageMeasure.ofEmpty(wanted.target(), wanted.sizeBytes());
             }
             try (DiskSources.Opened opened = sources.open(FileHolder.job(job), source)) {
-                return ImageMeasure.ofCopy(wanted.target(), opened.image(), watched(opened, observer));
+                return opened.read(observer, (disk, watching) -> ImageMeasure.ofCopy(wanted.target(), disk, watching));
             }
         } finally {
             NewEncryption encryption = wanted.target().encrypt();
@@ -49,14 +49,7 @@ public final class DiskFacts {
     public DiskMap map(String job, DiskSource source, long start, long lengthBytes, int limit, WorkObserver observer)
             throws IOException {
         try (DiskSources.Opened opened = sources.open(FileHolder.job(job), source)) {
-            return DiskMap.of(opened.image(), start, lengthBytes, limit, watched(opened, observer));
+            return opened.read(observer, (disk, watching) -> DiskMap.of(disk, start, lengthBytes, limit, watching));
         }
-    }
-
-    private static WorkObserver watched(DiskSources.Opened opened, WorkObserver observer) {
-        return (doneBytes, totalBytes) -> {
-            opened.requireUnchanged();
-            observer.advanced(doneBytes, totalBytes);
-        };
     }
 }

@@ -12,8 +12,10 @@ import io.cowslip.drive.volume.FileVersions;
 import io.cowslip.drive.volume.ImageRoot;
 import io.cowslip.drive.work.DiskSource.OfDrive;
 import io.cowslip.drive.work.DiskSource.OfVolume;
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.work.WorkObserver;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -45,8 +47,32 @@ public final class DiskSources {
         /** Fails when the disk was written since it was opened. */
         void requireUnchanged();
 
+        /** Reads the disk, which must not be written meanwhile: where it was, that is what this fails with. */
+        default <T> T read(WorkObserver observer, Reading<T> reading) throws IOException {
+            WorkObserver watching = (doneBytes, totalBytes) -> {
+                requireUnchanged();
+                observer.advanced(doneBytes, totalBytes);
+            };
+            try {
+                return reading.read(image(), watching);
+            } catch (ImageException failure) {
+                if (failure.kind() == ImageException.Kind.OUT_OF_RANGE) {
+                    // A disk that was made smaller ends before what was to be read next.
+                    requireUnchanged();
+                }
+                throw failure;
+            }
+        }
+
         @Override
         void close() throws IOException;
+    }
+
+    /** What a job does with a disk that it only reads. */
+    @FunctionalInterface
+    interface Reading<T> {
+        /** @param observer to be told of the work, often */
+        T read(DiskImage disk, WorkObserver observer) throws IOException;
     }
 
     /** Refuses what could not be opened as things stand. */

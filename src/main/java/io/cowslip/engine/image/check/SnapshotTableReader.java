@@ -96,7 +96,8 @@ final class SnapshotTableReader {
     }
 
     private Fault fault(long l1Offset, long l1Entries, long extraBytes) {
-        if (l1Offset < 0
+        // QEMU counts an offset that no file reaches only where there are entries to read.
+        if ((l1Offset < 0 && l1Entries > 0)
                 || header.geometry().offsetInCluster(l1Offset) != 0
                 || l1Entries > ImageGeometry.MAX_L1_BYTES / Long.BYTES) {
             return Fault.L1_TABLE;

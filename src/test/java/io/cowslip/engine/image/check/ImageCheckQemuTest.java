@@ -7,6 +7,7 @@ import io.cowslip.engine.format.L2Entry;
 import io.cowslip.engine.image.TestEnvironments;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.FeatureRecipe;
+import io.cowslip.testing.ImageBytes;
 import io.cowslip.testing.MetadataDamage;
 import io.cowslip.testing.MetadataDamage.Damaged;
 import io.cowslip.testing.NeedsQemu;
@@ -32,8 +33,6 @@ import tools.jackson.databind.json.JsonMapper;
 @Tag("long")
 final class ImageCheckQemuTest {
     private static final int DAMAGES_PER_IMAGE = 12;
-    private static final int L1_TABLE = 40;
-    private static final int REFCOUNT_TABLE = 48;
     private static final JsonMapper JSON = JsonMapper.shared();
 
     @TempDir
@@ -72,8 +71,8 @@ final class ImageCheckQemuTest {
         QemuTools.edit(file, "write -P 1 0 128k");
         byte[] sound = Files.readAllBytes(file);
         ByteBuffer bytes = ByteBuffer.wrap(sound);
-        int refcountTable = (int) bytes.getLong(REFCOUNT_TABLE);
-        int l2Table = (int) (bytes.getLong((int) bytes.getLong(L1_TABLE)) & L1Entry.OFFSET_MASK);
+        int refcountTable = (int) bytes.getLong(ImageBytes.REFCOUNT_TABLE);
+        int l2Table = (int) (bytes.getLong((int) bytes.getLong(ImageBytes.L1_TABLE)) & L1Entry.OFFSET_MASK);
         int countsPerBlock = 512 / Long.BYTES;
         int blockOfTable = l2Table / 512 / countsPerBlock;
         bytes.putLong(refcountTable + Long.BYTES * blockOfTable, 1L << 63);
@@ -81,6 +80,20 @@ final class ImageCheckQemuTest {
             int entry = l2Table + Long.BYTES * index;
             bytes.putLong(entry, bytes.getLong(entry) & ~L2Entry.COPIED);
         }
+        Files.write(file, sound);
+        compare(file);
+    }
+
+    /** A table of no entries is nowhere: no place is wrong for it that lies at a cluster. */
+    @Test
+    void placesOfTablesWithoutEntriesDoNotCount() throws IOException {
+        Path file = QemuTools.create(folder.resolve("image.qcow2"), 1 << 20, "cluster_size=4k");
+        QemuTools.img("snapshot", "-c", "first", file.toString()).succeeded();
+        byte[] sound = Files.readAllBytes(file);
+        ByteBuffer bytes = ByteBuffer.wrap(sound);
+        int record = (int) bytes.getLong(ImageBytes.SNAPSHOT_TABLE);
+        bytes.putLong(record, 1L << 63 | bytes.getLong(record));
+        bytes.putInt(record + Long.BYTES, 0);
         Files.write(file, sound);
         compare(file);
     }

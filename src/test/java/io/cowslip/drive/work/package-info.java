@@ -1,0 +1,4 @@
+@NullMarked
+package io.cowslip.drive.work;
+
+import org.jspecify.annotations.NullMarked;
