@@ -180,10 +180,10 @@ public final class DiskSources {
         }
     }
 
-    private record LeasedDrive(DriveLease lease, long changeCount, String version) implements Opened {
+    private record LeasedDrive(DriveLease lease, long changeCount, long sizeBytes, String version) implements Opened {
         LeasedDrive(DriveLease lease) {
-            // The count first: a change between the two looks is one since the opening.
-            this(lease, lease.image().changeCount(), lease.dataVersion());
+            // The count first: a change between the looks is one since the opening.
+            this(lease, lease.image().changeCount(), lease.image().virtualSizeBytes(), lease.dataVersion());
         }
 
         @Override
@@ -193,7 +193,8 @@ public final class DiskSources {
 
         @Override
         public void requireUnchanged() {
-            if (lease.image().changeCount() != changeCount) {
+            // A resize that had begun by then is counted once more only after the disk has the new size.
+            if (lease.image().changeCount() != changeCount || lease.image().virtualSizeBytes() != sizeBytes) {
                 throw new DriveException(
                         Reason.IN_USE,
                         "drive \"" + lease.id()

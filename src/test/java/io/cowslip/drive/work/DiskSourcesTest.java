@@ -2,6 +2,8 @@ package io.cowslip.drive.work;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
+import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import io.cowslip.drive.DriveClaims;
 import io.cowslip.drive.DriveException;
@@ -11,6 +13,7 @@ import io.cowslip.drive.FileHolder;
 import io.cowslip.drive.registry.Bench;
 import io.cowslip.drive.registry.DriveDefaults;
 import io.cowslip.drive.registry.DriveLease;
+import io.cowslip.drive.registry.DriveObserver;
 import io.cowslip.drive.registry.DriveOpener;
 import io.cowslip.drive.volume.ImageRoot;
 import io.cowslip.drive.volume.SecretFolder;
@@ -23,8 +26,11 @@ import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.image.options.Preallocation;
 import io.cowslip.engine.work.WorkObserver;
+import io.cowslip.testing.SlowHostFiles;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -39,10 +45,12 @@ final class DiskSourcesTest {
 
     private Bench bench;
     private DiskSources sources;
+    private SlowHostFiles.Meanwhile meanwhile = reads -> {};
 
     @BeforeEach
     void openDrive() throws IOException {
-        bench = new Bench(folder);
+        HostFiles files = new SlowHostFiles(HostFiles.posix(), reads -> meanwhile.run(reads));
+        bench = new Bench(folder, ImageOptions.defaults(), DriveObserver.NONE, files);
         bench.create("disk.qcow2");
         bench.open(DRIVE.value(), "disk.qcow2");
         ImageRoot root = ImageRoot.at(folder);
@@ -70,6 +78,30 @@ final class DiskSourcesTest {
                             failure -> assertThat(failure.reason()).isEqualTo(Reason.IN_USE))
                     .hasMessageContaining("drive \"drive\" was written meanwhile");
         }
+    }
+
+    /** As a drive that was getting smaller already when the job opened it. */
+    @Test
+    void aDiskThatIsGettingSmallerIsWritten() throws IOException {
+        long smaller = Bench.DISK_BYTES / 2;
+        List<Throwable> failures = new ArrayList<>();
+        try (DiskSources.Opened early = open()) {
+            List<DiskSources.Opened> opened = new ArrayList<>();
+            meanwhile = reads -> {
+                if (opened.isEmpty()) {
+                    opened.add(open());
+                }
+                if (failures.isEmpty() && early.image().virtualSizeBytes() == smaller) {
+                    failures.add(catchThrowable(() -> opened.getFirst()
+                            .read(WorkObserver.NONE, (disk, watching) -> disk.mapAt(Bench.DISK_BYTES - 1, 1))));
+                }
+            };
+            resize(smaller);
+            opened.getFirst().close();
+        }
+        assertThat(failures)
+                .singleElement(type(DriveException.class))
+                .satisfies(failure -> assertThat(failure.reason()).isEqualTo(Reason.IN_USE));
     }
 
     @Test
