@@ -28,8 +28,8 @@ public record SnapshotTable(List<SnapshotRecord> snapshots) {
      *
      * @param start what the file has from the table's offset on, as far as it was read, and zeros behind its end
      * @return null where {@code start} ends before the table does
-     * @throws ImageException INVALID_FORMAT when a record or the table is longer than it may be, or a snapshot's L1 table
-     *     cannot lie where the record says
+     * @throws ImageException INVALID_FORMAT when a record or the table is longer than it may be, a snapshot's L1 table
+     *     cannot lie where the record says, or its disk or VM state has a size that nothing has
      */
     public static @Nullable SnapshotTable parse(
             MemorySegment start, int count, ImageGeometry geometry, long fileSizeBytes) throws ImageException {
@@ -72,18 +72,12 @@ public record SnapshotTable(List<SnapshotRecord> snapshots) {
                     + "; it must start at a cluster and lie in the file of " + fileSizeBytes);
         }
         Long diskBytes = snapshot.diskBytes();
-        if (diskBytes != null && !fits(diskBytes, l1Entries, geometry)) {
-            throw invalid(which + "has a disk of " + Long.toUnsignedString(diskBytes) + " bytes, which its L1 table of "
-                    + l1Entries + " entries cannot map");
+        if (diskBytes != null && diskBytes < 0) {
+            throw invalid(which + "has a disk of " + Long.toUnsignedString(diskBytes) + " bytes");
         }
         if (snapshot.vmStateBytes() < 0) {
             throw invalid(which + "has a VM state of " + Long.toUnsignedString(snapshot.vmStateBytes()) + " bytes");
         }
-    }
-
-    private static boolean fits(long diskBytes, long l1Entries, ImageGeometry geometry) {
-        long bytesPerTable = geometry.guestBytesPerTable();
-        return diskBytes >= 0 && diskBytes / bytesPerTable + (diskBytes % bytesPerTable == 0 ? 0 : 1) <= l1Entries;
     }
 
     /** The table as it stands in the file. */

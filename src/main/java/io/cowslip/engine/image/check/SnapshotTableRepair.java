@@ -85,6 +85,9 @@ final class SnapshotTableRepair {
             return null;
         }
         byte[] whole = entry.fault() == SnapshotTableReader.Fault.INCOMPLETE ? completed(record) : record;
+        if (entry.l1Entries() == 0 && entry.fault() != SnapshotTableReader.Fault.L1_TABLE) {
+            return whole;
+        }
         long l1Offset = entry.l1Table().hostOffset();
         if (l1Offset <= 0 || geometry.offsetInCluster(l1Offset) != 0) {
             return null;

@@ -9,6 +9,7 @@ import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.file.HeaderReader;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Reads snapshot tables from files. */
@@ -114,24 +115,21 @@ public final class SnapshotReader {
 
     /**
      * Bytes of a snapshot's disk. A snapshot that does not say it was taken before disks could be resized beside snapshots:
-     * its disk is as large as the active one.
+     * its disk is as large as the active one. Only who uses the disk asks, so that a snapshot that is damaged in this can
+     * be listed and deleted, and keeps nobody from the rest of the image.
      *
      * @throws ImageException INVALID_FORMAT when its L1 table has fewer entries than such a disk needs
      */
     public static long diskBytes(SnapshotRecord snapshot, ImageHeader header) throws ImageException {
-        Long diskBytes = snapshot.diskBytes();
-        if (diskBytes != null) {
-            return diskBytes;
-        }
+        long diskBytes = Objects.requireNonNullElse(snapshot.diskBytes(), header.virtualSizeBytes());
         long l1Entries = Integer.toUnsignedLong(snapshot.l1Entries());
-        int needed = header.geometry().l1EntriesNeeded();
+        long needed = Math.ceilDiv(diskBytes, header.geometry().guestBytesPerTable());
         if (l1Entries < needed) {
             throw ImageException.of(
                     ImageException.Kind.INVALID_FORMAT,
-                    "The snapshot \"" + snapshot.id() + "\" does not say how large its disk is, and has an L1 table of "
-                            + l1Entries + " entries; the image's disk of " + header.virtualSizeBytes() + " bytes needs "
-                            + needed);
+                    "The snapshot \"" + snapshot.id() + "\" has an L1 table of " + l1Entries
+                            + " entries; to map its disk of " + diskBytes + " bytes takes " + needed);
         }
-        return header.virtualSizeBytes();
+        return diskBytes;
     }
 }

@@ -234,13 +234,6 @@ public final class Snapshots {
                     "snapshot \"" + snapshot.id() + "\" has a disk of " + diskBytes + " bytes and the active one has "
                             + header.virtualSizeBytes() + "; in an image of version 2 they must be the same");
         }
-        if (snapshot.l1Entries() < geometry.withVirtualSizeBytes(diskBytes).l1EntriesNeeded()) {
-            throw ImageException.of(
-                    Kind.CORRUPT,
-                    file.path(),
-                    "the L1 table of snapshot \"" + snapshot.id() + "\" has " + snapshot.l1Entries()
-                            + " entries, too few for its disk of " + diskBytes + " bytes");
-        }
         bitmaps.requireResizable(diskBytes);
     }
 

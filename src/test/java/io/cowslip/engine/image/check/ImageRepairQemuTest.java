@@ -2,9 +2,12 @@ package io.cowslip.engine.image.check;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.TestEnvironments;
+import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.testing.FeatureRecipe;
+import io.cowslip.testing.ImageBytes;
 import io.cowslip.testing.MetadataDamage;
 import io.cowslip.testing.MetadataDamage.Damaged;
 import io.cowslip.testing.MetadataSites;
@@ -22,6 +25,7 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -72,6 +76,7 @@ final class ImageRepairQemuTest {
                 CheckReport report = repair(file);
                 assertRepaired(file, report, damaged, names);
                 assertSnapshotsReadAsBefore(file, damaged, contents);
+                openToWrite(file);
             } catch (IOException | RuntimeException | AssertionError e) {
                 throw new AssertionError(
                         recipe + ", " + damaged.damage() + ": " + e.getMessage() + "; "
@@ -79,6 +84,28 @@ final class ImageRepairQemuTest {
                         e);
             }
         }
+    }
+
+    /** A table of no entries is nowhere, so that its place is no fault: the snapshot stays, whatever else is repaired. */
+    @Test
+    void aSnapshotWithoutEntriesStays() throws IOException {
+        Path file = QemuTools.create(folder.resolve("image.qcow2"), 1 << 20, "cluster_size=4k");
+        QemuTools.edit(file, "write -P 1 0 64k");
+        QemuTools.img("snapshot", "-c", "first", file.toString()).succeeded();
+        ImageBytes bytes = new ImageBytes(file);
+        long record = bytes.number(ImageBytes.SNAPSHOT_TABLE);
+        bytes.put(record, 1L << 63 | bytes.number(record));
+        bytes.putShort(record + Long.BYTES, 0);
+        bytes.put(bytes.l1Entry(0), bytes.number(bytes.l1Entry(0)) | 1);
+        assertThat(QemuTools.check(file).corruptions()).isPositive();
+        assertThat(repair(file).isClean()).isTrue();
+        assertThat(QemuTools.check(file).clean()).isTrue();
+        assertThat(names(file)).containsExactly("first");
+        openToWrite(file);
+    }
+
+    private static void openToWrite(Path file) throws IOException {
+        DiskImage.open(file, ImageOptions.defaults(), TestEnvironments.plain()).close();
     }
 
     /** What each snapshot's disk holds, by QEMU's account. */

@@ -15,8 +15,6 @@ import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.TestImages;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -32,8 +30,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Timeout(60)
 @DisplayName("Table/length bombs: snapshots and their L1 tables, CVE-2014-0142 to -0147")
 final class HostileSnapshotsTest {
-    private static final int SNAPSHOTS_OFFSET = 64;
-
     @TempDir
     Path folder;
 
@@ -69,22 +65,53 @@ final class HostileSnapshotsTest {
         "0xffffffffffffffff, 40, 8, VM state"
     })
     void areRefusedByName(String value, int offset, int bytes, String field) throws IOException {
-        ByteBuffer image = ByteBuffer.wrap(Files.readAllBytes(file));
-        int record = Math.toIntExact(image.getLong(SNAPSHOTS_OFFSET));
-        assertThat(image.getInt(ImageBytes.SNAPSHOT_COUNT)).isEqualTo(1);
-        long number = Long.parseUnsignedLong(value.replace("0x", ""), value.startsWith("0x") ? 16 : 10);
+        ImageBytes image = new ImageBytes(file);
+        long place = image.number(ImageBytes.SNAPSHOT_TABLE) + offset;
         if (bytes == Long.BYTES) {
-            image.putLong(record + offset, number);
+            image.put(place, number(value));
         } else {
-            image.putInt(record + offset, (int) number);
+            image.putShort(place, (int) number(value));
         }
-        Files.write(file, image.array());
         assertThatExceptionOfType(ImageException.class)
                 .isThrownBy(() -> openAt("one").close())
                 .satisfies(refusal -> {
                     assertThat(refusal.kind()).isEqualTo(Kind.INVALID_FORMAT);
                     assertThat(refusal).hasMessageContaining(field);
                 });
+    }
+
+    /** The image's own check has nothing against it, nor has QEMU's: it must be possible to be rid of it. */
+    @ParameterizedTest(name = "L1 table of {0} entries at {1}, disk of {2} bytes")
+    @CsvSource({
+        "0, 0x8000000000000000, 1048576",
+        "0, 0, 1048576",
+        "0, 0x7ffffffffffffe00, 1048576",
+        "1, , 1048576",
+        "32, , 0x7fffffffffffffff"
+    })
+    void aTableTooShortForTheSnapshotKeepsNobodyFromTheDisk(int l1Entries, String l1Offset, String diskBytes)
+            throws IOException {
+        ImageBytes bytes = new ImageBytes(file);
+        long record = bytes.number(ImageBytes.SNAPSHOT_TABLE);
+        if (l1Offset != null) {
+            bytes.put(record, number(l1Offset));
+        }
+        bytes.putShort(record + 8, l1Entries);
+        bytes.put(record + 48, number(diskBytes));
+        try (DiskImage image = TestImages.open(file)) {
+            TestImages.write(image, 100, TestImages.filled(100, 3));
+            assertThat(image.snapshots().list())
+                    .singleElement()
+                    .satisfies(shown -> assertThat(shown.name()).isEqualTo("one"));
+            assertThatExceptionOfType(ImageException.class)
+                    .isThrownBy(() -> image.snapshots().revert("one"))
+                    .satisfies(refusal -> assertThat(refusal.kind()).isEqualTo(Kind.INVALID_FORMAT));
+            image.snapshots().create("two", 1, 1);
+            image.snapshots().delete("one");
+            assertThat(TestImages.read(image, 100, 100)).isEqualTo(TestImages.filled(100, 3));
+        }
+        QemuTools.CheckResult after = QemuTools.check(file);
+        assertThat(after.corruptions()).as(after.details()).isZero();
     }
 
     /** Nobody looks at the flags of a snapshot's table, until the disk goes back to it. */
@@ -126,6 +153,10 @@ final class HostileSnapshotsTest {
         QemuTools.CheckResult after = QemuTools.check(file);
         assertThat(after.corruptions()).as(after.details()).isZero();
         assertThat(after.leaks()).isEqualTo(1);
+    }
+
+    private static long number(String text) {
+        return text.startsWith("0x") ? Long.parseUnsignedLong(text.substring(2), 16) : Long.parseLong(text);
     }
 
     private DiskImage openAt(String snapshot) throws IOException {
