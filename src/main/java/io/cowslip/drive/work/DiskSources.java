@@ -56,12 +56,16 @@ public final class DiskSources {
             try {
                 return reading.read(image(), watching);
             } catch (ImageException failure) {
-                if (failure.kind() == ImageException.Kind.OUT_OF_RANGE) {
-                    // A disk that was made smaller ends before what was to be read next.
-                    requireUnchanged();
-                }
-                throw failure;
+                throw unlessChanged(failure);
             }
+        }
+
+        /** Why a read failed. A disk that was made smaller ends before what was to be read next: then this fails for that. */
+        default ImageException unlessChanged(ImageException failure) {
+            if (failure.kind() == ImageException.Kind.OUT_OF_RANGE) {
+                requireUnchanged();
+            }
+            return failure;
         }
 
         @Override
@@ -180,10 +184,10 @@ public final class DiskSources {
         }
     }
 
-    private record LeasedDrive(DriveLease lease, long changeCount, long sizeBytes, String version) implements Opened {
+    private record LeasedDrive(DriveLease lease, long changeCount, String version) implements Opened {
         LeasedDrive(DriveLease lease) {
             // The count first: a change between the looks is one since the opening.
-            this(lease, lease.image().changeCount(), lease.image().virtualSizeBytes(), lease.dataVersion());
+            this(lease, lease.image().changeCount(), lease.dataVersion());
         }
 
         @Override
@@ -193,8 +197,7 @@ public final class DiskSources {
 
         @Override
         public void requireUnchanged() {
-            // A resize that had begun by then is counted once more only after the disk has the new size.
-            if (lease.image().changeCount() != changeCount || lease.image().virtualSizeBytes() != sizeBytes) {
+            if (lease.image().changeCount() != changeCount) {
                 throw new DriveException(
                         Reason.IN_USE,
                         "drive \"" + lease.id()

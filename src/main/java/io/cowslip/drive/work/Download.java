@@ -1,5 +1,6 @@
 package io.cowslip.drive.work;
 
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.DiskImage;
 import java.io.IOException;
 
@@ -49,6 +50,11 @@ public final class Download implements AutoCloseable {
     /** Fails when the bytes may have changed since this was opened. */
     public void requireUnchanged() {
         opened.requireUnchanged();
+    }
+
+    /** Why a read of the bytes failed; fails itself, as {@link #requireUnchanged}, where that is since they have become fewer. */
+    public ImageException unlessChanged(ImageException failure) {
+        return opened.unlessChanged(failure);
     }
 
     @Override

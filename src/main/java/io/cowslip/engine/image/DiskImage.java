@@ -354,11 +354,8 @@ public final class DiskImage implements AutoCloseable {
         requireWritable();
         ImageResize.check(sizeBytes, diskSize.bytes(), shrink, preallocation);
         changeCount.incrementAndGet();
-        try {
-            new ImageResize(top.resizing(), options.caches(), diskSize, gates).to(sizeBytes, preallocation, observer);
-        } finally {
-            changeCount.incrementAndGet();
-        }
+        new ImageResize(top.resizing(), options.caches(), diskSize, changeCount, gates)
+                .to(sizeBytes, preallocation, observer);
     }
 
     /** The same, watched by nobody. */
@@ -496,19 +493,16 @@ public final class DiskImage implements AutoCloseable {
         }
         long step = ofDisk ? 1 : 0;
         changeCount.addAndGet(step);
-        try {
-            gates.whileUnused(() -> changeWhileUnused(layer, change));
-        } finally {
-            changeCount.addAndGet(step);
-        }
+        gates.whileUnused(() -> changeWhileUnused(layer, step, change));
     }
 
-    private void changeWhileUnused(Qcow2Layer layer, SnapshotChange change) throws IOException {
+    private void changeWhileUnused(Qcow2Layer layer, long step, SnapshotChange change) throws IOException {
         snapshotChanges.incrementAndGet();
         try {
             change.make(layer, options);
         } finally {
             diskSize.set(layer.virtualSizeBytes());
+            changeCount.addAndGet(step);
         }
     }
 

@@ -11,6 +11,7 @@ import io.cowslip.engine.work.WorkThreads;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * One change of the size of an open image's disk: which requests wait for what. While a disk grows, reads go on, and so do
@@ -26,16 +27,19 @@ final class ImageResize {
     private final DiskResizing disk;
     private final CacheOptions caches;
     private final DiskSize published;
+    private final AtomicLong changeCount;
     private final DiskGates gates;
 
     /**
      * @param caches what cache sizes are asked for: they are fitted to the new size by the rules of opening
      * @param published the size that requests are held against
+     * @param changeCount raised once they are held against another
      */
-    ImageResize(DiskResizing disk, CacheOptions caches, DiskSize published, DiskGates gates) {
+    ImageResize(DiskResizing disk, CacheOptions caches, DiskSize published, AtomicLong changeCount, DiskGates gates) {
         this.disk = disk;
         this.caches = caches;
         this.published = published;
+        this.changeCount = changeCount;
         this.gates = gates;
     }
 
@@ -94,8 +98,14 @@ final class ImageResize {
     private void publishGrowth(long newBytes) throws IOException {
         gates.whileUnchanging(() -> {
             disk.endGrowth(published.bytes(), newBytes);
-            published.set(newBytes);
+            publish(newBytes);
         });
+    }
+
+    /** Whoever is held against this size must be able to see that the disk changed: both while they wait. */
+    private void publish(long newBytes) {
+        published.set(newBytes);
+        changeCount.incrementAndGet();
     }
 
     /** What cannot be taken back either is behind the disk's end, and known to be in use. */
@@ -128,7 +138,7 @@ final class ImageResize {
         List<DiskResizing.Clipping> clipped = new ArrayList<>();
         gates.whileUnused(() -> {
             clipped.add(disk.shrink(newBytes, change));
-            published.set(newBytes);
+            publish(newBytes);
         });
         return clipped.getFirst();
     }

@@ -1,6 +1,7 @@
 package io.cowslip.web.data;
 
 import io.cowslip.drive.work.Download;
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.export.ExportedImage;
 import io.cowslip.engine.image.options.CreateOptions.CompressionType;
 import io.cowslip.web.problem.Refusal;
@@ -78,10 +79,14 @@ public final class ImageDownloads {
     /** Answers with a disk in this form, called {@code name} and the form's extension. */
     public void answer(Download download, Form form, HttpServletRequest request, HttpServletResponse response)
             throws IOException {
-        if (form.qcow2()) {
-            exported(download, form, request, response);
-        } else {
-            reads.answer(ByteView.of(download), download.fileName() + ".raw", request, response);
+        try {
+            if (form.qcow2()) {
+                exported(download, form, request, response);
+            } else {
+                reads.answer(ByteView.of(download), download.fileName() + ".raw", request, response);
+            }
+        } catch (ImageException failure) {
+            throw download.unlessChanged(failure);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.cowslip.engine.image.export;
 
+import io.cowslip.engine.format.ImageGeometry;
 import io.cowslip.engine.host.IoBuffers;
 import io.cowslip.engine.image.DiskImage;
 import java.io.IOException;
@@ -11,16 +12,17 @@ final class ExportBatch implements AutoCloseable {
 
     private final DiskImage disk;
     private final Runnable requireUnchanged;
-    private final int clusterBytes;
+    private final ImageGeometry geometry;
     private final long[] clusters;
     private final IoBuffers.Loan loan = IoBuffers.borrow(BYTES);
     private int count;
 
-    ExportBatch(DiskImage disk, int clusterBytes, Runnable requireUnchanged) {
+    /** @param geometry of the exported image, whose disk is as large as this one was when the export began */
+    ExportBatch(DiskImage disk, ImageGeometry geometry, Runnable requireUnchanged) {
         this.disk = disk;
         this.requireUnchanged = requireUnchanged;
-        this.clusterBytes = clusterBytes;
-        this.clusters = new long[BYTES / clusterBytes];
+        this.geometry = geometry;
+        this.clusters = new long[BYTES / geometry.clusterBytes()];
     }
 
     int capacity() {
@@ -45,14 +47,15 @@ final class ExportBatch implements AutoCloseable {
 
     /** Reads the clusters; what the last of the disk lacks are zeros. All of it is of the moment in which the export began. */
     MemorySegment read() throws IOException {
-        MemorySegment bytes = loan.segment((long) count * clusterBytes);
+        long clusterBytes = geometry.clusterBytes();
+        MemorySegment bytes = loan.segment(count * clusterBytes);
         int first = 0;
         while (first < count) {
             int end = first + 1;
             while (end < count && clusters[end] == clusters[end - 1] + 1) {
                 end++;
             }
-            readRun(clusters[first], bytes.asSlice((long) first * clusterBytes, (long) (end - first) * clusterBytes));
+            readRun(clusters[first], bytes.asSlice(first * clusterBytes, (end - first) * clusterBytes));
             first = end;
         }
         requireUnchanged.run();
@@ -60,8 +63,8 @@ final class ExportBatch implements AutoCloseable {
     }
 
     private void readRun(long firstCluster, MemorySegment into) throws IOException {
-        long start = firstCluster * clusterBytes;
-        long onDisk = Math.min(into.byteSize(), disk.virtualSizeBytes() - start);
+        long start = firstCluster << geometry.clusterBits();
+        long onDisk = Math.min(into.byteSize(), geometry.virtualSizeBytes() - start);
         disk.read(start, into.asSlice(0, onDisk));
         into.asSlice(onDisk).fill((byte) 0);
     }

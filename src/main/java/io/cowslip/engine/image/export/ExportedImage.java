@@ -81,7 +81,7 @@ public final class ExportedImage implements AutoCloseable {
         boolean planned = false;
         try {
             if (codec != null) {
-                try (ExportBatch batch = new ExportBatch(disk, geometry.clusterBytes(), requireUnchanged)) {
+                try (ExportBatch batch = new ExportBatch(disk, geometry, requireUnchanged)) {
                     map = ExportCompression.measure(map, batch, codec, planning);
                 }
             }
@@ -134,7 +134,7 @@ public final class ExportedImage implements AutoCloseable {
     /** Makes a range of the file. What fails leaves a prefix made. */
     public void send(long start, long lengthBytes, Sink sink) throws IOException {
         try (IoBuffers.Loan loan = IoBuffers.borrow(map.geometry().clusterBytes());
-                ExportBatch batch = new ExportBatch(disk, map.geometry().clusterBytes(), requireUnchanged)) {
+                ExportBatch batch = new ExportBatch(disk, map.geometry(), requireUnchanged)) {
             ExportWindow window = new ExportWindow(start, start + lengthBytes, sink);
             sendMetadata(window, loan.segment(map.geometry().clusterBytes()));
             if (codec != null) {

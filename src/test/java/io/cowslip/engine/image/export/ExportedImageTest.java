@@ -2,13 +2,16 @@ package io.cowslip.engine.image.export;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.cowslip.engine.ImageException;
 import io.cowslip.engine.image.DiskImage;
 import io.cowslip.engine.image.TestEnvironments;
 import io.cowslip.engine.image.options.CreateOptions.CompressionType;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
+import io.cowslip.engine.image.options.Preallocation;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Processes;
 import io.cowslip.testing.QemuTools;
@@ -162,6 +165,23 @@ class ExportedImageTest {
                     .isInstanceOf(CancellationException.class);
             assertThat(checks.get()).isGreaterThan(2);
             assertThat(sent.size()).isLessThan(8 * MIB);
+        }
+    }
+
+    /** Its end is gone when the export comes there, which is nothing that the export did wrong. */
+    @Test
+    void aDiskThatGetsSmallerIsRefusedByItsEnd() throws IOException {
+        Path source = QemuTools.create(folder.resolve("smaller.qcow2"), 16 * MIB, "");
+        QemuTools.edit(source, "write -P 1 0 16M");
+        try (DiskImage disk = DiskImage.open(source, ImageOptions.defaults(), TestEnvironments.plain());
+                ExportedImage image = ExportedImage.plan(disk, null, () -> {}, UNBOUNDED)) {
+            assertThatExceptionOfType(ImageException.class)
+                    .isThrownBy(() -> image.send(0, image.sizeBytes(), piece -> {
+                        if (disk.virtualSizeBytes() == 16 * MIB) {
+                            disk.resize(MIB, true, Preallocation.OFF);
+                        }
+                    }))
+                    .satisfies(failure -> assertThat(failure.kind()).isEqualTo(ImageException.Kind.OUT_OF_RANGE));
         }
     }
 
