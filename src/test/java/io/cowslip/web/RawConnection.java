@@ -22,7 +22,8 @@ import javax.net.ssl.SSLContext;
 
 /** HTTP by hand, for what a well-behaved client cannot send. */
 public final class RawConnection implements AutoCloseable {
-    private static final Duration PATIENCE = Duration.ofSeconds(20);
+    /** Less than the minute after which the service gives up on a client: that must not pass for an answer. */
+    private static final Duration PATIENCE = Duration.ofSeconds(45);
 
     private final Closeable connection;
     private final InputStream in;
