@@ -8,10 +8,12 @@ import io.cowslip.testing.ServiceClient.Answer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
+import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -21,6 +23,8 @@ import tools.jackson.databind.JsonNode;
 final class LoadedDisks {
     private static final int MIB = 1 << 20;
     private static final int MOST_SNAPSHOTS = 4;
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
+    private static final long PAUSE_NANOS = 10_000_000;
 
     private final Path folder;
     private final Map<String, TreeSet<String>> snapshots = new HashMap<>();
@@ -97,12 +101,15 @@ final class LoadedDisks {
         return true;
     }
 
+    /** A service on its way out answers 503 until its connections end. */
     private static long size(ServiceClient client, String drive) throws IOException {
-        return client.get("/drives/" + drive)
-                .is(200)
-                .json()
-                .path("virtual-size")
-                .asLong();
+        Answer answer = client.get("/drives/" + drive);
+        long begin = System.nanoTime();
+        while (answer.status() == 503 && System.nanoTime() - begin < PATIENCE.toNanos()) {
+            LockSupport.parkNanos(PAUSE_NANOS);
+            answer = client.get("/drives/" + drive);
+        }
+        return answer.is(200).json().path("virtual-size").asLong();
     }
 
     /** What was acknowledged is so, and what was under way is done or not. */

@@ -162,7 +162,9 @@ class RestartTest {
             submit(conversion("long", ""));
             submit(conversion("waiting", ""));
             submit(conversion("secret", ", \"encrypt\": {\"key-secret\": \"" + PASSPHRASE + "\"}"));
-            await().until(() -> given().get("/jobs/long").jsonPath().getLong("progress.done") > 0);
+            // What is looked for lasts only as long as the job does.
+            await().pollInterval(Duration.ofMillis(10))
+                    .until(() -> given().get("/jobs/long").jsonPath().getLong("progress.done") > 0);
             service.kill();
         }
         assertThat(catalogueHolds(PASSPHRASE))

@@ -30,6 +30,9 @@ import org.junit.jupiter.api.io.TempDir;
 class UploadRestartTest {
     private static final int MIB = 1 << 20;
 
+    /** What is looked for lasts only as long as a job does. */
+    private static final Duration OFTEN = Duration.ofMillis(10);
+
     @TempDir
     private Path folder;
 
@@ -84,8 +87,12 @@ class UploadRestartTest {
         try (ServiceProcess service = start()) {
             String base = "http://127.0.0.1:" + service.port();
             String query = "?format=raw&target.compress=true";
+            // The first answer takes RestAssured so long to read that the job could be over by then.
+            given().get(base + "/jobs").then().body("", hasSize(0));
+            assertThat(given().get(base + "/jobs").jsonPath().getList("")).isEmpty();
             Programs.curl("-o", "/dev/null", "-T", local.toString(), base + "/files/vm/disk.qcow2" + query);
-            await().until(() -> given().get(base + "/jobs").jsonPath().getLong("[0].progress.done") > 0);
+            await().pollInterval(OFTEN)
+                    .until(() -> given().get(base + "/jobs").jsonPath().getLong("[0].progress.done") > 0);
             service.kill();
         }
         assertThat(volume).doesNotExist();

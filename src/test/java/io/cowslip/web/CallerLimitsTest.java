@@ -8,11 +8,13 @@ import static org.hamcrest.Matchers.matchesPattern;
 
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.RepeatedTable;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.restassured.response.Response;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
+import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.test.context.TestPropertySource;
 
 /** "Quota": what one caller may have of requests, bytes and jobs. */
@@ -26,6 +28,8 @@ import org.springframework.test.context.TestPropertySource;
             "cowslip.jobs.running=1"
         })
 class CallerLimitsTest extends RunningService {
+    @Autowired
+    private MeterRegistry meters;
 
     @Test
     void requestsThatAreTooManyAreRefused() throws InterruptedException {
@@ -73,6 +77,8 @@ class CallerLimitsTest extends RunningService {
     @Test
     void soManyRequestsAtOnce() throws IOException {
         createAndOpen("disk", "callers/held.qcow2", "4M");
+        // A request counts for a moment longer than it takes its client to read the answer.
+        await().until(() -> underWay() == 0);
         try (RawConnection first = new RawConnection(port());
                 RawConnection second = new RawConnection(port());
                 RawConnection third = new RawConnection(port())) {
@@ -87,6 +93,12 @@ class CallerLimitsTest extends RunningService {
             assertThat(third.receiveHead().status()).isEqualTo(200);
             await().until(() -> given().get("/drives").statusCode() == 200);
         }
+    }
+
+    private int underWay() {
+        return meters.find("http.server.requests.active").longTaskTimers().stream()
+                .mapToInt(timer -> timer.activeTasks())
+                .sum();
     }
 
     @Test

@@ -22,7 +22,8 @@ import javax.net.ssl.SSLContext;
 
 /** HTTP by hand, for what a well-behaved client cannot send. */
 public final class RawConnection implements AutoCloseable {
-    private static final Duration PATIENCE = Duration.ofSeconds(20);
+    /** Less than the minute after which the service gives up on a client: that must not pass for an answer. */
+    private static final Duration PATIENCE = Duration.ofSeconds(45);
 
     private final Closeable connection;
     private final InputStream in;
@@ -52,6 +53,11 @@ public final class RawConnection implements AutoCloseable {
     static RawConnection unix(Path path) throws IOException {
         SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(path));
         return new RawConnection(channel, Channels.newInputStream(channel), Channels.newOutputStream(channel));
+    }
+
+    /** How long to wait for bytes from now on, over TCP. */
+    void bePatientFor(Duration patience) throws IOException {
+        ((Socket) connection).setSoTimeout(Math.toIntExact(patience.toMillis()));
     }
 
     private static Socket patient(Socket socket) throws IOException {

@@ -17,6 +17,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.springframework.test.context.TestPropertySource;
 
 /**
  * Drives of all kinds under all that clients do, for as long as {@code -Dcowslip.soak=seconds} says: at the end every byte
@@ -25,6 +26,7 @@ import org.junit.jupiter.api.Test;
  */
 @NeedsQemu
 @Tag("long")
+@TestPropertySource(properties = "spring.datasource.hikari.connection-timeout=60000")
 class SoakTest extends RunningService {
     private static final int SECONDS = Integer.getInteger("cowslip.soak", Seeds.longRun() ? 120 : 3);
 

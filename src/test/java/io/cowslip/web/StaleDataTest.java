@@ -11,9 +11,11 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.LongStream;
+import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -68,6 +70,9 @@ class StaleDataTest extends RunningService {
     }
 
     private void dieWithin(String drive, int start, byte[] body, SplittableRandom random) throws IOException {
+        // The ends of earlier requests are not to be taken for this one's.
+        soon().until(() -> underWay() == 0);
+        long before = writesEnded();
         try (RawConnection connection = new RawConnection(port())) {
             connection.head(
                     "PUT /drives/" + drive + "/data?flush=n HTTP/1.1",
@@ -79,10 +84,25 @@ class StaleDataTest extends RunningService {
                 connection.receiveAll();
             }
         }
-        await().until(() -> meters.find("http.server.requests.active").longTaskTimers().stream()
-                        .mapToInt(timer -> timer.activeTasks())
-                        .sum()
-                == 0);
+        // That none is under way is true before the service has seen it, too.
+        soon().until(() -> writesEnded() > before);
+    }
+
+    /** Deaths are many, and none takes long. */
+    private static ConditionFactory soon() {
+        return await().pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(10));
+    }
+
+    private int underWay() {
+        return meters.find("http.server.requests.active").longTaskTimers().stream()
+                .mapToInt(timer -> timer.activeTasks())
+                .sum();
+    }
+
+    private long writesEnded() {
+        return meters.find("http.server.requests").tag("method", "PUT").timers().stream()
+                .mapToLong(timer -> timer.count())
+                .sum();
     }
 
     private static void assertOldOrNew(byte[] before, byte[] after, int start, int length, int value, String replay) {

@@ -16,6 +16,7 @@ import io.restassured.path.json.JsonPath;
 import io.restassured.response.Response;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Random;
@@ -280,7 +281,11 @@ class TicketContractTest extends RunningService {
     void aTicketThatIsNotUsedExpires() {
         JsonPath ticket = issue("{\"ops\": [\"read\"], \"timeout\": 1}");
         String url = ticket.getString("transfer-url");
-        given().head(url).then().statusCode(200);
+        int status = given().head(url).statusCode();
+        // A slow test may come too late, which is nobody's fault.
+        if (Instant.now().isBefore(Instant.parse(ticket.getString("expires")))) {
+            assertThat(status).isEqualTo(200);
+        }
         await().until(() -> given().get(TICKETS).jsonPath().getList("$").isEmpty());
         problem(given().get(url), 403, "ticket-refused");
         problem(given().options(url), 403, "ticket-refused");
@@ -374,6 +379,8 @@ class TicketContractTest extends RunningService {
             assertThat(connection.receiveHead().status()).isEqualTo(200);
             connection.receive(MIB);
             problem(given().delete(place + "?timeout=0"), 409, "ticket-in-use");
+            // What is broken off so ends in silence, which the whole patience is too long for.
+            connection.bePatientFor(Duration.ofSeconds(5));
             int rest = 0;
             for (int count = MIB; count == MIB; rest += count) {
                 count = receiveSome(connection);

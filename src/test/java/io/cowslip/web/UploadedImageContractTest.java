@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.not;
 
+import io.cowslip.testing.HostPageCache;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.Programs;
 import io.cowslip.testing.QemuTools;
@@ -83,6 +84,7 @@ class UploadedImageContractTest extends UploadingService {
         Path volume = file("uploaded/sparse.raw");
         octets(bytes).put("/files/uploaded/sparse.raw?format=raw").then().statusCode(201);
         assertThat(volume).hasBinaryContent(bytes);
+        HostPageCache.writeOut(root().resolve("uploaded"));
         given().get("/volumes/uploaded/sparse.raw")
                 .then()
                 .body("[0].virtual-size", equalTo(16 * MIB))

@@ -13,6 +13,7 @@ import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.nullValue;
 
 import io.cowslip.testing.HeldImage;
+import io.cowslip.testing.HostPageCache;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.restassured.path.json.JsonPath;
@@ -56,9 +57,10 @@ class VolumeContractTest extends RunningService {
 
     @Test
     @NeedsQemu
-    void factsAreThoseOfQemuImg() {
+    void factsAreThoseOfQemuImg() throws IOException {
         QemuTools.create(file("v/base.qcow2"), 8L * MIB, "compat=0.10");
         Path top = QemuTools.createOver(file("v/top.qcow2"), "base.qcow2", "qcow2", 16L * MIB, "cluster_size=4k");
+        HostPageCache.writeOut(root().resolve("v"));
         JsonPath facts = given().get("/volumes/v/top.qcow2")
                 .then()
                 .statusCode(200)

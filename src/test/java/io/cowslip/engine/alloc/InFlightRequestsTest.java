@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Requests begun before a mark keep it from passing; those begun after it do not. */
 @Tag("long")
-@Timeout(60)
+@Timeout(600)
 final class InFlightRequestsTest {
     private static final int PLACES = 8;
     private static final int CHANGES = 3_000;

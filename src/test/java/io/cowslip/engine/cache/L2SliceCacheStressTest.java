@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * one begun when it ended.
  */
 @Tag("long")
-@Timeout(120)
+@Timeout(600)
 final class L2SliceCacheStressTest {
     private static final int READERS = 3;
     private static final int READS = 60_000;

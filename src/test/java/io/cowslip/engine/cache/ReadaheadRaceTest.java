@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
  * was read before the change must not be taken for it.
  */
 @Tag("long")
-@Timeout(120)
+@Timeout(600)
 final class ReadaheadRaceTest {
     private static final int SLICE_BYTES = 4096;
     private static final int PER_SLICE = SLICE_BYTES / 8;

@@ -6,6 +6,7 @@ import io.cowslip.engine.image.map.GuestExtent;
 import io.cowslip.engine.image.options.ImageFormat;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.testing.ForeignKind;
+import io.cowslip.testing.HostPageCache;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import io.cowslip.testing.Seeds;
@@ -115,6 +116,7 @@ final class ForeignDisksTest {
     }
 
     private void assertFacts(ForeignKind kind, ForeignKind.Made made) throws IOException {
+        HostPageCache.writeOut(folder);
         ImageInfo info = ImageInfo.chain(made.file(), options(kind), TestEnvironments.plain())
                 .getFirst();
         JsonNode qemu = QemuTools.info(kind.format(), made.file());

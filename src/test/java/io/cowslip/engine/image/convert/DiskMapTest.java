@@ -203,6 +203,7 @@ class DiskMapTest {
             Arrays.fill(data, (byte) 1);
             file.write(data);
         }
+        HostPageCache.writeOut(folder);
         Processes.Output qemu = QemuTools.img("map", "-f", "raw", "--output=json", raw.toString());
         ImageOptions options = ImageOptions.defaults().withFormat(ImageFormat.RAW);
         assertThat(shown(map(raw, options, 0, Long.MAX_VALUE, Integer.MAX_VALUE)))

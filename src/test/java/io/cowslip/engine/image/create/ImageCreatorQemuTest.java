@@ -7,6 +7,7 @@ import io.cowslip.engine.image.TestEnvironments;
 import io.cowslip.engine.image.options.CreateOptions;
 import io.cowslip.engine.image.options.CreateOptions.CompressionType;
 import io.cowslip.engine.image.options.ImageFormat;
+import io.cowslip.testing.HostPageCache;
 import io.cowslip.testing.NeedsQemu;
 import io.cowslip.testing.QemuTools;
 import java.io.IOException;
@@ -166,6 +167,7 @@ class ImageCreatorQemuTest {
         if (!creation.contains("refcount_bits=1") && !creation.contains("0.10")) {
             QemuTools.img("snapshot", "-c", "first", image.toString()).succeeded();
         }
+        HostPageCache.writeOut(folder);
 
         List<ImageInfo> chain = ImageInfo.chain(image, TestEnvironments.plain());
 
