@@ -55,11 +55,6 @@ public final class RawConnection implements AutoCloseable {
         return new RawConnection(channel, Channels.newInputStream(channel), Channels.newOutputStream(channel));
     }
 
-    /** How long to wait for bytes from now on, over TCP. */
-    void bePatientFor(Duration patience) throws IOException {
-        ((Socket) connection).setSoTimeout(Math.toIntExact(patience.toMillis()));
-    }
-
     private static Socket patient(Socket socket) throws IOException {
         socket.setSoTimeout(Math.toIntExact(PATIENCE.toMillis()));
         return socket;

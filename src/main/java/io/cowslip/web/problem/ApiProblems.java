@@ -75,8 +75,12 @@ public class ApiProblems extends ResponseEntityExceptionHandler {
             if (failure instanceof Refusal) {
                 return null;
             }
-            // Who cancelled the ticket wants the connection broken: nothing has failed.
-            throw failure instanceof TicketException ? new ClientAbortException(failure) : failure;
+            if (isNoFault(failure)) {
+                log.debug("{} {} was broken off", request.getMethod(), LoggedPath.of(request), failure);
+                ContainerProblems.breakOff(request);
+                return null;
+            }
+            throw failure;
         }
         Refusal problem = problem(failure, volumes::relativeName);
         note(problem.type(), failure, request);
@@ -85,6 +89,13 @@ public class ApiProblems extends ResponseEntityExceptionHandler {
         }
         startOver(response);
         return entity(problem);
+    }
+
+    /** Whether an answer ends early because of what a caller did, to a ticket, a drive or the connection. */
+    private static boolean isNoFault(Exception failure) {
+        return failure instanceof TicketException
+                || failure instanceof DriveException
+                || failure instanceof ClientAbortException;
     }
 
     /** From failure to problem: the switch. Files are named as {@code relativeName} does. */
