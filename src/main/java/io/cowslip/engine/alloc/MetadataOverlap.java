@@ -176,6 +176,10 @@ public final class MetadataOverlap {
     }
 
     private long end(long hostOffset, long lengthBytes) {
+        if (lengthBytes == 0) {
+            // A table without entries is nowhere, even where its place is within a cluster.
+            return first(hostOffset);
+        }
         return (hostOffset + lengthBytes + geometry.clusterBytes() - 1) >>> geometry.clusterBits();
     }
 }

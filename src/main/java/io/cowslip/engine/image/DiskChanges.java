@@ -108,7 +108,8 @@ public final class DiskChanges {
 
     private static DiskTables tablesOf(SnapshotRecord snapshot, Qcow2Layer layer, ImageHeader header)
             throws ImageException {
-        return new DiskTables.OfSnapshot(layer.file(), snapshot, SnapshotReader.diskBytes(snapshot, header));
+        return new DiskTables.OfSnapshot(
+                layer.file(), snapshot, SnapshotReader.diskBytes(snapshot, header, layer.file()));
     }
 
     /** Size of the later disk in bytes. */

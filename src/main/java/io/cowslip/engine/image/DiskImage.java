@@ -12,7 +12,6 @@ import io.cowslip.engine.image.layer.ImageLayer;
 import io.cowslip.engine.image.layer.LayerStats;
 import io.cowslip.engine.image.layer.Qcow2Layer;
 import io.cowslip.engine.image.layer.ZeroDetection;
-import io.cowslip.engine.image.map.DiskSize;
 import io.cowslip.engine.image.map.GuestExtent;
 import io.cowslip.engine.image.map.MappedExtent;
 import io.cowslip.engine.image.options.ImageFormat;
@@ -51,7 +50,7 @@ public final class DiskImage implements AutoCloseable {
     private final AtomicLong changeCount = new AtomicLong();
     private final AtomicLong snapshotChanges = new AtomicLong();
     private final PageTransfers transfers;
-    private final DiskSize diskSize;
+    private final PublishedSize diskSize;
     private final SnapshotReaders snapshotReaders = new SnapshotReaders();
     private final @Nullable Beside beside;
     private volatile ImageLayer top;
@@ -75,7 +74,7 @@ public final class DiskImage implements AutoCloseable {
         this.reads = gates.reads();
         this.requests = requests;
         this.top = top;
-        this.diskSize = new DiskSize(top.virtualSizeBytes());
+        this.diskSize = new PublishedSize(top.virtualSizeBytes(), changeCount);
         this.options = options;
         this.beside = beside;
         // Pages of a snapshot may still be on their way to a client when it is deleted and they are written over.
@@ -353,9 +352,7 @@ public final class DiskImage implements AutoCloseable {
             throws IOException {
         requireWritable();
         ImageResize.check(sizeBytes, diskSize.bytes(), shrink, preallocation);
-        changeCount.incrementAndGet();
-        new ImageResize(top.resizing(), options.caches(), diskSize, changeCount, gates)
-                .to(sizeBytes, preallocation, observer);
+        new ImageResize(top.resizing(), options.caches(), diskSize, gates).to(sizeBytes, preallocation, observer);
     }
 
     /** The same, watched by nobody. */

@@ -94,7 +94,8 @@ public final class DiskSnapshots {
      * stays; what the disk held since is gone.
      *
      * @throws ImageException NOT_FOUND; READ_ONLY; UNSUPPORTED_FEATURE for a disk of another size in an image of version 2;
-     *     INCONSISTENT_BITMAP when a bitmap cannot follow it
+     *     INVALID_FORMAT when the snapshot's L1 table is too short for its disk; INCONSISTENT_BITMAP when a bitmap cannot
+     *     follow it
      */
     public void revert(String idOrName) throws IOException {
         image.changeSnapshots(true, (layer, options) -> layer.snapshots().revert(idOrName, options.caches()));
@@ -104,7 +105,8 @@ public final class DiskSnapshots {
      * What of the disk changed since the snapshot with this id or else this name was taken.
      *
      * @param until the snapshot whose disk is the later one; null: the disk that is open, whatever changes it meanwhile
-     * @throws ImageException NOT_FOUND; UNSUPPORTED_FEATURE for an image that can have no snapshots
+     * @throws ImageException NOT_FOUND; UNSUPPORTED_FEATURE for an image that can have no snapshots; INVALID_FORMAT when
+     *     an L1 table is too short for its snapshot's disk
      */
     public DiskChanges changesSince(String since, @Nullable String until) throws IOException {
         String later = until == null ? read : until;

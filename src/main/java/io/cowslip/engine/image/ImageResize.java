@@ -4,14 +4,12 @@ import io.cowslip.engine.ImageException;
 import io.cowslip.engine.cache.CacheOptions;
 import io.cowslip.engine.image.layer.CacheChange;
 import io.cowslip.engine.image.layer.DiskResizing;
-import io.cowslip.engine.image.map.DiskSize;
 import io.cowslip.engine.image.options.Preallocation;
 import io.cowslip.engine.work.WorkObserver;
 import io.cowslip.engine.work.WorkThreads;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * One change of the size of an open image's disk: which requests wait for what. While a disk grows, reads go on, and so do
@@ -26,20 +24,17 @@ final class ImageResize {
 
     private final DiskResizing disk;
     private final CacheOptions caches;
-    private final DiskSize published;
-    private final AtomicLong changeCount;
+    private final PublishedSize published;
     private final DiskGates gates;
 
     /**
      * @param caches what cache sizes are asked for: they are fitted to the new size by the rules of opening
      * @param published the size that requests are held against
-     * @param changeCount raised once they are held against another
      */
-    ImageResize(DiskResizing disk, CacheOptions caches, DiskSize published, AtomicLong changeCount, DiskGates gates) {
+    ImageResize(DiskResizing disk, CacheOptions caches, PublishedSize published, DiskGates gates) {
         this.disk = disk;
         this.caches = caches;
         this.published = published;
-        this.changeCount = changeCount;
         this.gates = gates;
     }
 
@@ -98,14 +93,8 @@ final class ImageResize {
     private void publishGrowth(long newBytes) throws IOException {
         gates.whileUnchanging(() -> {
             disk.endGrowth(published.bytes(), newBytes);
-            publish(newBytes);
+            published.set(newBytes);
         });
-    }
-
-    /** Whoever is held against this size must be able to see that the disk changed: both while they wait. */
-    private void publish(long newBytes) {
-        published.set(newBytes);
-        changeCount.incrementAndGet();
     }
 
     /** What cannot be taken back either is behind the disk's end, and known to be in use. */
@@ -138,7 +127,7 @@ final class ImageResize {
         List<DiskResizing.Clipping> clipped = new ArrayList<>();
         gates.whileUnused(() -> {
             clipped.add(disk.shrink(newBytes, change));
-            publish(newBytes);
+            published.set(newBytes);
         });
         return clipped.getFirst();
     }

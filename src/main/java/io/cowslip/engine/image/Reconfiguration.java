@@ -10,7 +10,6 @@ import io.cowslip.engine.host.ImageLock;
 import io.cowslip.engine.image.file.ImageEnvironment;
 import io.cowslip.engine.image.layer.CacheChange;
 import io.cowslip.engine.image.layer.ImageLayer;
-import io.cowslip.engine.image.map.DiskSize;
 import io.cowslip.engine.image.options.ImageOptions;
 import io.cowslip.engine.image.options.WriteOptions;
 import java.io.IOException;
@@ -28,7 +27,7 @@ final class Reconfiguration {
     private final ImageEnvironment environment;
     private final InFlightRequests requests;
     private final PageTransfers transfers;
-    private final DiskSize diskSize;
+    private final PublishedSize diskSize;
 
     Reconfiguration(
             DiskImage image,
@@ -36,7 +35,7 @@ final class Reconfiguration {
             ImageEnvironment environment,
             InFlightRequests requests,
             PageTransfers transfers,
-            DiskSize diskSize) {
+            PublishedSize diskSize) {
         this.image = image;
         this.path = path;
         this.environment = environment;

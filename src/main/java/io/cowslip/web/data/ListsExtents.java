@@ -3,6 +3,7 @@ package io.cowslip.web.data;
 import static io.cowslip.web.problem.ProblemType.CORRUPT_IMAGE;
 import static io.cowslip.web.problem.ProblemType.HOST_IO;
 import static io.cowslip.web.problem.ProblemType.INCONSISTENT_BITMAP;
+import static io.cowslip.web.problem.ProblemType.INVALID_IMAGE;
 import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.problem.ProblemType.NOT_ACCEPTABLE;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
@@ -37,6 +38,7 @@ import org.springframework.http.MediaType;
     INVALID_OPTION,
     NOT_FOUND,
     NOT_ACCEPTABLE,
+    INVALID_IMAGE,
     INCONSISTENT_BITMAP,
     RANGE_NOT_SATISFIABLE,
     UNSUPPORTED_FEATURE,

@@ -6,6 +6,7 @@ import static io.cowslip.web.problem.ProblemType.CORRUPT_IMAGE;
 import static io.cowslip.web.problem.ProblemType.HOST_IO;
 import static io.cowslip.web.problem.ProblemType.INCONSISTENT_BITMAP;
 import static io.cowslip.web.problem.ProblemType.INSUFFICIENT_STORAGE;
+import static io.cowslip.web.problem.ProblemType.INVALID_IMAGE;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
 import static io.cowslip.web.problem.ProblemType.NO_SUCH_DRIVE;
 
@@ -53,7 +54,7 @@ class SnapshotController {
 
     @Operation(operationId = "listSnapshots", summary = "List the image's snapshots")
     @ApiResponse(responseCode = "200", description = "All snapshots, in the image's order")
-    @Fails({NO_SUCH_DRIVE, CORRUPT_IMAGE, HOST_IO})
+    @Fails({NO_SUCH_DRIVE, INVALID_IMAGE, CORRUPT_IMAGE, HOST_IO})
     @GetMapping(produces = MediaType.APPLICATION_JSON_VALUE)
     List<SnapshotBody> list(@PathVariable @DriveInPath DriveId id) throws IOException {
         try (DriveLease lease = registry.lease(id)) {
@@ -65,7 +66,7 @@ class SnapshotController {
 
     @Operation(operationId = "getSnapshot", summary = "Show one snapshot")
     @ApiResponse(responseCode = "200", description = "The snapshot")
-    @Fails({NO_SUCH_DRIVE, NOT_FOUND, CORRUPT_IMAGE, HOST_IO})
+    @Fails({NO_SUCH_DRIVE, NOT_FOUND, INVALID_IMAGE, CORRUPT_IMAGE, HOST_IO})
     @GetMapping(path = "/{snapshot}", produces = MediaType.APPLICATION_JSON_VALUE)
     SnapshotBody show(
             @PathVariable @DriveInPath DriveId id,
@@ -111,7 +112,7 @@ class SnapshotController {
                     + " bitmaps mark all of the disk.")
     @ApiResponse(responseCode = "204", description = "The disk is what it was")
     @ChangesImage
-    @Fails({NOT_FOUND, INCONSISTENT_BITMAP, INSUFFICIENT_STORAGE})
+    @Fails({NOT_FOUND, INVALID_IMAGE, INCONSISTENT_BITMAP, INSUFFICIENT_STORAGE})
     @PostMapping("/{snapshot}/revert")
     ResponseEntity<Void> revert(
             @PathVariable @DriveInPath DriveId id,

@@ -1,6 +1,7 @@
 package io.cowslip.web.drive;
 
 import static io.cowslip.web.problem.ProblemType.INCONSISTENT_BITMAP;
+import static io.cowslip.web.problem.ProblemType.INVALID_IMAGE;
 import static io.cowslip.web.problem.ProblemType.INVALID_OPTION;
 import static io.cowslip.web.problem.ProblemType.LIMIT_REACHED;
 import static io.cowslip.web.problem.ProblemType.NOT_FOUND;
@@ -78,7 +79,16 @@ class TicketController {
                             }))
     @ApiResponse(responseCode = "201", description = "The ticket with its transfer URL, and its place in Location")
     @TakesJson
-    @Fails({READ_ONLY, NO_SUCH_DRIVE, NOT_FOUND, INCONSISTENT_BITMAP, UNSUPPORTED_FEATURE, LIMIT_REACHED, UNAVAILABLE})
+    @Fails({
+        READ_ONLY,
+        NO_SUCH_DRIVE,
+        NOT_FOUND,
+        INVALID_IMAGE,
+        INCONSISTENT_BITMAP,
+        UNSUPPORTED_FEATURE,
+        LIMIT_REACHED,
+        UNAVAILABLE
+    })
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE, produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<TicketBody> issue(@PathVariable @DriveInPath DriveId id, @RequestBody NewTicket body)
             throws IOException {

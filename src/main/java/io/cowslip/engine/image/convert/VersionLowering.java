@@ -23,7 +23,8 @@ final class VersionLowering {
      * The header in version 2.
      *
      * @param counts16 whether refcounts are to have 16 bits if they have not
-     * @throws ImageException INVALID_OPTION naming {@code compat} and what stands in the way
+     * @throws ImageException INVALID_OPTION naming {@code compat} and what stands in the way; INVALID_FORMAT where that is
+     *     damage to the snapshots
      */
     static ImageHeader lowered(HostFile file, ImageHeader header, boolean counts16) throws IOException {
         refuseIf(header.features().extendedL2(), "the image has extended L2 entries");
@@ -42,7 +43,7 @@ final class VersionLowering {
                         + "; give \"refcount-bits\": 16 as well");
         for (SnapshotRecord snapshot : SnapshotReader.read(file, header).snapshots()) {
             refuseIf(
-                    SnapshotReader.diskBytes(snapshot, header) != header.virtualSizeBytes(),
+                    SnapshotReader.diskBytes(snapshot, header, file) != header.virtualSizeBytes(),
                     "the disk of snapshot \"" + snapshot.id() + "\" has another size than the active one");
             refuseIf(
                     snapshot.vmStateBytes() > LARGEST_VM_STATE_BYTES,

@@ -113,7 +113,7 @@ final class Qcow2Scrub implements LayerScrub {
         ImageHeader header = HeaderReader.read(open.file());
         for (SnapshotRecord snapshot :
                 SnapshotReader.read(open.file(), header).snapshots().reversed()) {
-            states.add(ScrubState.of(snapshot, SnapshotReader.diskBytes(snapshot, header), open));
+            states.add(ScrubState.of(snapshot, SnapshotReader.diskBytes(snapshot, header, open.file()), open));
         }
     }
 

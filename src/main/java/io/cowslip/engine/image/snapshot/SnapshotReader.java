@@ -92,7 +92,7 @@ public final class SnapshotReader {
      */
     public static ImageHeader headerOf(String idOrName, HostFile file, ImageHeader header) throws IOException {
         SnapshotRecord snapshot = asked(idOrName, file, header);
-        return header.withActive(diskBytes(snapshot, header), snapshot.l1Entries(), snapshot.l1TableOffset());
+        return header.withActive(diskBytes(snapshot, header, file), snapshot.l1Entries(), snapshot.l1TableOffset());
     }
 
     private static SnapshotRecord asked(String idOrName, HostFile file, ImageHeader header) throws IOException {
@@ -110,7 +110,7 @@ public final class SnapshotReader {
     public static @Nullable Long diskBytesOf(String idOrName, HostFile file) throws IOException {
         ImageHeader header = HeaderReader.read(file);
         SnapshotRecord snapshot = read(file, header).find(idOrName);
-        return snapshot == null ? null : Long.valueOf(diskBytes(snapshot, header));
+        return snapshot == null ? null : Long.valueOf(diskBytes(snapshot, header, file));
     }
 
     /**
@@ -118,16 +118,18 @@ public final class SnapshotReader {
      * its disk is as large as the active one. Only who uses the disk asks, so that a snapshot that is damaged in this can
      * be listed and deleted, and keeps nobody from the rest of the image.
      *
+     * @param header of the image that is {@code file}
      * @throws ImageException INVALID_FORMAT when its L1 table has fewer entries than such a disk needs
      */
-    public static long diskBytes(SnapshotRecord snapshot, ImageHeader header) throws ImageException {
+    public static long diskBytes(SnapshotRecord snapshot, ImageHeader header, HostFile file) throws ImageException {
         long diskBytes = Objects.requireNonNullElse(snapshot.diskBytes(), header.virtualSizeBytes());
         long l1Entries = Integer.toUnsignedLong(snapshot.l1Entries());
         long needed = Math.ceilDiv(diskBytes, header.geometry().guestBytesPerTable());
         if (l1Entries < needed) {
             throw ImageException.of(
                     ImageException.Kind.INVALID_FORMAT,
-                    "The snapshot \"" + snapshot.id() + "\" has an L1 table of " + l1Entries
+                    file.path(),
+                    "snapshot \"" + snapshot.id() + "\" has an L1 table of " + l1Entries
                             + " entries; to map its disk of " + diskBytes + " bytes takes " + needed);
         }
         return diskBytes;

@@ -182,7 +182,7 @@ public final class Snapshots {
     public void revert(String idOrName) throws IOException {
         ImageHeader header = HeaderReader.read(file);
         SnapshotRecord snapshot = SnapshotReader.require(idOrName, SnapshotReader.read(file, header), file);
-        long diskBytes = SnapshotReader.diskBytes(snapshot, header);
+        long diskBytes = SnapshotReader.diskBytes(snapshot, header, file);
         requireSizePossible(snapshot, diskBytes, header);
         long[] wanted = SharedClusters.withoutCopied(places.l1Of(snapshot));
         ResidentTable old = l1.table();

@@ -80,12 +80,14 @@ final class HostileSnapshotsTest {
                 });
     }
 
-    /** The image's own check has nothing against it, nor has QEMU's: it must be possible to be rid of it. */
+    /** QEMU's check and ours have nothing against most of these: it must be possible to be rid of the snapshot. */
     @ParameterizedTest(name = "L1 table of {0} entries at {1}, disk of {2} bytes")
     @CsvSource({
         "0, 0x8000000000000000, 1048576",
         "0, 0, 1048576",
         "0, 0x7ffffffffffffe00, 1048576",
+        // Within the header's cluster, which is written as snapshots come and go.
+        "0, 8, 1048576",
         "1, , 1048576",
         "32, , 0x7fffffffffffffff"
     })
