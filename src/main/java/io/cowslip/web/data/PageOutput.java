@@ -43,7 +43,7 @@ final class PageOutput implements AutoCloseable {
     /** One attempt to hand over what is left: how much the connection took, or {@link PageTransfer#NOT_TRANSFERABLE}. */
     @FunctionalInterface
     private interface Attempt {
-        long send(long done) throws IOException;
+        long send(long done, long mostBytes) throws IOException;
     }
 
     /** Sends from {@code guestOffset} on, and says how much of the run of data that lies there. */
@@ -57,7 +57,7 @@ final class PageOutput implements AutoCloseable {
                 : sendAll(
                         connection,
                         lengthBytes,
-                        done -> begun.transfer(guestOffset + done, done == 0 ? MIN_BYTES : 1, lengthBytes - done));
+                        (done, mostBytes) -> begun.transfer(guestOffset + done, done == 0 ? MIN_BYTES : 1, mostBytes));
     }
 
     /** Sends zeros, and says how many. */
@@ -67,7 +67,7 @@ final class PageOutput implements AutoCloseable {
                 : sendAll(
                         connection,
                         lengthBytes,
-                        done -> PageTransfer.transferZeros(lengthBytes - done, connection.getIOChannel()));
+                        (done, mostBytes) -> PageTransfer.transferZeros(mostBytes, connection.getIOChannel()));
     }
 
     private boolean begin(PatientChannel plain) throws IOException {
@@ -83,7 +83,8 @@ final class PageOutput implements AutoCloseable {
         long progress = System.nanoTime();
         long done = 0;
         while (done < lengthBytes) {
-            long sent = attempt(plain, attempt, done);
+            long most = Math.min(lengthBytes - done, plain.pace().mostAtOnceBytes());
+            long sent = attempt(plain, attempt, done, most);
             if (sent == PageTransfer.NOT_TRANSFERABLE) {
                 break;
             }
@@ -103,9 +104,9 @@ final class PageOutput implements AutoCloseable {
         return done;
     }
 
-    private long attempt(PatientChannel plain, Attempt attempt, long done) throws IOException {
+    private long attempt(PatientChannel plain, Attempt attempt, long done, long mostBytes) throws IOException {
         try {
-            return attempt.send(done);
+            return attempt.send(done, mostBytes);
         } catch (IOException failure) {
             // The same exception tells of either end, and a client that goes away is nobody's failure.
             if (transfer == null || plain.pace().isCut() || !transfer.isConnected() || !plain.isOpen()) {

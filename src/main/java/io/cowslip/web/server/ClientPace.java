@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
 public final class ClientPace {
     private static final long NEVER = Long.MIN_VALUE;
 
+    /** Bytes are counted once they have gone, and who takes them fast takes all that a call of the system is given. */
+    private static final long COUNTED_AT_ONCE_BYTES = 256 << 10;
+
     private final LongSupplier nanoClock;
     private final double nanosPerByte;
 
@@ -112,6 +115,11 @@ public final class ClientPace {
     /** Has the bytes of the request's body and of its answer counted. For the thread that serves the connection. */
     void spend(LongConsumer counter) {
         spend = counter;
+    }
+
+    /** How many bytes may be handed to the connection at once. For the thread that serves the connection. */
+    public long mostAtOnceBytes() {
+        return spend == null ? Long.MAX_VALUE : COUNTED_AT_ONCE_BYTES;
     }
 
     /** The client has got so much that went over the connection before. */

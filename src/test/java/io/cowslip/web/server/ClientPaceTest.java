@@ -92,7 +92,9 @@ class ClientPaceTest {
     void whoKeepsTheRateMayGoOnForEver() {
         AtomicLong spent = new AtomicLong();
         pace.begin();
+        assertThat(pace.mostAtOnceBytes()).isEqualTo(Long.MAX_VALUE);
         pace.spend(spent::addAndGet);
+        assertThat(pace.mostAtOnceBytes()).isEqualTo(256 << 10);
         for (int second = 0; second < 10_000; second++) {
             pace.waiting();
             pass(1);
