@@ -3,6 +3,7 @@ package io.cowslip.testing;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -20,7 +21,13 @@ public final class Postgres {
 
         private static EmbeddedPostgres start() {
             try {
-                return EmbeddedPostgres.start();
+                // The server would hold the pipes of the program that starts it and ends. As long as somebody reads
+                // from
+                // those, the JDK takes the next process that gets the same number for ended as soon as it begins.
+                return EmbeddedPostgres.builder()
+                        .setOutputRedirector(Redirect.DISCARD)
+                        .setErrorRedirector(Redirect.DISCARD)
+                        .start();
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
